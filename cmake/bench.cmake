@@ -1,0 +1,16 @@
+# Measurements of the whole engine against the public door (bench/README.md); also run tiny as a test, so that they do not rot.
+
+if(OMENDB_TESTS AND TARGET omendb)
+  add_executable(engine_bench ${CMAKE_SOURCE_DIR}/bench/engine_bench.cc ${CMAKE_SOURCE_DIR}/bench/sample_vectors.cc)
+  target_link_libraries(engine_bench PRIVATE omendb omen_flags)
+  add_test(NAME engine_bench COMMAND engine_bench --rows 3000 --burst-rows 2000)
+  set_tests_properties(engine_bench PROPERTIES LABELS bench)
+endif()
+
+# The C++ example, run as its reader would.
+if(OMENDB_TESTS AND TARGET omendb)
+  add_executable(example_quickstart ${CMAKE_SOURCE_DIR}/examples/quickstart.cc)
+  target_link_libraries(example_quickstart PRIVATE omendb omen_flags)
+  add_test(NAME example_quickstart COMMAND example_quickstart)
+  set_tests_properties(example_quickstart PROPERTIES PASS_REGULAR_EXPRESSION "inserted 3 rows.*red bicycle.*blue bicycle")
+endif()
