@@ -1,0 +1,128 @@
+// What a family takes, what it keeps, what it gives back.
+
+#include <hamt/map.h>
+#include <hamt/set.h>
+
+#include "hamt/test_types.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace hamt {
+namespace {
+
+using testing::below;
+using testing::CountingMemory;
+using testing::Random;
+using testing::scaled;
+
+TEST(Memory, GoesBackWithTheLastVersion) {
+  CountingMemory memory;
+  {
+    set<uint64_t> numbers({}, {}, memory_options{.source = &memory});
+    for (uint64_t key = 0; key < 5000; ++key) numbers = std::move(numbers).insert(key);
+    EXPECT_EQ(numbers.memory_reserved(), memory.bytes_out());
+    EXPECT_LE(numbers.memory_usage(), numbers.memory_reserved());
+    const set<uint64_t> survivor = numbers.insert(9999);
+    numbers = {};
+    EXPECT_TRUE(survivor.contains(4999));
+    EXPECT_GT(memory.bytes_out(), 0u);
+  }
+  EXPECT_EQ(memory.bytes_out(), 0u);
+}
+
+// Exact where each table is an allocation of its own: what is out is what the version says it uses, and the arena.
+TEST(Memory, UsageIsWhatTheTablesTake) {
+  CountingMemory memory;
+  map<std::string, std::string> strings({}, {}, memory_options{.source = &memory, .chunk_bytes_max = 0});
+  const size_t arena_bytes = memory.bytes_out();
+  for (uint64_t key = 0; key < 1000; ++key) {
+    strings = std::move(strings).set(std::to_string(key), "value");
+    ASSERT_EQ(strings.memory_usage() + arena_bytes, memory.bytes_out());
+  }
+  for (uint64_t key = 0; key < 1000; ++key) {
+    strings = strings.erase(std::to_string(key));
+    ASSERT_EQ(strings.memory_usage() + arena_bytes, memory.bytes_out());
+  }
+  EXPECT_EQ(strings.memory_usage(), 0u);
+}
+
+// 8-byte keys and values: at most 29 bytes an entry in use, whatever the size; 8-byte entries: at most 19.
+TEST(Memory, StaysWithinItsBytesPerEntry) {
+  for (const uint64_t count :
+       {uint64_t{1000}, uint64_t{10'000}, uint64_t{40'000}, static_cast<uint64_t>(scaled(300'000))}) {
+    SCOPED_TRACE(count);
+    Random random(count);
+    auto pairs = map<uint64_t, uint64_t>().transient();
+    auto singles = set<uint64_t>().transient();
+    for (uint64_t step = 0; step < count; ++step) {
+      const uint64_t key = random();
+      pairs.set(key, step);
+      singles.insert(key);
+    }
+    const auto map_version = std::move(pairs).persistent();
+    const auto set_version = std::move(singles).persistent();
+    EXPECT_LE(map_version.memory_usage(), 29 * map_version.size());
+    EXPECT_LE(set_version.memory_usage(), 19 * set_version.size());
+    if (count < 10'000) continue;  // the arena itself and its first chunks weigh
+    EXPECT_LE(map_version.memory_reserved(), 40 * map_version.size());
+    EXPECT_LE(set_version.memory_reserved(), 30 * set_version.size());
+  }
+}
+
+TEST(Memory, IsReusedWhenVersionsComeAndGo) {
+  map<uint64_t, uint64_t> numbers;
+  Random random(7);
+  for (uint64_t key = 0; key < 20'000; ++key) numbers = std::move(numbers).set(key, key);
+  size_t reserved_bytes = 0;
+  for (size_t step = 0; step < scaled(300'000); ++step) {
+    const uint64_t key = below(random, 20'000);
+    numbers = step % 2 == 0 ? numbers.erase(key) : numbers.set(key, step);
+    if (step == scaled(300'000) / 3) reserved_bytes = numbers.memory_reserved();
+  }
+  EXPECT_EQ(numbers.validate(), "");
+  EXPECT_LE(numbers.memory_reserved(), reserved_bytes + reserved_bytes / 10);
+}
+
+// Tables grow through many sizes; what smaller ones leave must serve larger ones.
+TEST(Memory, OfOutgrownTablesServesLargerOnes) {
+  set<uint64_t> numbers;
+  auto draft = numbers.transient();
+  const uint64_t count = scaled(400'000);
+  for (uint64_t key = 0; key < count; ++key) draft.insert(key);
+  numbers = std::move(draft).persistent();
+  EXPECT_EQ(numbers.validate(), "");
+  EXPECT_LE(numbers.memory_reserved(), numbers.memory_usage() * 5 / 2);
+}
+
+// Map sizes swing, in a draft of its own each time: sweeps happen with old versions alive.
+TEST(Memory, SweepsLeaveLivingVersionsAlone) {
+  Random random(11);
+  std::vector<set<uint64_t>> kept;
+  set<uint64_t> numbers;
+  for (int swing = 0; swing < 12; ++swing) {
+    SCOPED_TRACE(swing);
+    auto draft = numbers.transient();
+    const uint64_t limit = swing % 2 == 0 ? scaled(30'000) : scaled(3'000);
+    for (uint64_t key = 0; key < scaled(30'000); ++key) {
+      if (key < limit) {
+        draft.insert(key * 3 + below(random, 2));
+      } else {
+        draft.erase(key * 3);
+        draft.erase(key * 3 + 1);
+      }
+    }
+    numbers = std::move(draft).persistent();
+    if (swing % 3 == 0) kept.push_back(numbers);
+    if (kept.size() > 2) kept.erase(kept.begin());
+    ASSERT_EQ(numbers.validate(), "");
+    for (const set<uint64_t>& version : kept) ASSERT_EQ(version.validate(), "");
+  }
+}
+
+}  // namespace
+}  // namespace hamt
