@@ -1,0 +1,161 @@
+/* OmenDB from C, and from everything that speaks C. Link libomendb.so (pkg-config omendb).
+ *
+ * Every call returns OMENDB_OK or the code of what went wrong; omendb_last_error() then has one line about it, for this thread, until its next
+ * call. Strings are UTF-8. Handles are freed by the call named beside them and are good on any thread; searches and writes may run side by side. What a
+ * call borrows it borrows until it returns. Nothing here throws, aborts on bad input, or keeps process-wide state. */
+#ifndef OMENDB_OMENDB_H_
+#define OMENDB_OMENDB_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define OMENDB_API __attribute__((visibility("default")))
+#else
+#define OMENDB_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum omendb_status {
+  OMENDB_OK = 0,
+  OMENDB_INVALID_ARGUMENT = 1,
+  OMENDB_SCHEMA = 2,
+  OMENDB_NOT_FOUND = 3,
+  OMENDB_CONFLICT = 4,
+  OMENDB_CORRUPTION = 5,
+  OMENDB_STORAGE_FULL = 6,
+  OMENDB_LOCKED = 7,
+  OMENDB_PERMISSION = 8,
+  OMENDB_IO = 9,
+  OMENDB_UNSUPPORTED_FORMAT = 10,
+  OMENDB_NOT_SUPPORTED = 11,
+  OMENDB_CLOSED = 12,
+  OMENDB_OUT_OF_MEMORY = 13,
+  OMENDB_INTERNAL = 14
+} omendb_status;
+
+typedef enum omendb_type {
+  OMENDB_BOOL = 1,
+  OMENDB_INT64 = 2,
+  OMENDB_FLOAT64 = 3,
+  OMENDB_TIMESTAMP = 4, /* microseconds since 1970-01-01 UTC */
+  OMENDB_STRING = 5,
+  OMENDB_STRING_LIST = 6,
+  OMENDB_JSON = 7,
+  OMENDB_TEXT = 8,
+  OMENDB_VECTOR = 9
+} omendb_type;
+
+typedef enum omendb_metric { OMENDB_L2 = 1, OMENDB_COSINE = 2, OMENDB_INNER_PRODUCT = 3 } omendb_metric;
+
+typedef struct omendb_database omendb_database; /* omendb_close */
+typedef struct omendb_table omendb_table;       /* omendb_table_free; keeps its database open */
+typedef struct omendb_hits omendb_hits;         /* omendb_hits_free */
+typedef struct omendb_rows omendb_rows;         /* omendb_rows_free */
+
+/* Set every field to 0 for the defaults. */
+typedef struct omendb_options {
+  int must_exist; /* 1: do not create the directory */
+  int read_only;
+  int sync_off;     /* 1: answer before the log is on disk */
+  unsigned threads; /* background workers; 0 = what the hardware has */
+} omendb_options;
+
+typedef struct omendb_column_spec {
+  const char* name;
+  omendb_type type;
+  int primary_key;          /* 1 for exactly one column, int64 or string */
+  uint32_t dims;            /* vectors */
+  omendb_metric metric;     /* vectors; 0 = L2 */
+  uint32_t m;               /* vectors; 0 = 16 */
+  uint32_t ef_construction; /* vectors; 0 = 200 */
+} omendb_column_spec;
+
+/* One column of rows, in or out. Which pointers are used depends on the type; see omendb/batch.h, which this mirrors. */
+typedef struct omendb_column {
+  const char* name;
+  omendb_type type;        /* filled on the way out, ignored on the way in */
+  const uint8_t* validity; /* one byte a row, 0 = null; NULL = no nulls */
+  const uint8_t* bools;
+  const int64_t* ints; /* int64, timestamp */
+  const double* doubles;
+  const int64_t* list_offsets;
+  const int64_t* offsets; /* rows + 1 */
+  const char* chars;
+  const float* floats; /* rows x dims */
+  size_t dims;
+} omendb_column;
+
+typedef struct omendb_query {
+  const float* vectors; /* query_count x dims */
+  size_t query_count;
+  size_t dims;
+  const char* column; /* NULL when the table has one vector column */
+  size_t k;
+  size_t ef; /* 0 = chosen for recall >= 0.95 */
+  int exact;
+  unsigned threads; /* for several queries; 0 = what the hardware has */
+} omendb_query;
+
+/* Hits of query i are entries offsets[i] .. offsets[i + 1], nearest first. Borrowed from the handle. */
+typedef struct omendb_hits_view {
+  size_t query_count;
+  const uint32_t* offsets;
+  const float* distances;
+  omendb_column keys; /* ints, or offsets and chars */
+} omendb_hits_view;
+
+OMENDB_API const char* omendb_version(void);    /* "0.1.0" */
+OMENDB_API const char* omendb_last_error(void); /* never NULL */
+
+OMENDB_API omendb_status omendb_open(const char* path, const omendb_options* options, omendb_database** out);
+OMENDB_API omendb_status
+omendb_close(omendb_database* database); /* frees the handle; the error, if any, is about the last checkpoint */
+OMENDB_API omendb_status omendb_check(omendb_database* database);
+OMENDB_API omendb_status omendb_checkpoint(omendb_database* database);
+OMENDB_API omendb_status omendb_backup(omendb_database* database, const char* target);
+
+OMENDB_API omendb_status omendb_create_table(omendb_database* database, const char* name,
+                                             const omendb_column_spec* columns, size_t column_count, int exist_ok,
+                                             omendb_table** out);
+OMENDB_API omendb_status omendb_open_table(omendb_database* database, const char* name, omendb_table** out);
+OMENDB_API omendb_status omendb_drop_table(omendb_database* database, const char* name);
+OMENDB_API void omendb_table_free(omendb_table* table);
+
+OMENDB_API omendb_status omendb_insert(omendb_table* table, const omendb_column* columns, size_t column_count,
+                                       size_t row_count, uint64_t* written);
+OMENDB_API omendb_status omendb_upsert(omendb_table* table, const omendb_column* columns, size_t column_count,
+                                       size_t row_count, uint64_t* written);
+OMENDB_API omendb_status omendb_erase_int64(omendb_table* table, const int64_t* keys, size_t key_count,
+                                            uint64_t* removed);
+OMENDB_API omendb_status omendb_erase_string(omendb_table* table, const char* const* keys, size_t key_count,
+                                             uint64_t* removed);
+OMENDB_API omendb_status omendb_clear(omendb_table* table, uint64_t* removed);
+OMENDB_API omendb_status omendb_count(omendb_table* table, uint64_t* count);
+
+/* Rows that exist, in the order of the keys. */
+OMENDB_API omendb_status omendb_get_int64(omendb_table* table, const int64_t* keys, size_t key_count,
+                                          omendb_rows** out);
+OMENDB_API omendb_status omendb_get_string(omendb_table* table, const char* const* keys, size_t key_count,
+                                           omendb_rows** out);
+OMENDB_API size_t omendb_rows_count(const omendb_rows* rows);
+OMENDB_API size_t omendb_rows_column_count(const omendb_rows* rows);
+OMENDB_API omendb_status omendb_rows_column(const omendb_rows* rows, size_t index,
+                                            omendb_column* out); /* borrowed from the handle */
+OMENDB_API void omendb_rows_free(omendb_rows* rows);
+
+OMENDB_API omendb_status omendb_search(omendb_table* table, const omendb_query* query, omendb_hits** out);
+OMENDB_API omendb_hits_view omendb_hits_get(const omendb_hits* hits);
+/* Columns of hits first .. first + count, as they were in the version that was searched. */
+OMENDB_API omendb_status omendb_hits_fetch(omendb_table* table, const omendb_hits* hits, size_t first, size_t count,
+                                           omendb_rows** out);
+OMENDB_API void omendb_hits_free(omendb_hits* hits);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* OMENDB_OMENDB_H_ */

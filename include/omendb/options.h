@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+
+namespace omendb {
+
+// When a statement may answer "done".
+enum class Sync : uint8_t {
+  kFull,  // after its log bytes survive a power loss (default). Statements of several threads share one sync
+  kOff,  // at once; a crash of the machine may lose the last commits, never one from the middle. A crash of the process loses nothing
+};
+
+struct OpenOptions {
+  bool create = true;      // make the directory if it is not there
+  bool read_only = false;  // no lock, no writes, nothing in the directory changes
+  Sync sync = Sync::kFull;
+  unsigned threads = 0;  // background workers; 0 = all cores up to 3, one left free from 4 up, at most 16
+  uint64_t tail_bytes_max =
+      100ULL
+      << 20;  // vectors waiting for the graph before writers are slowed to its rate; more = longer bursts, slower searches meanwhile
+  uint64_t log_bytes_max = 256ULL << 20;  // log size at which a background checkpoint starts
+  bool verify_on_open =
+      true;  // check every byte of the base data at open (about 10 GB/s from the page cache); check() does it at any time
+};
+
+}  // namespace omendb

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <omendb/batch.h>
+#include <omendb/status.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace omendb {
+
+// Nearest rows to one or several query vectors.
+struct SearchQuery {
+  std::span<const float> vectors;  // query_count x dims, row after row; finite
+  size_t query_count = 1;
+  std::string_view column{};  // may be empty when the table has one vector column
+  size_t k = 10;              // 1 .. 10,000
+  size_t ef = 0;              // beam of the graph search; 0 = chosen by the engine for recall >= 0.95
+  bool exact = false;         // compare with every row instead
+  unsigned threads = 1;       // for several queries; 0 = what the hardware has
+};
+
+inline constexpr size_t kSearchRowsMax = 10'000;
+
+class Snapshot;  // a pinned version of the database; opaque
+
+// Hits of query i are entries offsets[i] .. offsets[i + 1] of the flat arrays, nearest first, ties in order of arrival. Fewer than k only when the
+// table has fewer rows with a vector. Holds the version it was made from, so fetch() returns the rows as they were.
+struct Hits {
+  std::vector<uint32_t> offsets;
+  std::vector<float> distances;  // true L2, 1 - cosine, or -inner product
+  std::vector<uint32_t> rows;    // internal row numbers, for fetch()
+  ColumnData keys;               // primary keys, one per hit
+  std::shared_ptr<const Snapshot> snapshot;
+
+  size_t query_count() const { return offsets.empty() ? 0 : offsets.size() - 1; }
+};
+
+}  // namespace omendb

@@ -1,0 +1,62 @@
+#pragma once
+
+// What a table's rows look like. Names: 1..255 bytes of UTF-8 without control characters, unique in their table.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace omendb {
+
+// Numbers are on disk and never reused. 10..15 are reserved: int32, float32, date, uuid, bytes, decimal.
+enum class Type : uint8_t {
+  kBool = 1,
+  kInt64 = 2,
+  kFloat64 = 3,
+  kTimestamp = 4,   // microseconds since 1970-01-01 UTC
+  kString = 5,      // UTF-8
+  kStringList = 6,  // "string[]"
+  kJson = 7,        // any JSON value, kept as its text
+  kText = 8,        // UTF-8 meant for full-text search
+  kVector = 9,      // float32 x dims
+};
+
+enum class Metric : uint8_t { kL2 = 1, kCosine = 2, kInnerProduct = 3 };
+
+inline constexpr uint32_t kVectorDimsMax = 8192;
+
+struct VectorOptions {
+  uint32_t dims = 0;  // 1 .. kVectorDimsMax
+  Metric metric = Metric::kL2;
+  uint32_t m = 16;                 // graph links per row (2 * m on the ground level), 4 .. 128
+  uint32_t ef_construction = 200;  // beam while building, 8 .. 4096
+};
+
+struct TextOptions {
+  std::string analyzer = "english";
+  double k1 = 0.9;
+  double b = 0.4;
+};
+
+struct ColumnSpec {
+  std::string name;
+  Type type = Type::kInt64;
+  bool primary_key = false;  // exactly one column; int64 or string; never null
+  VectorOptions vector{};    // for kVector
+  TextOptions text{};        // for kText
+};
+
+struct Schema {
+  std::vector<ColumnSpec> columns;
+
+  // Index of the column or nothing.
+  std::optional<size_t> find(std::string_view name) const;
+};
+
+// "int64", "vector", ... as the Python interface spells them.
+std::string_view to_string(Type type);
+std::string_view to_string(Metric metric);
+
+}  // namespace omendb

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <omendb/batch.h>
+#include <omendb/query.h>
+#include <omendb/schema.h>
+#include <omendb/status.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace omendb {
+
+struct MemoryOrDiskPart {
+  std::string name;  // "columns.v", "graph.v", "keys", "live rows", ...
+  uint64_t bytes = 0;
+};
+
+struct TableStats {
+  uint64_t row_count = 0;       // live rows
+  uint64_t dead_row_count = 0;  // deleted or replaced, space not yet reused
+  uint64_t tail_row_count = 0;  // rows that wait for a graph; searches compare with each. Falls to 0 by itself
+  bool flat = true;             // too small for a graph: every search is exact
+  uint64_t graph_edge_count = 0;
+  std::vector<MemoryOrDiskPart> memory;  // what is held in anonymous memory
+  std::vector<MemoryOrDiskPart> disk;    // extents in files
+};
+
+struct ScanOptions {
+  std::vector<std::string> columns;  // empty = all
+  size_t batch_rows = 4096;
+};
+
+// Reads rows of one version, batch by batch, in order of arrival. Threads: one at a time.
+class Scan {
+ public:
+  virtual ~Scan() = default;
+  // The next batch, or nothing at the end.
+  virtual Result<std::optional<Batch>> next() = 0;
+};
+
+// A handle to one table; cheap to copy; keeps its database open. Threads: any number on the same handle. Reading calls pin the newest
+// version and never wait for writers. Writing calls are statements: all rows or none, durable when they return (see Sync), visible to
+// every search that starts afterwards. Errors: kInvalidArgument and kSchema name column and row; kConflict names the key; kStorageFull, kIo; kClosed.
+class Table {
+ public:
+  const std::string& name() const;
+  const Schema& schema() const;
+
+  // Adds rows. A key that exists already, or twice in the batch, is kConflict. Returns how many.
+  Result<uint64_t> insert(const BatchView& rows);
+  // Adds rows, replacing those whose key exists (whole rows; columns left out become null). The last of equal keys in the batch wins.
+  Result<uint64_t> upsert(const BatchView& rows);
+  // Removes rows by key; keys that do not exist are not an error. Returns how many were there.
+  Result<uint64_t> erase(const KeysView& keys);
+  // Removes every row.
+  Result<uint64_t> clear();
+
+  // Rows in the order of `keys`; `found` (if given) gets one byte a key, and rows not found are left out. `columns` empty = all.
+  Result<Batch> get(const KeysView& keys, std::span<const std::string> columns = {},
+                    std::vector<uint8_t>* found = nullptr) const;
+  Result<uint64_t> count() const;
+  Result<std::unique_ptr<Scan>> scan(const ScanOptions& options) const;
+
+  // Cost: about 50 us a query at a million rows of 128 floats; see docs/performance.md.
+  Result<Hits> search(const SearchQuery& query) const;
+  // Columns of the hits `first` .. `first + count`, as they were in the version that was searched.
+  Result<Batch> fetch(const Hits& hits, size_t first, size_t count, std::span<const std::string> columns = {}) const;
+
+  Result<TableStats> stats() const;
+  // Waits until every row of the table is in its graph (tests, benchmarks; never needed for correctness or speed of the table).
+  Result<void> wait_for_index() const;
+
+ private:
+  friend class Database;
+  struct Impl;
+  explicit Table(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace omendb
