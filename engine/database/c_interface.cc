@@ -1,0 +1,344 @@
+// The C door (include/omendb/omendb.h) over the C++ one. Exceptions of the standard library (bad_alloc) end here.
+
+#include <omendb/database.h>
+#include <omendb/omendb.h>
+
+#include "engine/base/try.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <new>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+struct omendb_database {
+  omendb::Database database;
+};
+struct omendb_table {
+  omendb::Table table;
+};
+struct omendb_hits {
+  omendb::Hits hits;
+};
+struct omendb_rows {
+  omendb::Batch batch;
+};
+
+namespace {
+
+using omendb::Error;
+using omendb::ErrorCode;
+using omendb::Result;
+
+thread_local std::string last_error;
+
+omendb_status fail(const Error& error) {
+  last_error = error.message;
+  return static_cast<omendb_status>(error.code);
+}
+
+// Runs a call that returns Result<void>; whatever goes wrong becomes a status.
+template <typename Call>
+omendb_status guarded(Call&& call) {
+  try {
+    const Result<void> result = call();
+    return result.ok() ? OMENDB_OK : fail(result.error());
+  } catch (const std::bad_alloc&) {
+    return fail({ErrorCode::kOutOfMemory, "out of memory"});
+  } catch (const std::exception& error) {
+    return fail({ErrorCode::kInternal, error.what()});
+  }
+}
+
+Result<void> require(bool given, std::string_view what) {
+  if (given) return {};
+  return Error{ErrorCode::kInvalidArgument, fmt::format("{} is NULL", what)};
+}
+
+omendb::OpenOptions to_options(const omendb_options* options) {
+  omendb::OpenOptions result;
+  if (options == nullptr) return result;
+  result.create = options->must_exist == 0;
+  result.read_only = options->read_only != 0;
+  result.sync = options->sync_off != 0 ? omendb::Sync::kOff : omendb::Sync::kFull;
+  result.threads = options->threads;
+  return result;
+}
+
+omendb::ColumnSpec to_spec(const omendb_column_spec& column) {
+  omendb::ColumnSpec spec;
+  spec.name = column.name;
+  spec.type = static_cast<omendb::Type>(column.type);
+  spec.primary_key = column.primary_key != 0;
+  spec.vector.dims = column.dims;
+  if (column.metric != 0) spec.vector.metric = static_cast<omendb::Metric>(column.metric);
+  if (column.m != 0) spec.vector.m = column.m;
+  if (column.ef_construction != 0) spec.vector.ef_construction = column.ef_construction;
+  return spec;
+}
+
+Result<std::vector<omendb::ColumnView>> to_views(const omendb_column* columns, size_t column_count) {
+  TRY_OK(require(columns != nullptr || column_count == 0, "columns"));
+  std::vector<omendb::ColumnView> views;
+  for (size_t i = 0; i < column_count; ++i) {
+    const omendb_column& in = columns[i];
+    TRY_OK(require(in.name != nullptr, "a column's name"));
+    omendb::ColumnView view;
+    view.name = in.name;
+    view.validity = in.validity;
+    view.bools = in.bools;
+    view.ints = in.ints;
+    view.doubles = in.doubles;
+    view.list_offsets = in.list_offsets;
+    view.offsets = in.offsets;
+    view.chars = in.chars;
+    view.floats = in.floats;
+    view.dims = in.dims;
+    views.push_back(view);
+  }
+  return views;
+}
+
+omendb_column to_c(const omendb::ColumnData& column) {
+  const auto data = [](const auto& values) { return values.empty() ? nullptr : values.data(); };
+  omendb_column out{};
+  out.name = column.name.c_str();
+  out.type = static_cast<omendb_type>(column.type);
+  out.validity = data(column.validity);
+  out.bools = data(column.bools);
+  out.ints = data(column.ints);
+  out.doubles = data(column.doubles);
+  out.list_offsets = data(column.list_offsets);
+  out.offsets = data(column.offsets);
+  out.chars = column.chars.c_str();
+  out.floats = data(column.floats);
+  out.dims = column.dims;
+  return out;
+}
+
+Result<std::vector<std::string_view>> to_keys(const char* const* keys, size_t key_count) {
+  TRY_OK(require(keys != nullptr || key_count == 0, "keys"));
+  std::vector<std::string_view> result;
+  for (size_t i = 0; i < key_count; ++i) {
+    TRY_OK(require(keys[i] != nullptr, "a key"));
+    result.emplace_back(keys[i]);
+  }
+  return result;
+}
+
+void store(uint64_t* out, uint64_t value) {
+  if (out != nullptr) *out = value;
+}
+
+using WriteMethod = Result<uint64_t> (omendb::Table::*)(const omendb::BatchView&);
+
+omendb_status write(omendb_table* table, WriteMethod method, const omendb_column* columns, size_t column_count,
+                    size_t row_count, uint64_t* written) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(table != nullptr, "table"));
+    TRY(views, to_views(columns, column_count));
+    TRY(count, (table->table.*method)({row_count, views}));
+    store(written, count);
+    return {};
+  });
+}
+
+omendb_status erase(omendb_table* table, const omendb::KeysView& keys, uint64_t* removed) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(table != nullptr, "table"));
+    TRY(count, table->table.erase(keys));
+    store(removed, count);
+    return {};
+  });
+}
+
+omendb_status get(omendb_table* table, const omendb::KeysView& keys, omendb_rows** out) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(table != nullptr && out != nullptr, "table or out"));
+    TRY(batch, table->table.get(keys));
+    *out = new omendb_rows{std::move(batch)};
+    return {};
+  });
+}
+
+}  // namespace
+
+const char* omendb_version(void) { return "0.1.0"; }
+const char* omendb_last_error(void) { return last_error.c_str(); }
+
+omendb_status omendb_open(const char* path, const omendb_options* options, omendb_database** out) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(path != nullptr && out != nullptr, "path or out"));
+    TRY(database, omendb::Database::open(path, to_options(options)));
+    *out = new omendb_database{std::move(database)};
+    return {};
+  });
+}
+
+omendb_status omendb_close(omendb_database* database) {
+  if (database == nullptr) return OMENDB_OK;
+  const omendb_status status = guarded([&] { return database->database.close(); });
+  delete database;
+  return status;
+}
+
+omendb_status omendb_check(omendb_database* database) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(database != nullptr, "database"));
+    return database->database.check();
+  });
+}
+
+omendb_status omendb_checkpoint(omendb_database* database) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(database != nullptr, "database"));
+    return database->database.checkpoint();
+  });
+}
+
+omendb_status omendb_backup(omendb_database* database, const char* target) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(database != nullptr && target != nullptr, "database or target"));
+    return database->database.backup(target);
+  });
+}
+
+omendb_status omendb_create_table(omendb_database* database, const char* name, const omendb_column_spec* columns,
+                                  size_t column_count, int exist_ok, omendb_table** out) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(database != nullptr && name != nullptr && columns != nullptr && out != nullptr,
+                   "database, name, columns or out"));
+    omendb::Schema schema;
+    for (size_t i = 0; i < column_count; ++i) {
+      TRY_OK(require(columns[i].name != nullptr, "a column's name"));
+      schema.columns.push_back(to_spec(columns[i]));
+    }
+    TRY(table, database->database.create_table(name, schema, exist_ok != 0));
+    *out = new omendb_table{std::move(table)};
+    return {};
+  });
+}
+
+omendb_status omendb_open_table(omendb_database* database, const char* name, omendb_table** out) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(database != nullptr && name != nullptr && out != nullptr, "database, name or out"));
+    TRY(table, database->database.table(name));
+    *out = new omendb_table{std::move(table)};
+    return {};
+  });
+}
+
+omendb_status omendb_drop_table(omendb_database* database, const char* name) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(database != nullptr && name != nullptr, "database or name"));
+    return database->database.drop_table(name);
+  });
+}
+
+void omendb_table_free(omendb_table* table) { delete table; }
+
+omendb_status omendb_insert(omendb_table* table, const omendb_column* columns, size_t column_count, size_t row_count,
+                            uint64_t* written) {
+  return write(table, &omendb::Table::insert, columns, column_count, row_count, written);
+}
+
+omendb_status omendb_upsert(omendb_table* table, const omendb_column* columns, size_t column_count, size_t row_count,
+                            uint64_t* written) {
+  return write(table, &omendb::Table::upsert, columns, column_count, row_count, written);
+}
+
+omendb_status omendb_erase_int64(omendb_table* table, const int64_t* keys, size_t key_count, uint64_t* removed) {
+  if (keys == nullptr) key_count = 0;
+  return erase(table, {{keys, key_count}, {}}, removed);
+}
+
+omendb_status omendb_erase_string(omendb_table* table, const char* const* keys, size_t key_count, uint64_t* removed) {
+  const auto views = to_keys(keys, key_count);
+  return views.ok() ? erase(table, {{}, *views}, removed) : fail(views.error());
+}
+
+omendb_status omendb_clear(omendb_table* table, uint64_t* removed) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(table != nullptr, "table"));
+    TRY(count, table->table.clear());
+    store(removed, count);
+    return {};
+  });
+}
+
+omendb_status omendb_count(omendb_table* table, uint64_t* count) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(table != nullptr && count != nullptr, "table or count"));
+    TRY(rows, table->table.count());
+    *count = rows;
+    return {};
+  });
+}
+
+omendb_status omendb_get_int64(omendb_table* table, const int64_t* keys, size_t key_count, omendb_rows** out) {
+  if (keys == nullptr) key_count = 0;
+  return get(table, {{keys, key_count}, {}}, out);
+}
+
+omendb_status omendb_get_string(omendb_table* table, const char* const* keys, size_t key_count, omendb_rows** out) {
+  const auto views = to_keys(keys, key_count);
+  return views.ok() ? get(table, {{}, *views}, out) : fail(views.error());
+}
+
+size_t omendb_rows_count(const omendb_rows* rows) { return rows == nullptr ? 0 : rows->batch.row_count; }
+size_t omendb_rows_column_count(const omendb_rows* rows) { return rows == nullptr ? 0 : rows->batch.columns.size(); }
+
+omendb_status omendb_rows_column(const omendb_rows* rows, size_t index, omendb_column* out) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(rows != nullptr && out != nullptr, "rows or out"));
+    if (index >= rows->batch.columns.size())
+      return Error{ErrorCode::kInvalidArgument, fmt::format("column {} of {}", index, rows->batch.columns.size())};
+    *out = to_c(rows->batch.columns[index]);
+    return {};
+  });
+}
+
+void omendb_rows_free(omendb_rows* rows) { delete rows; }
+
+omendb_status omendb_search(omendb_table* table, const omendb_query* query, omendb_hits** out) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(table != nullptr && query != nullptr && out != nullptr && query->vectors != nullptr,
+                   "table, query, vectors or out"));
+    omendb::SearchQuery search;
+    size_t component_count = 0;
+    if (__builtin_mul_overflow(query->query_count, query->dims, &component_count)) {
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("{} queries of {} dimensions", query->query_count, query->dims)};
+    }
+    search.vectors = {query->vectors, component_count};
+    search.query_count = query->query_count;
+    if (query->column != nullptr) search.column = query->column;
+    search.k = query->k;
+    search.ef = query->ef;
+    search.exact = query->exact != 0;
+    search.threads = query->threads;
+    TRY(hits, table->table.search(search));
+    *out = new omendb_hits{std::move(hits)};
+    return {};
+  });
+}
+
+omendb_hits_view omendb_hits_get(const omendb_hits* hits) {
+  if (hits == nullptr) return {};
+  return {hits->hits.query_count(), hits->hits.offsets.data(), hits->hits.distances.data(), to_c(hits->hits.keys)};
+}
+
+omendb_status omendb_hits_fetch(omendb_table* table, const omendb_hits* hits, size_t first, size_t count,
+                                omendb_rows** out) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(table != nullptr && hits != nullptr && out != nullptr, "table, hits or out"));
+    TRY(batch, table->table.fetch(hits->hits, first, count));
+    *out = new omendb_rows{std::move(batch)};
+    return {};
+  });
+}
+
+void omendb_hits_free(omendb_hits* hits) { delete hits; }

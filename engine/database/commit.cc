@@ -1,0 +1,233 @@
+// The way of a statement. Everything that can fail for a reason of the caller's or of the disk's fails before the log is written; what follows can not.
+
+#include "engine/base/try.h"
+#include "engine/database/engine.h"
+#include "engine/table/schema_format.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace omendb::database {
+namespace {
+
+constexpr uint64_t kInsertRecordBytes = 64ULL << 20;  // recovery holds one record in memory
+
+Error not_found(std::string_view name) { return {ErrorCode::kNotFound, fmt::format("there is no table '{}'", name)}; }
+
+}  // namespace
+
+void Engine::PreparedCommit::add(table::RecordKind kind, std::vector<std::byte> payload) {
+  kinds.push_back(kind);
+  records.push_back({std::span<const std::byte>(owned.emplace_back(std::move(payload)))});
+}
+
+Result<void> Engine::writable() const {
+  if (closed_) return Error{ErrorCode::kClosed, fmt::format("database '{}' is closed", path())};
+  if (options_.read_only)
+    return Error{ErrorCode::kPermission, fmt::format("database '{}' was opened read-only", path())};
+  // Before anything is compared with statements that were logged but will never be acknowledged.
+  if (store_->log().poisoned()) return store_->log().reserve(0, 0);
+  return {};
+}
+
+Result<std::shared_ptr<table::TableStore>> Engine::store_of_table(TableId id) const {
+  const auto found = tables_.find(id.value);
+  if (found == tables_.end()) return Error{ErrorCode::kNotFound, "the table was dropped"};
+  return found->second;
+}
+
+// Writes the records as the next commit. On failure nothing of it can ever be read back: either nothing was written or the log is poisoned.
+Result<CommitNumber> Engine::log_commit(const PreparedCommit& commit) {
+  std::vector<storage::LogRecord> records(commit.records.size());
+  uint64_t size_bytes = 0;
+  for (size_t i = 0; i < records.size(); ++i) {
+    records[i] = {static_cast<uint8_t>(commit.kinds[i]), commit.records[i]};
+    for (const auto piece : commit.records[i]) size_bytes += piece.size();
+  }
+  TRY_OK(store_->log().reserve(size_bytes, records.size()));
+  const CommitNumber number{state_->commit.value + 1};
+  TRY_OK(store_->log().append(number, environment_.clock->wall_micros(), records));
+  return number;
+}
+
+Result<CommitNumber> Engine::commit_change(table::TableStore& table, const table::TableChange& change,
+                                           PreparedCommit commit) {
+  if (!change.removed.empty())
+    commit.add(table::RecordKind::kErase, table::encode(table::EraseRecord{table.info().id, change.removed}));
+  auto number = log_commit(commit);
+  if (!number.ok()) {
+    table.abandon(change);
+    return number;
+  }
+  table.install(change);
+  set_state(*number);
+  return number;
+}
+
+// Drafts the database version of a commit that is in the log. It is published when the log is durable that far.
+void Engine::set_state(CommitNumber commit) {
+  auto version = std::make_shared<table::DatabaseVersion>();
+  version->commit = commit;
+  for (const auto& [id, table] : tables_) version->tables.emplace(table->info().name, table->version());
+  state_ = version;
+  const std::lock_guard lock(publish_mutex_);
+  pending_.push_back(std::move(version));
+}
+
+Result<void> Engine::finish_commit(CommitNumber commit) {
+  TRY_OK(store_->log().wait_durable(commit));
+  {
+    const std::lock_guard lock(publish_mutex_);
+    while (!pending_.empty() && pending_.front()->commit <= commit) {
+      published_ = std::move(pending_.front());
+      pending_.pop_front();
+    }
+  }
+  workers_->wake();
+  if (checkpoint_due()) background_wake_.notify_all();
+  return {};
+}
+
+// Back-pressure: a writer that runs ahead of the graphs waits here, so that searches never have to scan an unbounded tail.
+Result<void> Engine::wait_for_room(TableId id) const {
+  const auto has_room = [&] {
+    const auto version = table_version(id);
+    if (!version.ok()) return true;  // closed or dropped: the statement will say so
+    uint64_t waiting_bytes = 0;
+    for (const table::VectorColumnVersion& column : (*version)->vectors) {
+      waiting_bytes += uint64_t{column.index->waiting_rows(**version)} * (*version)->vectors_view(*column.index).dims *
+                       sizeof(float);
+    }
+    return waiting_bytes <= options_.tail_bytes_max;
+  };
+  return environment_.background && !has_room() ? workers_->wait_until(has_room) : Result<void>();
+}
+
+Result<uint64_t> Engine::write(TableId id, const BatchView& batch, table::OnConflict on_conflict) {
+  TRY_OK(writable());
+  TRY(pinned, table_version(id));
+  TRY(rows, table::check_rows(pinned->info->schema, pinned->info->name, batch));
+  if (rows.row_count == 0) return uint64_t{0};
+  TRY_OK(wait_for_room(id));
+  CommitNumber number;
+  {
+    const std::lock_guard lock(commit_mutex_);
+    TRY_OK(writable());
+    TRY(table, store_of_table(id));
+    TRY(change, table->prepare_write(rows, on_conflict));
+    table::InsertRecords encoded =
+        table::encode_insert(id, change.first_row, table->info().schema, rows, kInsertRecordBytes);
+    PreparedCommit commit;
+    commit.kinds.assign(encoded.records.size(), table::RecordKind::kInsert);
+    commit.records = std::move(encoded.records);
+    TRY(logged, commit_change(*table, change, std::move(commit)));
+    number = logged;
+  }
+  TRY_OK(finish_commit(number));
+  return uint64_t{rows.row_count};
+}
+
+Result<uint64_t> Engine::erase(TableId id, const KeysView& keys) {
+  TRY_OK(writable());
+  CommitNumber number;
+  uint64_t removed_count = 0;
+  {
+    const std::lock_guard lock(commit_mutex_);
+    TRY_OK(writable());
+    TRY(table, store_of_table(id));
+    TRY(change, table->prepare_erase(keys));
+    if (change.removed.empty()) return uint64_t{0};
+    removed_count = change.removed.size();
+    TRY(logged, commit_change(*table, change, {}));
+    number = logged;
+  }
+  TRY_OK(finish_commit(number));
+  return removed_count;
+}
+
+void Engine::forget_storage(const table::TableStore& table) {
+  dropped_.push_back({table.info().storage, table.version()->storage_pin});
+}
+
+// Clearing is an empty table taking over: the old rows' extents go back as a whole. Ids are spent even if the statement fails: what it left behind belongs
+// to nobody.
+Result<uint64_t> Engine::clear(TableId id) {
+  TRY_OK(writable());
+  CommitNumber number;
+  uint64_t removed_count = 0;
+  {
+    const std::lock_guard lock(commit_mutex_);
+    TRY_OK(writable());
+    TRY(table, store_of_table(id));
+    removed_count = table->version()->live.live_count();
+    const table::StorageId storage{next_id_++};
+    TRY(empty, table::TableStore::create(
+                   *store_, table::make_table_info(id, storage, table->info().name, table->info().schema)));
+    PreparedCommit commit;
+    commit.add(table::RecordKind::kClearTable, table::encode(table::ClearTableRecord{id, storage}));
+    TRY(logged, log_commit(commit));
+    forget_storage(*table);
+    tables_[id.value] = empty;
+    set_state(logged);
+    number = logged;
+  }
+  TRY_OK(finish_commit(number));
+  return removed_count;
+}
+
+Result<TableId> Engine::create_table(std::string_view name, const Schema& schema, bool exist_ok) {
+  TRY_OK(writable());
+  TRY_OK(table::check_table_name(name));
+  TRY_OK(table::check_schema(name, schema));
+  CommitNumber number;
+  TableId id;
+  {
+    const std::lock_guard lock(commit_mutex_);
+    TRY_OK(writable());
+    const auto existing = state_->tables.find(name);
+    if (existing != state_->tables.end()) {
+      const table::TableInfo& info = *existing->second->info;
+      if (!exist_ok) return Error{ErrorCode::kConflict, fmt::format("table '{}' exists already", name)};
+      if (!table::same_schema(info.schema, schema))
+        return Error{ErrorCode::kConflict, fmt::format("table '{}' exists with another schema", name)};
+      id = info.id;
+      number = state_->commit;
+    } else {
+      id = {next_id_++};
+      const table::StorageId storage{next_id_++};
+      TRY(table, table::TableStore::create(*store_, table::make_table_info(id, storage, std::string(name), schema)));
+      PreparedCommit commit;
+      commit.add(table::RecordKind::kCreateTable,
+                 table::encode(table::CreateTableRecord{id, storage, std::string(name), schema}));
+      TRY(logged, log_commit(commit));
+      tables_.emplace(id.value, std::move(table));
+      set_state(logged);
+      number = logged;
+    }
+  }
+  TRY_OK(finish_commit(number));
+  return id;
+}
+
+Result<void> Engine::drop_table(std::string_view name) {
+  TRY_OK(writable());
+  CommitNumber number;
+  {
+    const std::lock_guard lock(commit_mutex_);
+    TRY_OK(writable());
+    const auto found = state_->tables.find(name);
+    if (found == state_->tables.end()) return not_found(name);
+    const TableId id = found->second->info->id;
+    PreparedCommit commit;
+    commit.add(table::RecordKind::kDropTable, table::encode(table::DropTableRecord{id}));
+    TRY(logged, log_commit(commit));
+    forget_storage(*tables_.at(id.value));
+    tables_.erase(id.value);
+    set_state(logged);
+    number = logged;
+  }
+  return finish_commit(number);
+}
+
+}  // namespace omendb::database

@@ -1,0 +1,141 @@
+#pragma once
+
+// The database behind the door: versions, the commit path, checkpoints and recovery over one storage::Store and its tables.
+//
+//   write: check_rows -> [commit lock: prepare -> log -> install] -> wait until durable -> publish     (commit.cc)
+//   read:  version() pins what was last published; nothing else is needed                              (door.cc, exec/)
+//   open:  root -> tables -> log replay through the same appends -> keys rebuilt -> publish            (recovery.cc)
+//   checkpoint: pause graph workers -> new log segment -> changed blocks -> one atomic root            (checkpoint.cc)
+
+#include <omendb/database.h>
+#include <omendb/options.h>
+#include <omendb/status.h>
+
+#include "engine/os/clock.h"
+#include "engine/os/file.h"
+#include "engine/storage/store.h"
+#include "engine/table/catalog.h"
+#include "engine/table/maintenance.h"
+#include "engine/table/table_store.h"
+#include "engine/table/table_version.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace omendb::database {
+
+// What the world gives an engine; tests give it another one.
+struct Environment {
+  std::shared_ptr<os::Directory> directory;
+  std::shared_ptr<os::Clock> clock;
+  bool background =
+      true;  // false: no threads; checkpoints and index work happen when they are asked for, so that every run is the same
+};
+
+class Engine {
+ public:
+  static Result<std::shared_ptr<Engine>> open(Environment environment, const OpenOptions& options);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // The newest published version. Fails: kClosed.
+  Result<std::shared_ptr<const table::DatabaseVersion>> version() const;
+  // The table in the newest published version. Fails: kClosed, kNotFound (dropped).
+  Result<std::shared_ptr<const table::TableVersion>> table_version(TableId id) const;
+
+  // --- statements (commit.cc): all or nothing; durable and visible when they return ---
+  Result<uint64_t> write(TableId id, const BatchView& batch, table::OnConflict on_conflict);
+  Result<uint64_t> erase(TableId id, const KeysView& keys);
+  Result<uint64_t> clear(TableId id);
+  Result<TableId> create_table(std::string_view name, const Schema& schema, bool exist_ok);
+  Result<void> drop_table(std::string_view name);
+
+  // --- upkeep (checkpoint.cc, inspect.cc) ---
+  Result<void> checkpoint();
+  Result<void> check();
+  Result<void> backup(os::Directory& target);
+  Result<void> wait_for_index(TableId id);
+  Result<uint64_t> state_hash() const;
+  Result<DatabaseStats> stats() const;
+  Result<TableStats> table_stats(TableId id) const;
+  Result<void> close();
+
+  const std::string& path() const { return environment_.directory->path(); }
+
+ private:
+  struct
+      Dropped {  // storage without a table; its extents go with the first checkpoint after the last version that reads them
+    table::StorageId storage{};
+    std::weak_ptr<void> pin;
+  };
+  struct PreparedCommit {
+    std::vector<table::RecordKind> kinds;
+    std::vector<std::vector<std::span<const std::byte>>> records;
+    std::deque<std::vector<std::byte>> owned;  // what records point to, where it is not the caller's
+    void add(table::RecordKind kind, std::vector<std::byte> payload);
+  };
+
+  Engine(Environment environment, const OpenOptions& options);
+
+  // recovery.cc
+  Result<void> load_catalog();
+  Result<void> replay_log();
+  Result<void> replay_record(uint8_t kind, std::span<const std::byte> payload);
+  Result<void> replay_insert(std::span<const std::byte> payload);
+  Result<table::TableStore*> replayed_table(TableId id);
+  void start_background();
+
+  // commit.cc; those marked (locked) are called with commit_mutex_ held
+  Result<void> writable() const;
+  Result<std::shared_ptr<table::TableStore>> store_of_table(TableId id) const;  // (locked)
+  Result<CommitNumber> log_commit(const PreparedCommit& commit);                // (locked)
+  Result<CommitNumber> commit_change(table::TableStore& table, const table::TableChange& change,
+                                     PreparedCommit commit);  // (locked)
+  void set_state(CommitNumber commit);                        // (locked)
+  Result<void> finish_commit(CommitNumber commit);
+  Result<void> wait_for_room(TableId id) const;
+  void forget_storage(const table::TableStore& table);  // (locked)
+
+  // checkpoint.cc
+  struct CheckpointRun;
+  Result<void> run_checkpoint(CheckpointRun& run);
+  void checkpoint_loop();
+  bool checkpoint_due() const;
+  Result<void> stop_and_checkpoint();
+
+  Environment environment_;
+  OpenOptions options_;
+  std::unique_ptr<storage::Store> store_;
+
+  mutable std::mutex commit_mutex_;  // statements from prepare to install, one at a time
+  uint32_t next_id_ = 1;
+  std::map<uint32_t, std::shared_ptr<table::TableStore>> tables_;  // by TableId
+  std::vector<Dropped> dropped_;
+  std::shared_ptr<const table::DatabaseVersion> state_;  // with every logged commit, durable or not
+
+  mutable std::mutex publish_mutex_;  // held for moments; never while holding it is another lock taken
+  std::deque<std::shared_ptr<const table::DatabaseVersion>> pending_;  // logged, not yet known to be durable
+  std::shared_ptr<const table::DatabaseVersion> published_;
+
+  std::mutex close_mutex_;       // one closing at a time; taken first
+  std::mutex checkpoint_mutex_;  // one checkpoint, check or backup at a time; taken before commit_mutex_
+  std::atomic<bool> closed_{false};
+  std::unique_ptr<table::IndexWorkers> workers_;
+
+  mutable std::mutex background_mutex_;  // guards stopping_
+  std::condition_variable background_wake_;
+  bool stopping_ = false;
+  std::thread checkpointer_;
+};
+
+}  // namespace omendb::database

@@ -1,0 +1,170 @@
+// Looking at a database: versions, checks, figures, copies.
+
+#include "engine/base/hash.h"
+#include "engine/base/try.h"
+#include "engine/database/engine.h"
+#include "engine/os/memory_usage.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace omendb::database {
+
+Result<std::shared_ptr<const table::DatabaseVersion>> Engine::version() const {
+  if (closed_) return Error{ErrorCode::kClosed, fmt::format("database '{}' is closed", path())};
+  const std::lock_guard lock(publish_mutex_);
+  return published_;
+}
+
+Result<std::shared_ptr<const table::TableVersion>> Engine::table_version(TableId id) const {
+  TRY(newest, version());
+  for (const auto& [name, table] : newest->tables) {
+    if (table->info->id == id) return table;
+  }
+  return Error{ErrorCode::kNotFound, "the table was dropped"};
+}
+
+Result<void> Engine::check() {
+  const std::lock_guard lock(checkpoint_mutex_);
+  TRY_OK(version());
+  TRY_OK(store_->check());
+  const table::IndexWorkers::Pause pause(*workers_);
+  TRY(newest, version());
+  std::vector<std::shared_ptr<table::TableStore>> tables;
+  {
+    const std::lock_guard commit_lock(commit_mutex_);
+    for (const auto& [id, table] : tables_) tables.push_back(table);
+  }
+  for (const auto& table : tables) {
+    const auto found = newest->tables.find(table->info().name);
+    if (found != newest->tables.end() && found->second->info->storage == table->info().storage)
+      TRY_OK(table->check(*found->second));
+  }
+  return {};
+}
+
+// The copy is the root of a fresh checkpoint, so it holds every commit that was acknowledged before the call.
+Result<void> Engine::backup(os::Directory& target) {
+  if (!options_.read_only) TRY_OK(checkpoint());
+  const std::lock_guard lock(checkpoint_mutex_);
+  TRY_OK(version());
+  return store_->backup(target);
+}
+
+Result<void> Engine::wait_for_index(TableId id) {
+  Result<void> failed;
+  const auto linked = [&] {
+    const auto table = table_version(id);
+    if (!table.ok()) {
+      failed = table.error();
+      return true;
+    }
+    return std::all_of((*table)->vectors.begin(), (*table)->vectors.end(),
+                       [&](const auto& column) { return column.index->waiting_rows(**table) == 0; });
+  };
+  if (options_.read_only) return {};
+  TRY_OK(workers_->wait_until(linked));
+  return failed;
+}
+
+namespace {
+
+uint64_t row_hash(const table::TableVersion& table, RowId row, uint64_t seed) {
+  const Schema& schema = table.info->schema;
+  uint64_t hash = seed;
+  for (size_t c = 0; c < schema.columns.size(); ++c) {
+    const table::ColumnReader& column = table.columns[c];
+    if (column.is_null(row)) {
+      hash = base::mix64(hash, c + 1);
+      continue;
+    }
+    const size_t width = table::fixed_width(schema.columns[c]);
+    hash = width != 0 ? base::hash64(std::span(column.fixed(row), width), hash) : base::hash64(column.bytes(row), hash);
+  }
+  return hash;
+}
+
+std::vector<MemoryOrDiskPart> memory_parts(const table::TableVersion& table) {
+  std::vector<MemoryOrDiskPart> parts = {{"live rows", table.live.memory_bytes()}, {"keys", table.keys.memory_usage()}};
+  for (const table::VectorColumnVersion& column : table.vectors) {
+    const std::string& name = table.info->schema.columns[column.index->column()].name;
+    parts.push_back({"graph." + name, column.index->graph().stats().memory_bytes});
+  }
+  return parts;
+}
+
+std::vector<MemoryOrDiskPart> disk_parts(const table::TableStore& table, const storage::Store& store) {
+  const table::StorageId storage = table.info().storage;
+  std::vector<MemoryOrDiskPart> parts = {
+      {"live rows", store.array_disk_bytes(table::array_id(storage, table::kTableColumn, table::Part::kLiveRows))}};
+  const auto& columns = table.info().schema.columns;
+  for (uint32_t c = 0; c < columns.size(); ++c) {
+    parts.push_back({"columns." + columns[c].name, table.columns()[c].disk_bytes(store)});
+    if (columns[c].type != Type::kVector) continue;
+    parts.push_back({"graph." + columns[c].name,
+                     store.array_disk_bytes(table::array_id(storage, c, table::Part::kGraphRows)) +
+                         store.array_disk_bytes(table::array_id(storage, c, table::Part::kGraphUpper))});
+  }
+  return parts;
+}
+
+uint64_t sum(const std::vector<MemoryOrDiskPart>& parts) {
+  uint64_t total = 0;
+  for (const MemoryOrDiskPart& part : parts) total += part.bytes;
+  return total;
+}
+
+void append_named(std::vector<MemoryOrDiskPart>& all, const std::string& table,
+                  const std::vector<MemoryOrDiskPart>& parts) {
+  for (const MemoryOrDiskPart& part : parts) all.push_back({table + "." + part.name, part.bytes});
+}
+
+}  // namespace
+
+Result<uint64_t> Engine::state_hash() const {
+  TRY(newest, version());
+  uint64_t hash = 0;
+  for (const auto& [name, table] : newest->tables) {
+    const uint64_t seed = base::hash64(table::encode(table::CreateTableRecord{{}, {}, name, table->info->schema}));
+    uint64_t rows = 0;
+    table->live.for_each([&, &table = table](RowId row) { rows += row_hash(*table, row, seed); });
+    hash = base::mix64(hash ^ seed, rows);
+  }
+  return hash;
+}
+
+Result<TableStats> Engine::table_stats(TableId id) const {
+  TRY(table, table_version(id));
+  TableStats stats;
+  stats.row_count = table->live.live_count();
+  stats.dead_row_count = table->row_count() - table->live.live_count();
+  for (const table::VectorColumnVersion& column : table->vectors) {
+    stats.tail_row_count = std::max<uint64_t>(stats.tail_row_count, column.index->waiting_rows(*table));
+    stats.flat = stats.flat && !column.index->active(*table);
+    stats.graph_edge_count += column.index->graph().stats().edges;
+  }
+  stats.memory = memory_parts(*table);
+  const std::lock_guard lock(commit_mutex_);
+  TRY(store, store_of_table(id));
+  stats.disk = disk_parts(*store, *store_);
+  return stats;
+}
+
+Result<DatabaseStats> Engine::stats() const {
+  TRY(newest, version());
+  DatabaseStats stats;
+  stats.commit_number = newest->commit.value;
+  TRY(resident, os::resident_memory());
+  stats.resident_bytes = resident.total_bytes;
+  for (const auto& [name, table] : newest->tables) append_named(stats.memory, name, memory_parts(*table));
+  const std::lock_guard lock(commit_mutex_);
+  for (const auto& [id, table] : tables_) append_named(stats.disk, table->info().name, disk_parts(*table, *store_));
+  const storage::DiskUsage usage = store_->disk_usage();
+  stats.disk.insert(stats.disk.end(), {{"root", usage.root}, {"log", usage.log}, {"free", usage.free_extents}});
+  stats.memory_bytes = sum(stats.memory);
+  stats.disk_bytes = usage.total;
+  return stats;
+}
+
+}  // namespace omendb::database

@@ -1,0 +1,103 @@
+#include "engine/graph/flat_scan.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "engine/graph/live_words.h"
+
+namespace omendb::graph {
+namespace {
+
+// Fewer live rows than this in a word of 64 are picked one by one; more, and reading the dead ones between them too is cheaper.
+constexpr int kDenseRowsMin = 24;
+
+struct WordRange {
+  uint32_t first;  // row of the lowest set bit
+  size_t count;    // rows from there to the highest
+};
+
+WordRange range_of(uint32_t word_row, uint64_t bits) {
+  const int low = std::countr_zero(bits);
+  const int high = 63 - std::countl_zero(bits);
+  return {word_row + static_cast<uint32_t>(low), static_cast<size_t>(high - low + 1)};
+}
+
+void offer_set_bits(NearestRows& nearest, uint32_t word_row, uint64_t bits, WordRange range, const float* distances) {
+  for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
+    const uint32_t row = word_row + static_cast<uint32_t>(std::countr_zero(rest));
+    nearest.offer({distances[row - range.first], RowId{row}});
+  }
+}
+
+}  // namespace
+
+size_t NearestRows::sort() {
+  std::sort_heap(into_.begin(), into_.begin() + static_cast<ptrdiff_t>(size_));
+  return size_;
+}
+
+void NearestRows::push(Neighbor neighbor) {
+  if (size_ == into_.size()) {
+    std::pop_heap(into_.begin(), into_.end());
+    into_[size_ - 1] = neighbor;
+  } else {
+    into_[size_++] = neighbor;
+  }
+  std::push_heap(into_.begin(), into_.begin() + static_cast<ptrdiff_t>(size_));
+}
+
+void flat_scan(simd::Metric metric, const VectorsView& vectors, const float* query, const LiveRows& live, RowId first,
+               RowId last, size_t k, std::vector<Neighbor>& out) {
+  const simd::DistanceKernels& kernels = simd::distance_kernels(metric);
+  out.resize(k);
+  NearestRows nearest(out);
+  float distances[64];
+  for_each_live_word(live, first.value, last.value, [&](uint32_t word_row, uint64_t bits) {
+    if (std::popcount(bits) >= kDenseRowsMin) {
+      const WordRange range = range_of(word_row, bits);
+      kernels.scan(query, vectors.base + static_cast<size_t>(range.first) * vectors.dims, range.count, vectors.dims,
+                   distances);
+      offer_set_bits(nearest, word_row, bits, range, distances);
+      return;
+    }
+    uint32_t rows[64];
+    size_t count = 0;
+    for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
+      rows[count++] = word_row + static_cast<uint32_t>(std::countr_zero(rest));
+    }
+    kernels.gather(query, vectors.base, rows, count, vectors.dims, distances);
+    for (size_t i = 0; i < count; ++i) nearest.offer({distances[i], RowId{rows[i]}});
+  });
+  out.resize(nearest.sort());
+}
+
+void flat_scan_batch(simd::Metric metric, const VectorsView& vectors, const float* queries, size_t query_count,
+                     const LiveRows& live, RowId first, RowId last, size_t k, std::vector<std::vector<Neighbor>>& out) {
+  const simd::DistanceKernels& kernels = simd::distance_kernels(metric);
+  out.resize(query_count);
+  std::vector<NearestRows> nearest;
+  nearest.reserve(query_count);
+  for (std::vector<Neighbor>& one : out) {
+    one.resize(k);
+    nearest.emplace_back(one);
+  }
+  std::vector<float> distances(query_count * 64);
+  for_each_live_word(live, first.value, last.value, [&](uint32_t word_row, uint64_t bits) {
+    const WordRange range = range_of(word_row, bits);
+    kernels.many_to_many(queries, query_count, vectors.base + static_cast<size_t>(range.first) * vectors.dims,
+                         range.count, vectors.dims, distances.data());
+    for (size_t q = 0; q < query_count; ++q) {
+      offer_set_bits(nearest[q], word_row, bits, range, distances.data() + q * range.count);
+    }
+  });
+  for (size_t q = 0; q < query_count; ++q) out[q].resize(nearest[q].sort());
+}
+
+uint64_t count_live(const LiveRows& live) {
+  uint64_t count = 0;
+  for_each_live_word(live, 0, live.row_count,
+                     [&count](uint32_t, uint64_t bits) { count += static_cast<uint64_t>(std::popcount(bits)); });
+  return count;
+}
+
+}  // namespace omendb::graph

@@ -1,0 +1,49 @@
+#pragma once
+
+// Exact nearest rows by comparing with every live row of a range: for the fresh tail, for small tables, and the judge of the graph's recall.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/base/ids.h"
+#include "engine/graph/graph.h"
+#include "engine/simd/distance.h"
+
+namespace omendb::graph {
+
+// The k nearest of the rows offered, ties to the smaller row number. Memory: borrows `into`, whose first entries are a heap until sort().
+class NearestRows {
+ public:
+  explicit NearestRows(std::span<Neighbor> into) : into_(into) {}
+  size_t size() const { return size_; }
+  void offer(Neighbor neighbor) {
+    if (size_ == into_.size() && (size_ == 0 || !(neighbor < into_[0]))) return;
+    push(neighbor);
+  }
+  // Nearest first; returns how many. No offers afterwards.
+  size_t sort();
+
+ private:
+  void push(Neighbor neighbor);
+
+  std::span<Neighbor> into_;
+  size_t size_ = 0;
+};
+
+// Fills `out` with the (at most) k live rows in [first, last) nearest to `query`, nearest first, ties by row number; distances as DistanceKernels returns
+// them. A row without a vector in this column must not be live in `live`. Vectors between the first and the last live row of a 64-row word may be read.
+// Cost: one pass over the live vectors, limited by memory bandwidth when most rows live. Threads: any. Memory: out.capacity() grows to k, nothing else.
+void flat_scan(simd::Metric metric, const VectorsView& vectors, const float* query, const LiveRows& live, RowId first,
+               RowId last, size_t k, std::vector<Neighbor>& out);
+
+// The same for query_count queries, `dims` floats each and tightly packed: every row is loaded once per block of queries. out.size() becomes query_count.
+// Memory: additionally 64 floats per query.
+void flat_scan_batch(simd::Metric metric, const VectorsView& vectors, const float* queries, size_t query_count,
+                     const LiveRows& live, RowId first, RowId last, size_t k, std::vector<std::vector<Neighbor>>& out);
+
+// How many rows are live. About 1 ns per 64 rows.
+uint64_t count_live(const LiveRows& live);
+
+}  // namespace omendb::graph

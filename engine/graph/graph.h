@@ -1,0 +1,125 @@
+#pragma once
+
+// The navigable graph over one vector column: HNSW (Malkov & Yashunin 2018, arXiv 1603.09320), built in place by several threads beside
+// readers that never wait. The graph holds edges only; vectors are borrowed through VectorsView, rows are plain numbers, files are somebody else's.
+
+#include <omendb/status.h>
+
+#include "engine/base/ids.h"
+#include "engine/simd/distance.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace omendb::graph {
+
+// Row i of the column is at base + i * dims. Borrowed: the bytes of a linked row never change or move while a view of them is in use.
+struct VectorsView {
+  const float* base = nullptr;
+  size_t dims = 0;
+};
+
+struct GraphOptions {
+  simd::Metric metric = simd::Metric::kL2;
+  uint32_t m = 16;                  // 2 to 512 links per row on upper levels; 2 * m on level 0. More: better recall at high targets, more memory, slower build
+  uint32_t ef_construction = 200;   // beam while inserting. More: better graph, slower build
+  uint64_t seed = 42;               // levels are a function of (seed, row), so a single-threaded build is reproducible
+};
+
+struct Neighbor {
+  float distance;  // as simd::DistanceKernels returns it
+  RowId row;
+  friend bool operator<(const Neighbor& a, const Neighbor& b) {
+    return a.distance < b.distance || (a.distance == b.distance && a.row < b.row);
+  }
+};
+
+// Which rows may be answers: one bit a row; rows at or past `row_count` may not. blocks[r / kRowsPerBlock] points to kRowsPerBlock bits
+// (64-bit words, least significant first); null block pointers mean "none of these rows". Borrowed for the call.
+struct LiveRows {
+  static constexpr uint32_t kRowsPerBlock = 32768;
+  std::span<const uint64_t* const> blocks;
+  uint32_t row_count = 0;
+  bool contains(uint32_t row) const {
+    if (row >= row_count) return false;
+    const uint64_t* block = blocks[row / kRowsPerBlock];
+    return block != nullptr && ((block[(row % kRowsPerBlock) / 64] >> (row % 64)) & 1U) != 0;
+  }
+};
+
+struct SearchOptions {
+  size_t k = 10;
+  size_t ef = 64;  // beam; raised to k if smaller
+};
+
+struct SearchCounters {  // optional; filled when the pointer given is not null
+  uint64_t visited_rows = 0;
+  uint64_t distance_computations = 0;
+};
+
+struct GraphStats {
+  uint64_t linked_rows = 0;
+  uint64_t level_max = 0;
+  uint64_t edges = 0;
+  uint64_t memory_bytes = 0;  // what the graph really holds
+};
+
+class Graph {
+ public:
+  struct Impl;  // graph_impl.h, for the files of this room
+  explicit Graph(const GraphOptions& options);
+  ~Graph();
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+
+  // Links `row` (not linked before, below 2^31 - 2). vectors must cover the row and every linked row. Threads: any number of inserts of different rows beside any number of
+  // searches; never beside load or copy_changed_blocks. Cost: about ef_construction * m distances. Fails: kOutOfMemory (the row stays unlinked, the graph sound),
+  // kNotSupported (the row number).
+  Result<void> insert(const VectorsView& vectors, RowId row);
+
+  // Up to k live rows nearest to `query` among the linked ones, nearest first, ties by row number; returns how many were written to `out` (out.size() >= k).
+  // Rows that are not live are walked through but never returned; while fewer than k live rows are found the beam grows, so that the result holds k
+  // rows whenever k live rows are linked; where live rows are few, all of them are compared. Threads: any, beside inserts; takes no lock and waits for nobody;
+  // allocates nothing after a thread's first searches, and throws std::bad_alloc if those get no memory.
+  size_t search(const VectorsView& vectors, const float* query, const LiveRows& live, const SearchOptions& options, std::span<Neighbor> out,
+                SearchCounters* counters = nullptr) const;
+
+  bool contains(RowId row) const;
+  GraphStats stats() const;
+  const GraphOptions& options() const;
+
+  // --- persistence: the graph as numbered blocks of kBlockBytes, in two streams. No insert may run meanwhile (the caller pauses its workers). ---
+  static constexpr size_t kBlockBytes = 65536;
+  enum class Stream : uint8_t { kRows = 1, kUpperLevels = 2 };
+  // Calls sink(stream, block_number, bytes) for every block that changed since the last call that returned success, then forgets the changes. The
+  // last block of a stream may be shorter. If the sink fails, nothing is forgotten and its error is returned.
+  Result<void> copy_changed_blocks(const std::function<Result<void>(Stream, uint64_t, std::span<const std::byte>)>& sink);
+  // Takes a block back that was copied but never reached the disk: the next copy_changed_blocks delivers it again. Threads: any.
+  void mark_block_changed(Stream stream, uint64_t block_number);
+  struct Shape {  // small, goes into the root
+    uint64_t row_count = 0;           // rows 0 .. row_count - 1 have a slot (linked or not)
+    uint64_t rows_bytes = 0;          // length of the kRows stream
+    uint64_t upper_bytes = 0;         // length of the kUpperLevels stream
+    uint32_t entry_row = UINT32_MAX;  // where searches start; UINT32_MAX = empty graph
+    uint32_t entry_level = 0;
+    uint64_t linked_rows = 0;
+  };
+  Shape shape() const;
+  // Fills an empty graph. `source(stream, block_number, into)` fills exactly into.size() bytes. Everything read is checked (ids in range, levels sane, offsets inside): kCorruption
+  // otherwise, and the graph is empty again. Blocks loaded count as unchanged.
+  Result<void> load(const Shape& shape, const std::function<Result<void>(Stream, uint64_t, std::span<std::byte>)>& source);
+
+ private:
+  friend Result<void> check(const Graph& graph, const LiveRows& live);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Checks every promise of the structure: ids in range, no self-links, no duplicates in a list, degrees within capacity, every live linked row reachable on level 0 from the entry
+// point, upper levels consistent. Cost: O(edges). kCorruption naming the first row that breaks one. No insert may run meanwhile.
+Result<void> check(const Graph& graph, const LiveRows& live);
+
+}  // namespace omendb::graph

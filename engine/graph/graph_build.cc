@@ -1,0 +1,190 @@
+// Inserting (Malkov & Yashunin 2018, Algorithm 1), by any number of threads at once, with a proof that no row is ever lost.
+//
+// Pruning by distance alone can cut a row off: thousands of equal vectors, zero vectors or a far-off group lose all links that lead to them. So every row
+// but the first has a *parent*: a row linked before it, whose level-0 link to it is protected, that is, never pruned. And every row that becomes the entry
+// point has a protected link to the entry point before it. Then on level 0 everything is reachable from the entry point:
+//   - the first row reaches every row along parents, by induction over the order in which parent links are stored: the parent was found by a search, so it
+//     hangs on the tree itself (a row is found only after its parent link was stored, because that link is the first one that leads to it);
+//   - the entry point reaches the first row along former entry points.
+// A parent takes at most m children, so m of its 2 * m places stay free for the heuristic. A row whose nearest neighbours are all full goes to a row
+// below them in the tree: every way down ends at a row without children, so a place is always found.
+
+#include <cassert>
+#include <cmath>
+#include <new>
+#include <string>
+
+#include "engine/base/random.h"
+#include "engine/base/try.h"
+#include "engine/graph/graph_impl.h"
+
+namespace omendb::graph {
+namespace {
+
+constexpr auto kEveryRow = [](uint32_t) { return true; };
+
+// floor(-ln(U) / ln(m)) with U from (seed, row) alone, so that the order of inserts does not matter.
+uint32_t level_of(const GraphOptions& options, uint32_t row) {
+  uint64_t mixed = options.seed ^ (uint64_t{row} * 0xd1342543de82ef95ULL);
+  const double uniform = static_cast<double>((base::splitmix64(mixed) >> 11) + 1) * 0x1.0p-53;  // (0, 1]
+  const double level = std::floor(-std::log(uniform) / std::log(static_cast<double>(options.m)));
+  return static_cast<uint32_t>(std::min(level, static_cast<double>(kLevelMax)));
+}
+
+class Insertion {
+ public:
+  Insertion(Graph::Impl& graph, const VectorsView& vectors, uint32_t row, SearchState& state)
+      : graph_(graph),
+        row_(row),
+        level_(level_of(graph.options, row)),
+        walk_{graph, vectors, graph.vector_of(vectors, row), state} {}
+
+  Result<void> run() {
+    if (level_ > 0) upper_position_ = graph_.links.add_upper(row_, level_);
+    if (upper_position_ == 0) level_ = 0;
+    std::unique_lock entry_guard(graph_.entry_lock, std::defer_lock);
+    EntryPoint entry = graph_.entry();
+    if (entry.row == kNoLink || level_ > entry.level) {
+      entry_guard.lock();
+      entry = graph_.entry();
+      if (entry.row != kNoLink && level_ <= entry.level) entry_guard.unlock();
+    }
+    if (entry.row == kNoLink) {
+      write_own_lists(entry);
+      publish(0);
+      graph_.set_entry({row_, level_});
+      return {};
+    }
+    choose_neighbors(entry);
+    const bool becomes_entry = level_ > entry.level;
+    write_own_lists(becomes_entry ? entry : EntryPoint{});
+    TRY(parent, attach_to_parent());
+    publish(becomes_entry ? kWasEntryBit : 0);
+    link_back(parent);
+    if (becomes_entry) graph_.set_entry({row_, level_});
+    return {};
+  }
+
+ private:
+  // Searches every level that both this row and the graph have, from the top, and chooses this row's links there.
+  void choose_neighbors(EntryPoint entry) {
+    SearchState& state = walk_.state;
+    for (auto& chosen : state.chosen_by_level) chosen.clear();
+    Candidate start = walk_.descend(entry, level_);
+    for (uint32_t level = std::min(level_, entry.level);; --level) {
+      state.visited.begin(graph_.links.row_count());
+      walk_.search_level(start, level, graph_.options.ef_construction, SIZE_MAX, kEveryRow);
+      state.found.clear();
+      for (size_t i = 0; i < state.beam.size(); ++i) {
+        state.found.push_back({state.beam[i].distance, RowId{state.beam[i].row()}});
+      }
+      choose_diverse(walk_, state.found, graph_.options.m, state.chosen_by_level[level]);
+      start = {state.found.front().distance, state.found.front().row.value};
+      if (level == 0) return;
+    }
+  }
+
+  // Nobody knows this row yet, so plain order suffices: the first link that leads here publishes it all.
+  void write_own_lists(EntryPoint previous_entry) {
+    const SearchState& state = walk_.state;
+    uint64_t edges = 0;
+    for (uint32_t level = 0; level <= level_; ++level) {
+      const std::span<uint32_t> list =
+          level == 0 ? std::span(graph_.links.links(row_), graph_.links.capacity(0)) : own_upper_list(level);
+      size_t count = 0;
+      if (level == 0 && previous_entry.row != kNoLink) list[count++] = previous_entry.row | kProtectedBit;
+      for (const Neighbor& neighbor : state.chosen_by_level[level]) {
+        if (level == 0 && neighbor.row.value == previous_entry.row) continue;
+        list[count++] = neighbor.row.value;
+      }
+      edges += count;
+      while (count < list.size()) list[count++] = kNoLink;
+    }
+    graph_.links.mark_list(row_, 0);
+    graph_.edges.fetch_add(edges, std::memory_order_relaxed);
+  }
+
+  std::span<uint32_t> own_upper_list(uint32_t level) {
+    UpperHeader* header = graph_.links.upper_at(upper_position_);
+    return {reinterpret_cast<uint32_t*>(header + 1) + static_cast<size_t>(level - 1) * graph_.links.m(),
+            graph_.links.m()};
+  }
+
+  // Stores the parent link: from the nearest chosen row with room for a child, or from a row below the nearest one. Returns the parent.
+  Result<uint32_t> attach_to_parent() {
+    const SearchState& state = walk_.state;
+    for (const Neighbor& neighbor : state.chosen_by_level[0]) {
+      if (offer_as_child(neighbor.row.value, neighbor.distance)) return neighbor.row.value;
+    }
+    uint32_t parent = state.found.front().row.value;
+    uint64_t random_state = row_;
+    for (uint64_t steps = 0; steps <= graph_.links.row_count(); ++steps) {
+      if (offer_as_child(parent, walk_.distance_to(parent))) return parent;
+      parent = any_child_of(parent, random_state);
+      if (parent == kNoLink) break;
+    }
+    return Error{ErrorCode::kCorruption, "graph: no row can take row " + std::to_string(row_) +
+                                             " as a child; its tree of protected links is damaged"};
+  }
+
+  bool offer_as_child(uint32_t parent, float distance) {
+    return offer_link(graph_, walk_.vectors, walk_.state, parent, 0, {distance, RowId{row_}}, true, graph_.options.m) ==
+           LinkOffer::kTaken;
+  }
+
+  // A child by chance: keeps the tree shallow where all distances are equal.
+  uint32_t any_child_of(uint32_t parent, uint64_t& random_state) const {
+    const std::span<uint32_t> list = graph_.links.list(parent, 0);
+    const size_t first = (graph_.links.state(parent) & kWasEntryBit) != 0 ? 1 : 0;  // that link leads up, not down
+    uint32_t child = kNoLink;
+    uint64_t children_seen = 0;
+    for (uint32_t& link : list.subspan(first)) {
+      const uint32_t word = load_link(&link);
+      if ((word & kProtectedBit) == 0) continue;
+      if (base::splitmix64(random_state) % ++children_seen == 0) child = word & kRowMask;
+    }
+    return child;
+  }
+
+  void publish(uint32_t entry_bit) {
+    graph_.links.mark_state(row_);
+    store_link(graph_.links.state_word(row_), kLinkedBit | entry_bit | upper_position_);
+    graph_.linked_rows.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  // The links from the chosen rows back to this one, lowest level first.
+  void link_back(uint32_t parent) {
+    for (uint32_t level = 0; level <= level_; ++level) {
+      for (const Neighbor& neighbor : walk_.state.chosen_by_level[level]) {
+        if (level == 0 && neighbor.row.value == parent) continue;
+        (void)offer_link(graph_, walk_.vectors, walk_.state, neighbor.row.value, level,
+                         {neighbor.distance, RowId{row_}}, false, 0);
+      }
+    }
+  }
+
+  Graph::Impl& graph_;
+  const uint32_t row_;
+  uint32_t level_;
+  uint32_t upper_position_ = 0;
+  Walk walk_;
+};
+
+}  // namespace
+
+Result<void> Graph::insert(const VectorsView& vectors, RowId row) {
+  if (row.value >= kRowsMax) {
+    return Error{ErrorCode::kNotSupported,
+                 "graph: row " + std::to_string(row.value) + " is past the last one that a graph can hold"};
+  }
+  try {
+    impl_->links.cover(row.value);
+    assert(!contains(row) && "a row is linked once");
+    const SearchStatePool::Lease state = impl_->states.take();
+    return Insertion(*impl_, vectors, row.value, *state).run();
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kOutOfMemory, "graph: no memory to link row " + std::to_string(row.value)};
+  }
+}
+
+}  // namespace omendb::graph

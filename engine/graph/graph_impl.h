@@ -1,0 +1,142 @@
+#pragma once
+
+// What the files of this room share: the members of Graph and the walk over one level. Not for other rooms; they include graph.h.
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "engine/graph/graph.h"
+#include "engine/graph/link_store.h"
+#include "engine/graph/search_state.h"
+
+namespace omendb::graph {
+
+struct EntryPoint {
+  uint32_t row = kNoLink;  // kNoLink: the graph is empty
+  uint32_t level = 0;
+};
+
+// Locks of lists, shared by rows that are 4,096 apart. Held for one list at a time and only by writers, for at most one pruning.
+class ListLocks {
+ public:
+  class Guard {
+   public:
+    explicit Guard(std::atomic<uint8_t>& flag) : flag_(flag) {
+      for (unsigned tries = 1; flag_.exchange(1, std::memory_order_acquire) != 0; ++tries) {
+        while (flag_.load(std::memory_order_relaxed) != 0) {
+          if (++tries % kTriesBeforeYield == 0) std::this_thread::yield();  // the holder may wait for our processor
+#if defined(__x86_64__)
+          __builtin_ia32_pause();
+#endif
+        }
+      }
+    }
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+    ~Guard() { flag_.store(0, std::memory_order_release); }
+
+   private:
+    static constexpr unsigned kTriesBeforeYield = 64;
+    std::atomic<uint8_t>& flag_;
+  };
+  Guard lock(uint32_t row) { return Guard(flags_[row % flags_.size()]); }
+
+ private:
+  std::array<std::atomic<uint8_t>, 4096> flags_{};
+};
+
+struct Graph::Impl {
+  explicit Impl(const GraphOptions& graph_options)
+      : options(graph_options),
+        kernels(simd::distance_kernels(graph_options.metric)),
+        links(graph_options.m),
+        states(2 * graph_options.m) {}
+
+  EntryPoint entry() const {
+    const uint64_t packed = packed_entry.load(std::memory_order_acquire);
+    return {static_cast<uint32_t>(packed), static_cast<uint32_t>(packed >> 32)};
+  }
+  void set_entry(EntryPoint entry) {
+    packed_entry.store(uint64_t{entry.level} << 32 | entry.row, std::memory_order_release);
+  }
+  const float* vector_of(const VectorsView& vectors, uint32_t row) const {
+    return vectors.base + static_cast<size_t>(row) * vectors.dims;
+  }
+
+  const GraphOptions options;
+  const simd::DistanceKernels& kernels;
+  LinkStore links;
+  ListLocks list_locks;
+  std::mutex entry_lock;  // held by inserts that may change the entry point, from their first search to their last link
+  std::atomic<uint64_t> packed_entry{kNoLink};
+  std::atomic<uint64_t> linked_rows{0};
+  std::atomic<uint64_t> edges{0};
+  mutable SearchStatePool states;
+};
+
+// One search or one insert: the borrowed inputs and the pooled memory.
+struct Walk {
+  const Graph::Impl& graph;
+  const VectorsView& vectors;
+  const float* query;
+  SearchState& state;
+
+  float distance_to(uint32_t row) const {
+    ++state.distance_computations;
+    return graph.kernels.one(query, graph.vector_of(vectors, row), vectors.dims);
+  }
+  void distances_to(const uint32_t* rows, size_t count, float* out) const {
+    state.distance_computations += count;
+    graph.kernels.gather(query, vectors.base, rows, count, vectors.dims, out);
+  }
+  void prefetch_links(uint32_t row) const {
+    const uint32_t* list = graph.links.links(row);
+    for (uint32_t i = 0; i < graph.links.capacity(0); i += 16) __builtin_prefetch(list + i);
+  }
+  // The nearest row on the upper levels that a greedy walk from `from` finds: on every level from from.level down to above `level_floor`.
+  Candidate descend(EntryPoint from, uint32_t level_floor) const;
+
+  // Best-first search on one level from `start` (Malkov & Yashunin 2018, Algorithm 2), into state.beam. Stops when nothing in the beam is left to expand,
+  // or when the beam holds more than `beam_rows_max` rows: too many dead rows lie around the query.
+  template <class IsLive>
+  void search_level(Candidate start, uint32_t level, size_t ef, size_t beam_rows_max, const IsLive& is_live) const {
+    Beam& beam = state.beam;
+    beam.begin(ef);
+    uint32_t start_row = start.row();
+    (void)state.visited.visit({&start_row, 1});
+    beam.offer(start.distance, start_row, is_live(start_row), is_live);
+    for (size_t at = beam.next(); at < beam.size() && beam.size() <= beam_rows_max; at = beam.next()) {
+      const std::span<const uint32_t> fresh = state.visited.visit(graph.links.list(beam[at].row(), level));
+      if (fresh.empty()) continue;
+      const uint32_t likely_next = beam.peek();
+      if (level == 0 && likely_next != kNoLink) prefetch_links(likely_next);
+      distances_to(fresh.data(), fresh.size(), state.distances.data());
+      for (size_t i = 0; i < fresh.size(); ++i) {
+        const float distance = state.distances[i];
+        if (beam.full() && !(distance < beam.worst())) continue;
+        const bool comes_next = beam.offer(distance, fresh[i], is_live(fresh[i]), is_live);
+        if (comes_next && level == 0) prefetch_links(fresh[i]);
+      }
+    }
+  }
+};
+
+// Chooses at most `count_max` of `candidates` (nearest first) as neighbours, spread out by the diversity heuristic (graph_prune.cc).
+void choose_diverse(const Walk& walk, std::span<const Neighbor> candidates, size_t count_max,
+                    std::vector<Neighbor>& chosen);
+
+// What became of a link that was offered to a list.
+enum class LinkOffer : uint8_t { kTaken, kRefused };
+
+// Puts `target`, at `distance`, into the list of `row`; a full list is pruned by the heuristic, and what is protected stays. A protected link is refused
+// only when `protected_max` links of the list are protected already; any other may lose against the links that are there.
+LinkOffer offer_link(Graph::Impl& graph, const VectorsView& vectors, SearchState& state, uint32_t row, uint32_t level,
+                     Neighbor target, bool is_protected, size_t protected_max);
+
+}  // namespace omendb::graph

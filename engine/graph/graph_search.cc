@@ -1,0 +1,148 @@
+#include <algorithm>
+#include <bit>
+
+#include "engine/graph/flat_scan.h"
+#include "engine/graph/graph_impl.h"
+#include "engine/graph/live_words.h"
+
+namespace omendb::graph {
+namespace {
+
+// A beam that has grown past this (and 4 * ef) in search of live rows is a heap's work, not a sorted array's.
+constexpr size_t kBeamRowsMin = 1024;
+
+bool farther(const Candidate& a, const Candidate& b) { return a.distance > b.distance; }
+
+class Search {
+ public:
+  Search(const Walk& walk, const LiveRows& live, size_t k, size_t ef) : walk_(walk), live_(live), k_(k), ef_(ef) {}
+
+  size_t run(EntryPoint entry, std::span<Neighbor> out) {
+    const auto is_live = [this](uint32_t row) { return live_.contains(row); };
+    walk_.state.visited.begin(row_count_);
+    const Candidate start = walk_.descend(entry, 0);
+    const size_t beam_rows_max = std::max(kBeamRowsMin, 4 * ef_);
+    walk_.search_level(start, 0, ef_, beam_rows_max, is_live);
+    const Beam* answers = &walk_.state.beam;
+    if (answers->size() > beam_rows_max && !answers->full()) {
+      if (!walk_on_widely(is_live)) return scan_everything(out);
+      answers = &walk_.state.live_beam;
+    }
+    if (answers->live_count() < std::min(k_, live_rows_max())) return scan_everything(out);
+    return take(*answers, out);
+  }
+
+ private:
+  // Few of the rows around the query live: goes on from the beam with a heap of rows to expand and a beam of live rows only. Gives up, returning false,
+  // once it has cost about as much as comparing with every live row would.
+  template <class IsLive>
+  bool walk_on_widely(const IsLive& is_live) {
+    SearchState& state = walk_.state;
+    const uint64_t expansions_max = live_rows_max() / walk_.graph.options.m;
+    state.live_beam.begin(ef_);
+    state.frontier.clear();
+    for (size_t i = 0; i < state.beam.size(); ++i) meet(state.beam[i], is_live);
+    for (uint64_t expansions = 0; !state.frontier.empty(); ++expansions) {
+      const Candidate nearest = state.frontier.front();
+      if (state.live_beam.full() && nearest.distance >= state.live_beam.worst()) return true;
+      if (expansions == expansions_max) return false;
+      std::pop_heap(state.frontier.begin(), state.frontier.end(), farther);
+      state.frontier.pop_back();
+      const std::span<const uint32_t> fresh = state.visited.visit(walk_.graph.links.list(nearest.row(), 0));
+      walk_.distances_to(fresh.data(), fresh.size(), state.distances.data());
+      for (size_t i = 0; i < fresh.size(); ++i) meet({state.distances[i], fresh[i]}, is_live);
+    }
+    return true;
+  }
+
+  template <class IsLive>
+  void meet(Candidate candidate, const IsLive& is_live) {
+    SearchState& state = walk_.state;
+    if (state.live_beam.full() && candidate.distance >= state.live_beam.worst()) return;
+    if (is_live(candidate.row())) state.live_beam.offer(candidate.distance, candidate.row(), true, is_live);
+    if (candidate.expanded()) return;
+    state.frontier.push_back(candidate);
+    std::push_heap(state.frontier.begin(), state.frontier.end(), farther);
+  }
+
+  // Compares with every row that is live and linked: never misses one, whatever the walk met.
+  size_t scan_everything(std::span<Neighbor> out) {
+    const Graph::Impl& graph = walk_.graph;
+    NearestRows nearest(out.first(k_));
+    for_each_live_word(live_, 0, row_count_, [&](uint32_t word_row, uint64_t bits) {
+      uint32_t rows[64];
+      float distances[64];
+      size_t count = 0;
+      for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
+        const uint32_t row = word_row + static_cast<uint32_t>(std::countr_zero(rest));
+        if ((graph.links.state(row) & kLinkedBit) != 0) rows[count++] = row;
+      }
+      walk_.distances_to(rows, count, distances);
+      for (size_t i = 0; i < count; ++i) nearest.offer({distances[i], RowId{rows[i]}});
+    });
+    return nearest.sort();
+  }
+
+  size_t take(const Beam& answers, std::span<Neighbor> out) const {
+    size_t count = 0;
+    for (size_t i = 0; i < answers.size() && count < k_; ++i) {
+      const uint32_t row = answers[i].row();
+      if (live_.contains(row)) out[count++] = {answers[i].distance, RowId{row}};
+    }
+    std::sort(out.begin(), out.begin() + static_cast<ptrdiff_t>(count));
+    return count;
+  }
+
+  // Counted once, and only by searches that run short of live rows.
+  size_t live_rows_max() {
+    if (live_total_ == SIZE_MAX) live_total_ = count_live(live_);
+    return live_total_;
+  }
+
+  const Walk& walk_;
+  const LiveRows& live_;
+  const size_t k_;
+  const size_t ef_;
+  const uint32_t row_count_ = walk_.graph.links.row_count();
+  size_t live_total_ = SIZE_MAX;
+};
+
+}  // namespace
+
+Candidate Walk::descend(EntryPoint from, uint32_t level_floor) const {
+  const uint32_t row_count = graph.links.row_count();
+  Candidate nearest{distance_to(from.row), from.row};
+  for (uint32_t level = from.level; level > level_floor; --level) {
+    for (uint32_t expanded = kNoLink; expanded != nearest.row();) {
+      expanded = nearest.row();
+      size_t count = 0;
+      for (uint32_t& word : graph.links.list(expanded, level)) {
+        const uint32_t neighbor = load_link(&word) & kRowMask;
+        if (neighbor < row_count) state.ids[count++] = neighbor;
+      }
+      distances_to(state.ids.data(), count, state.distances.data());
+      for (size_t i = 0; i < count; ++i) {
+        if (state.distances[i] < nearest.distance) nearest = {state.distances[i], state.ids[i]};
+      }
+    }
+  }
+  return nearest;
+}
+
+size_t Graph::search(const VectorsView& vectors, const float* query, const LiveRows& live, const SearchOptions& options,
+                     std::span<Neighbor> out, SearchCounters* counters) const {
+  const EntryPoint entry = impl_->entry();
+  const size_t k = std::min(options.k, out.size());
+  if (entry.row == kNoLink || k == 0) return 0;
+  const SearchStatePool::Lease state = impl_->states.take();
+  state->distance_computations = 0;
+  const Walk walk{*impl_, vectors, query, *state};
+  const size_t found = Search(walk, live, k, std::max(options.ef, k)).run(entry, out);
+  if (counters != nullptr) {
+    counters->visited_rows = state->visited.count();
+    counters->distance_computations = state->distance_computations;
+  }
+  return found;
+}
+
+}  // namespace omendb::graph

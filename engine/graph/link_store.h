@@ -1,0 +1,191 @@
+#pragma once
+
+// Where the edges lie: per row a list of 2 * m links on level 0 and, for one row in m, lists of m links on each upper level. Memory comes in chunks that
+// never move, so readers need no lock while other threads add rows. Not for other rooms; they include graph.h.
+//
+// A link is one 32-bit word: the row in the low 31 bits and, in the high bit, "protected": pruning may not drop it (graph_build.cc says why). Lists have holes:
+// a removed link leaves kNoLink behind and the others stay where they are, so that a reader beside a writer misses no link that stays. Words are
+// read and written as atomics; a row's lists are complete before the first link to it is stored (release), and readers load links with acquire.
+
+#include <omendb/status.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "engine/graph/graph.h"
+
+namespace omendb::graph {
+
+inline constexpr uint32_t kRowMask = 0x7FFFFFFFU;
+inline constexpr uint32_t kProtectedBit = 0x80000000U;
+inline constexpr uint32_t kNoLink = kRowMask;
+inline constexpr uint32_t kRowsMax = kRowMask - 1;  // rows 0 .. kRowsMax - 1 fit a link
+inline constexpr uint32_t kLevelMax = 15;
+inline constexpr uint32_t kLinksPerRowMax = 512;  // of GraphOptions::m
+
+// The state word of a row: linked or not, whether it was ever an entry point (then its first link leads to the entry point before it), and where its upper
+// levels are, in units of kUpperUnitBytes from the start of the stream, 0 = none.
+inline constexpr uint32_t kLinkedBit = 0x80000000U;
+inline constexpr uint32_t kWasEntryBit = 0x40000000U;
+inline constexpr uint32_t kUpperPositionMask = 0x3FFFFFFFU;
+inline constexpr size_t kUpperUnitBytes = 16;
+
+// The lists of one row on its upper levels begin with these two words; m links per level follow, level 1 first.
+struct UpperHeader {
+  uint32_t level;
+  uint32_t row;
+};
+static_assert(sizeof(UpperHeader) == 8);
+
+inline uint32_t load_link(uint32_t* word) { return std::atomic_ref<uint32_t>(*word).load(std::memory_order_acquire); }
+inline void store_link(uint32_t* word, uint32_t link) {
+  std::atomic_ref<uint32_t>(*word).store(link, std::memory_order_release);
+}
+
+// Memory that is zero and costs nothing until touched (calloc of this size maps fresh pages), aligned to a page.
+class ZeroedMemory {
+ public:
+  static constexpr size_t kAlignment = 4096;
+  // Throws std::bad_alloc.
+  explicit ZeroedMemory(size_t size_bytes);
+  std::byte* data() const { return aligned_; }
+
+ private:
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+  std::unique_ptr<void, Free> memory_;
+  std::byte* aligned_ = nullptr;
+};
+
+// One stream of 64 KiB blocks in chunks of equal size, with a mark per block that changed since it was last copied.
+class BlockChunk {
+ public:
+  explicit BlockChunk(size_t block_count) : memory_(block_count * Graph::kBlockBytes), changed_(block_count) {}
+  std::byte* bytes() const { return memory_.data(); }
+  size_t block_count() const { return changed_.size(); }
+  bool changed(size_t block) const { return changed_[block].load(std::memory_order_relaxed) != 0; }
+  void set_changed(size_t block, bool changed) {
+    const uint8_t wanted = changed ? 1 : 0;
+    if (changed_[block].load(std::memory_order_relaxed) != wanted)
+      changed_[block].store(wanted, std::memory_order_relaxed);
+  }
+  void mark_bytes(size_t offset, size_t size_bytes) {
+    set_changed(offset / Graph::kBlockBytes, true);
+    set_changed((offset + size_bytes - 1) / Graph::kBlockBytes, true);
+  }
+
+ private:
+  ZeroedMemory memory_;
+  std::vector<std::atomic<uint8_t>> changed_;
+};
+
+// A list of chunk pointers that grows while others read it: a full array is replaced by a larger copy, and the old one is kept until the end.
+class ChunkList {
+ public:
+  struct Entry {
+    std::byte* bytes;
+    BlockChunk* chunk;
+  };
+  const Entry& operator[](size_t index) const { return current_.load(std::memory_order_acquire)[index]; }
+  size_t count() const { return owned_.size(); }  // under the owner's lock
+  // Throws std::bad_alloc. Under the owner's lock.
+  void append(size_t block_count);
+  void clear();
+
+ private:
+  std::atomic<Entry*> current_{nullptr};
+  size_t capacity_ = 0;
+  std::vector<std::unique_ptr<Entry[]>> arrays_;
+  std::vector<std::unique_ptr<BlockChunk>> owned_;
+};
+
+class LinkStore {
+ public:
+  // 16,384 rows make every chunk a whole number of blocks: one block of state words, then 2 * m blocks of level-0 links.
+  static constexpr uint32_t kRowsPerChunk = 16384;
+  static constexpr size_t kUpperChunkBlocks = 16;
+  static constexpr size_t kUpperChunkBytes = kUpperChunkBlocks * Graph::kBlockBytes;
+
+  explicit LinkStore(uint32_t m) : m_(m) {}
+
+  uint32_t m() const { return m_; }
+  uint32_t capacity(uint32_t level) const { return level == 0 ? 2 * m_ : m_; }
+  // Rows below have slots (acquire): what a search may touch is decided once, at its start.
+  uint32_t row_count() const { return row_count_.load(std::memory_order_acquire); }
+  uint64_t upper_bytes() const { return upper_bytes_.load(std::memory_order_acquire); }
+  uint64_t rows_bytes() const { return rows_bytes_for(row_count()); }
+  uint64_t rows_bytes_for(uint64_t row_count) const;
+  uint64_t memory_bytes() const;
+
+  // Gives rows 0 .. row slots. Threads: any. Throws std::bad_alloc, nothing changed.
+  void cover(uint32_t row);
+  // Room for the upper lists of a row, all holes; its position for the state word, 0 when all positions are given away. Threads: any. Throws std::bad_alloc.
+  uint32_t add_upper(uint32_t row, uint32_t level);
+
+  // For rows below a row_count() that this thread has read.
+  uint32_t* links(uint32_t row) const {
+    return reinterpret_cast<uint32_t*>(rows_[row / kRowsPerChunk].bytes + Graph::kBlockBytes) +
+           static_cast<size_t>(row % kRowsPerChunk) * (2 * m_);
+  }
+  uint32_t* state_word(uint32_t row) const {
+    return reinterpret_cast<uint32_t*>(rows_[row / kRowsPerChunk].bytes) + row % kRowsPerChunk;
+  }
+  uint32_t state(uint32_t row) const { return load_link(state_word(row)); }
+  // The row must have upper lists.
+  UpperHeader* upper(uint32_t row) const { return upper_at(state(row) & kUpperPositionMask); }
+  UpperHeader* upper_at(uint32_t position) const {
+    const size_t offset = static_cast<size_t>(position) * kUpperUnitBytes;
+    return reinterpret_cast<UpperHeader*>(upper_[offset / kUpperChunkBytes].bytes + offset % kUpperChunkBytes);
+  }
+  uint32_t level(uint32_t row) const { return (state(row) & kUpperPositionMask) == 0 ? 0 : upper(row)->level; }
+  // The list of a row on a level that it has.
+  std::span<uint32_t> list(uint32_t row, uint32_t level) const {
+    if (level == 0) return {links(row), 2 * m_};
+    return {reinterpret_cast<uint32_t*>(upper(row) + 1) + static_cast<size_t>(level - 1) * m_, m_};
+  }
+  size_t upper_entry_bytes(uint32_t level) const {
+    const size_t bytes = sizeof(UpperHeader) + static_cast<size_t>(level) * m_ * sizeof(uint32_t);
+    return (bytes + kUpperUnitBytes - 1) / kUpperUnitBytes * kUpperUnitBytes;
+  }
+
+  // After a write to the list of `row` on `level`, or to its state word. Threads: any.
+  void mark_list(uint32_t row, uint32_t level);
+  void mark_state(uint32_t row) { rows_[row / kRowsPerChunk].chunk->set_changed(0, true); }
+
+  // Blocks of a stream; `block` below block_count.
+  uint64_t stream_bytes(Graph::Stream stream) const;
+  uint64_t block_count(Graph::Stream stream) const {
+    return (stream_bytes(stream) + Graph::kBlockBytes - 1) / Graph::kBlockBytes;
+  }
+  std::span<std::byte> block(Graph::Stream stream, uint64_t block) const;
+  bool block_changed(Graph::Stream stream, uint64_t block) const;
+  void set_block_changed(Graph::Stream stream, uint64_t block, bool changed);
+
+  // For load: room for both streams, all zero and unchanged. Throws std::bad_alloc. clear() gives everything back; nobody may read meanwhile.
+  void allocate(uint32_t row_count, uint64_t upper_bytes);
+  void clear();
+
+ private:
+  size_t chunk_blocks(Graph::Stream stream) const {
+    return stream == Graph::Stream::kRows ? 2 * m_ + 1 : kUpperChunkBlocks;
+  }
+  BlockChunk* chunk_of(Graph::Stream stream, uint64_t block) const {
+    return (stream == Graph::Stream::kRows ? rows_ : upper_)[block / chunk_blocks(stream)].chunk;
+  }
+
+  const uint32_t m_;
+  std::atomic<uint32_t> row_count_{0};
+  std::atomic<uint64_t> upper_bytes_{0};
+  mutable std::mutex growing_;  // held to change the two above and the two below
+  ChunkList rows_;
+  ChunkList upper_;
+};
+
+}  // namespace omendb::graph

@@ -1,0 +1,29 @@
+#pragma once
+
+// Walking over LiveRows a word of 64 rows at a time. Not for other rooms; they include flat_scan.h.
+
+#include <algorithm>
+#include <cstdint>
+
+#include "engine/graph/graph.h"
+
+namespace omendb::graph {
+
+// Calls visit(first_row, bits) for every word in [first, last) that has a live row; bit i of `bits` is row first_row + i. Bits outside of the range are 0.
+template <class Visit>
+void for_each_live_word(const LiveRows& live, uint32_t first, uint32_t last, const Visit& visit) {
+  const uint64_t end = std::min(last, live.row_count);
+  for (uint64_t word_row = first / 64 * 64; word_row < end; word_row += 64) {
+    const uint64_t* block = live.blocks[word_row / LiveRows::kRowsPerBlock];
+    if (block == nullptr) {
+      word_row = (word_row / LiveRows::kRowsPerBlock + 1) * LiveRows::kRowsPerBlock - 64;
+      continue;
+    }
+    uint64_t bits = block[word_row % LiveRows::kRowsPerBlock / 64];
+    if (word_row < first) bits &= ~uint64_t{0} << (first - word_row);
+    if (end - word_row < 64) bits &= (uint64_t{1} << (end - word_row)) - 1;
+    if (bits != 0) visit(static_cast<uint32_t>(word_row), bits);
+  }
+}
+
+}  // namespace omendb::graph

@@ -1,0 +1,43 @@
+#include "engine/os/file.h"
+
+#include <limits>
+#include <utility>
+
+#include <sys/mman.h>
+
+namespace omendb::os {
+
+AddressRange::AddressRange(AddressRange&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_bytes_(std::exchange(other.size_bytes_, 0)) {}
+
+AddressRange& AddressRange::operator=(AddressRange&& other) noexcept {
+  if (this != &other) {
+    if (data_ != nullptr) ::munmap(data_, size_bytes_);
+    data_ = std::exchange(other.data_, nullptr);
+    size_bytes_ = std::exchange(other.size_bytes_, 0);
+  }
+  return *this;
+}
+
+AddressRange::~AddressRange() {
+  if (data_ != nullptr) ::munmap(data_, size_bytes_);
+}
+
+Result<AddressRange> AddressRange::reserve(size_t size_bytes) {
+  if (size_bytes > std::numeric_limits<size_t>::max() - kPageBytes) {
+    return Error{ErrorCode::kOutOfMemory, "cannot reserve " + std::to_string(size_bytes) + " bytes of addresses"};
+  }
+  const size_t pages_bytes = (size_bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+  AddressRange range;
+  if (pages_bytes == 0) return range;
+  void* data = ::mmap(nullptr, pages_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (data == MAP_FAILED) {
+    return Error{ErrorCode::kOutOfMemory, "the system refused to reserve " + std::to_string(pages_bytes) +
+                                              " bytes of addresses (see ulimit -v and vm.max_map_count)"};
+  }
+  range.data_ = static_cast<std::byte*>(data);
+  range.size_bytes_ = pages_bytes;
+  return range;
+}
+
+}  // namespace omendb::os

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "engine/base/ids.h"
+#include "engine/storage/append_array.h"
+
+#include <cstdint>
+
+namespace omendb::table {
+
+// Names the rows of one table between two clear() calls: what array ids are made of, so that a cleared or dropped table's bytes can not be mistaken for anybody
+// else's. Drawn from the same counter as TableId; never reused.
+using StorageId = Id<struct StorageTag, uint32_t>;
+
+// Which array of a column. Numbers are on disk and never reused.
+enum class Part : uint8_t {
+  kValues = 1,      // fixed width x rows
+  kEnds = 2,        // u64 x rows: where the bytes of a row end
+  kBytes = 3,       // bytes of strings, one row after the other
+  kValidity = 4,    // one byte a row; the array exists from the first null on
+  kGraphRows = 5,   // graph::Graph::Stream::kRows
+  kGraphUpper = 6,  // graph::Graph::Stream::kUpperLevels
+  kLiveRows = 7,    // one bit a row; of the table, at column kTableColumn
+};
+
+inline constexpr uint32_t kTableColumn = 0xFFFF;  // parts that belong to the table as a whole
+inline constexpr uint32_t kColumnsMax = 4096;
+
+inline storage::ArrayId array_id(StorageId storage, uint32_t column, Part part) {
+  return {(uint64_t{storage.value} << 32) | (uint64_t{column} << 8) | static_cast<uint64_t>(part)};
+}
+inline StorageId storage_of(storage::ArrayId id) { return {static_cast<uint32_t>(id.value >> 32)}; }
+
+}  // namespace omendb::table

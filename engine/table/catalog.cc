@@ -1,0 +1,197 @@
+#include "engine/table/catalog.h"
+
+#include "engine/base/bytes.h"
+#include "engine/base/try.h"
+#include "engine/table/schema_format.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace omendb::table {
+namespace {
+
+constexpr size_t kNameBytesMax = 255;
+constexpr uint64_t kSchemaBytesMax = 8ULL << 20;
+constexpr uint32_t kCatalogVersion = 1;
+
+void put_shape(base::ByteWriter& writer, const graph::Graph::Shape& shape) {
+  writer.put_u64(shape.row_count);
+  writer.put_u64(shape.rows_bytes);
+  writer.put_u64(shape.upper_bytes);
+  writer.put_u32(shape.entry_row);
+  writer.put_u32(shape.entry_level);
+  writer.put_u64(shape.linked_rows);
+}
+
+Result<graph::Graph::Shape> read_shape(base::ByteReader& reader) {
+  graph::Graph::Shape shape;
+  TRY(row_count, reader.u64("graph row count"));
+  TRY(rows_bytes, reader.u64("graph bytes"));
+  TRY(upper_bytes, reader.u64("graph upper level bytes"));
+  TRY(entry_row, reader.u32("graph entry row"));
+  TRY(entry_level, reader.u32("graph entry level"));
+  TRY(linked_rows, reader.u64("graph linked rows"));
+  shape.row_count = row_count;
+  shape.rows_bytes = rows_bytes;
+  shape.upper_bytes = upper_bytes;
+  shape.entry_row = entry_row;
+  shape.entry_level = entry_level;
+  shape.linked_rows = linked_rows;
+  return shape;
+}
+
+Result<TableSummary> read_summary(base::ByteReader& reader) {
+  TableSummary summary;
+  TRY(row_count, reader.u32("row count"));
+  TRY(live_count, reader.u32("live count"));
+  TRY(vector_count, reader.count(44, "graph count"));
+  summary.row_count = row_count;
+  summary.live_count = live_count;
+  for (uint64_t i = 0; i < vector_count; ++i) {
+    TRY(shape, read_shape(reader));
+    TRY(watermark, reader.u32("watermark"));
+    summary.vectors.push_back({shape, watermark});
+  }
+  return summary;
+}
+
+Result<CatalogEntry> read_entry(base::ByteReader& reader) {
+  CatalogEntry entry;
+  TRY(table, reader.u32("table id"));
+  TRY(storage, reader.u32("storage id"));
+  TRY(name, reader.string(kNameBytesMax, "table name"));
+  TRY(schema_bytes, reader.sized_bytes(kSchemaBytesMax, "schema"));
+  TRY(schema, decode_schema(schema_bytes));
+  TRY(summary, read_summary(reader));
+  entry.table = {table};
+  entry.storage = {storage};
+  entry.name = name;
+  entry.schema = std::move(schema);
+  entry.summary = std::move(summary);
+  return entry;
+}
+
+}  // namespace
+
+std::vector<std::byte> encode(const EraseRecord& record) {
+  base::ByteWriter writer;
+  writer.put_u32(record.table.value);
+  writer.put_bytes(std::as_bytes(std::span(record.rows)));
+  return std::move(writer).take();
+}
+
+std::vector<std::byte> encode(const CreateTableRecord& record) {
+  base::ByteWriter writer;
+  writer.put_u32(record.table.value);
+  writer.put_u32(record.storage.value);
+  writer.put_string(record.name);
+  writer.put_sized_bytes(encode_schema(record.schema));
+  return std::move(writer).take();
+}
+
+std::vector<std::byte> encode(const DropTableRecord& record) {
+  base::ByteWriter writer;
+  writer.put_u32(record.table.value);
+  return std::move(writer).take();
+}
+
+std::vector<std::byte> encode(const ClearTableRecord& record) {
+  base::ByteWriter writer;
+  writer.put_u32(record.table.value);
+  writer.put_u32(record.storage.value);
+  return std::move(writer).take();
+}
+
+Result<EraseRecord> decode_erase(std::span<const std::byte> payload) {
+  base::ByteReader reader(payload, "log: erase record");
+  TRY(table, reader.u32("table"));
+  EraseRecord record{{table}, {}};
+  record.rows.resize(reader.remaining_bytes() / sizeof(uint32_t));
+  for (RowId& row : record.rows) {
+    TRY(value, reader.u32("row"));
+    row = {value};
+  }
+  TRY_OK(reader.expect_end("the last row"));
+  return record;
+}
+
+Result<CreateTableRecord> decode_create_table(std::span<const std::byte> payload) {
+  base::ByteReader reader(payload, "log: create table record");
+  TRY(table, reader.u32("table"));
+  TRY(storage, reader.u32("storage"));
+  TRY(name, reader.string(kNameBytesMax, "table name"));
+  TRY(schema_bytes, reader.sized_bytes(kSchemaBytesMax, "schema"));
+  TRY_OK(reader.expect_end("the schema"));
+  TRY(schema, decode_schema(schema_bytes));
+  return CreateTableRecord{{table}, {storage}, std::string(name), std::move(schema)};
+}
+
+Result<DropTableRecord> decode_drop_table(std::span<const std::byte> payload) {
+  base::ByteReader reader(payload, "log: drop table record");
+  TRY(table, reader.u32("table"));
+  TRY_OK(reader.expect_end("the table"));
+  return DropTableRecord{{table}};
+}
+
+Result<ClearTableRecord> decode_clear_table(std::span<const std::byte> payload) {
+  base::ByteReader reader(payload, "log: clear table record");
+  TRY(table, reader.u32("table"));
+  TRY(storage, reader.u32("storage"));
+  TRY_OK(reader.expect_end("the storage"));
+  return ClearTableRecord{{table}, {storage}};
+}
+
+std::vector<std::byte> encode(const Catalog& catalog) {
+  base::ByteWriter writer;
+  writer.put_u32(kCatalogVersion);
+  writer.put_u32(catalog.next_id);
+  writer.put_varint(catalog.tables.size());
+  for (const CatalogEntry& entry : catalog.tables) {
+    writer.put_u32(entry.table.value);
+    writer.put_u32(entry.storage.value);
+    writer.put_string(entry.name);
+    writer.put_sized_bytes(encode_schema(entry.schema));
+    writer.put_u32(entry.summary.row_count);
+    writer.put_u32(entry.summary.live_count);
+    writer.put_varint(entry.summary.vectors.size());
+    for (const TableSummary::VectorIndexSummary& index : entry.summary.vectors) {
+      put_shape(writer, index.shape);
+      writer.put_u32(index.watermark);
+    }
+  }
+  return std::move(writer).take();
+}
+
+Result<Catalog> decode_catalog(std::span<const std::byte> bytes) {
+  base::ByteReader reader(bytes, "root: catalog");
+  Catalog catalog;
+  TRY(version, reader.u32("catalog version"));
+  if (version != kCatalogVersion) return reader.corruption("unknown catalog version");
+  TRY(next_id, reader.u32("next id"));
+  TRY(count, reader.count(20, "table count"));
+  catalog.next_id = next_id;
+  std::set<uint32_t> ids;
+  std::set<std::string> names;
+  for (uint64_t i = 0; i < count; ++i) {
+    TRY(entry, read_entry(reader));
+    const bool fresh = ids.insert(entry.table.value).second && ids.insert(entry.storage.value).second &&
+                       names.insert(entry.name).second;
+    if (!fresh || std::max(entry.table.value, entry.storage.value) >= next_id)
+      return reader.corruption("two tables share a name or an id");
+    catalog.tables.push_back(std::move(entry));
+  }
+  TRY_OK(reader.expect_end("the last table"));
+  return catalog;
+}
+
+TableInfo make_table_info(TableId id, StorageId storage, std::string name, Schema schema) {
+  TableInfo info{id, storage, std::move(name), std::move(schema), 0};
+  const auto& columns = info.schema.columns;
+  info.key_column = static_cast<size_t>(
+      std::find_if(columns.begin(), columns.end(), [](const ColumnSpec& spec) { return spec.primary_key; }) -
+      columns.begin());
+  return info;
+}
+
+}  // namespace omendb::table

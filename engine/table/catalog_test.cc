@@ -1,0 +1,117 @@
+#include "engine/table/catalog.h"
+
+#include "engine/base/random.h"
+#include "engine/base/test_result.h"
+#include "engine/base/test_scale.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace omendb::table {
+namespace {
+
+Schema small_schema() {
+  ColumnSpec key;
+  key.name = "id";
+  key.primary_key = true;
+  ColumnSpec vector;
+  vector.name = "v";
+  vector.type = Type::kVector;
+  vector.vector.dims = 8;
+  return {{key, vector}};
+}
+
+Catalog two_tables() {
+  Catalog catalog;
+  catalog.next_id = 9;
+  CatalogEntry first{{1}, {2}, "first", small_schema(), {.row_count = 100, .live_count = 90, .vectors = {}}};
+  graph::Graph::Shape shape;
+  shape.row_count = 64;
+  shape.entry_row = 7;
+  shape.entry_level = 2;
+  shape.linked_rows = 60;
+  shape.upper_bytes = 1234;
+  first.summary.vectors.push_back({shape, 64});
+  catalog.tables.push_back(first);
+  first.table = {3};
+  first.storage = {8};
+  first.name = "second";
+  catalog.tables.push_back(first);
+  return catalog;
+}
+
+TEST(Catalog, ComesBackAsItWent) {
+  const Catalog catalog = two_tables();
+  const Catalog decoded = base::must(decode_catalog(encode(catalog)));
+  EXPECT_EQ(decoded.next_id, 9U);
+  ASSERT_EQ(decoded.tables.size(), 2U);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(decoded.tables[i].table, catalog.tables[i].table);
+    EXPECT_EQ(decoded.tables[i].storage, catalog.tables[i].storage);
+    EXPECT_EQ(decoded.tables[i].name, catalog.tables[i].name);
+    EXPECT_EQ(decoded.tables[i].summary.row_count, 100U);
+    EXPECT_EQ(decoded.tables[i].summary.live_count, 90U);
+    ASSERT_EQ(decoded.tables[i].summary.vectors.size(), 1U);
+    EXPECT_EQ(decoded.tables[i].summary.vectors[0].watermark, 64U);
+    EXPECT_EQ(decoded.tables[i].summary.vectors[0].shape.linked_rows, 60U);
+    EXPECT_EQ(decoded.tables[i].summary.vectors[0].shape.upper_bytes, 1234U);
+    EXPECT_EQ(decoded.tables[i].summary.vectors[0].shape.entry_row, 7U);
+  }
+  EXPECT_EQ(encode(decoded), encode(catalog));
+}
+
+TEST(Catalog, TablesThatShareANameOrAnIdAreCorruption) {
+  const auto code_with = [](auto change) {
+    Catalog catalog = two_tables();
+    change(catalog);
+    return base::code_of(decode_catalog(encode(catalog)));
+  };
+  EXPECT_EQ(code_with([](Catalog&) {}), std::nullopt);
+  EXPECT_EQ(code_with([](Catalog& c) { c.tables[1].name = "first"; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Catalog& c) { c.tables[1].table = {1}; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Catalog& c) { c.tables[1].storage = {1}; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Catalog& c) { c.next_id = 8; }), ErrorCode::kCorruption);
+}
+
+TEST(Catalog, EveryCutOfTheBytesIsCorruption) {
+  const std::vector<std::byte> bytes = encode(two_tables());
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_EQ(base::code_of(decode_catalog(std::span(bytes).first(size))), ErrorCode::kCorruption) << size << " bytes";
+  }
+}
+
+TEST(Records, ComeBackAsTheyWent) {
+  const EraseRecord erase{{5}, {{1}, {7}, {4'000'000'000U}}};
+  EXPECT_EQ(base::must(decode_erase(encode(erase))).rows, erase.rows);
+  EXPECT_EQ(base::must(decode_erase(encode(erase))).table, erase.table);
+  const CreateTableRecord create{{5}, {6}, "name", small_schema()};
+  const CreateTableRecord decoded = base::must(decode_create_table(encode(create)));
+  EXPECT_EQ(decoded.table, create.table);
+  EXPECT_EQ(decoded.storage, create.storage);
+  EXPECT_EQ(decoded.name, "name");
+  EXPECT_EQ(decoded.schema.columns.size(), 2U);
+  EXPECT_EQ(base::must(decode_drop_table(encode(DropTableRecord{{77}}))).table, TableId{77});
+  EXPECT_EQ(base::must(decode_clear_table(encode(ClearTableRecord{{7}, {8}}))).storage, StorageId{8});
+}
+
+TEST(Records, RandomBytesAreCorruptionOrARecord) {
+  for (uint64_t seed = 1; seed <= base::scaled(5000); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    base::Random random(seed);
+    std::vector<std::byte> bytes = random.one_in(2) ? encode(CreateTableRecord{{5}, {6}, "name", small_schema()})
+                                                    : std::vector<std::byte>(random.below(60));
+    for (std::byte& byte : bytes) {
+      if (random.one_in(12)) byte = static_cast<std::byte>(random.below(256));
+    }
+    const auto fine = [](const auto& result) { return result.ok() || result.error().code == ErrorCode::kCorruption; };
+    EXPECT_TRUE(fine(decode_erase(bytes)));
+    EXPECT_TRUE(fine(decode_create_table(bytes)));
+    EXPECT_TRUE(fine(decode_drop_table(bytes)));
+    EXPECT_TRUE(fine(decode_clear_table(bytes)));
+    EXPECT_TRUE(fine(decode_catalog(bytes)));
+  }
+}
+
+}  // namespace
+}  // namespace omendb::table

@@ -1,0 +1,206 @@
+#include "engine/table/column.h"
+
+#include "engine/base/try.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+namespace omendb::table {
+namespace {
+
+uint64_t end_of(const storage::Mapping& ends, uint32_t row) {
+  uint64_t end = 0;
+  std::memcpy(&end, ends.data() + uint64_t{row} * sizeof(end), sizeof(end));
+  return end;
+}
+
+uint32_t u32_at(std::string_view bytes, size_t at) {
+  uint32_t value = 0;
+  std::memcpy(&value, bytes.data() + at, sizeof(value));
+  return value;
+}
+
+// Ends never fall and stay inside the bytes: checked once at open, so that readers need not.
+Result<void> check_ends(const storage::AppendArray& ends, uint64_t byte_count, uint32_t row_count,
+                        std::string_view column) {
+  uint64_t previous = 0;
+  for (uint32_t row = 0; row < row_count; ++row) {
+    const uint64_t end = end_of(*ends.mapping(), row);
+    if (end < previous || end > byte_count) {
+      return Error{ErrorCode::kCorruption, fmt::format("column '{}': row {} ends at byte {} of {}, after {}", column,
+                                                       row, end, byte_count, previous)};
+    }
+    previous = end;
+  }
+  return {};
+}
+
+}  // namespace
+
+int64_t ColumnReader::int64(RowId row) const {
+  int64_t value = 0;
+  std::memcpy(&value, fixed(row), sizeof(value));
+  return value;
+}
+
+std::string_view ColumnReader::bytes(RowId row) const {
+  const uint64_t begin = row.value == 0 ? 0 : end_of(*ends_, row.value - 1);
+  return {reinterpret_cast<const char*>(chars_->data()) + begin,
+          static_cast<size_t>(end_of(*ends_, row.value) - begin)};
+}
+
+void ColumnReader::gather(std::span<const RowId> rows, const ColumnSpec& spec, ColumnData& out) const {
+  if (has_nulls() && std::any_of(rows.begin(), rows.end(), [this](RowId row) { return is_null(row); })) {
+    out.validity.reserve(rows.size());
+    for (const RowId row : rows) out.validity.push_back(is_null(row) ? 0 : 1);
+  }
+  if (width_ != 0) return gather_fixed(rows, spec, out);
+  if (spec.type == Type::kStringList) return gather_lists(rows, out);
+  out.offsets.reserve(rows.size() + 1);
+  out.offsets.push_back(0);
+  for (const RowId row : rows) {
+    out.chars.append(bytes(row));
+    out.offsets.push_back(static_cast<int64_t>(out.chars.size()));
+  }
+}
+
+void ColumnReader::gather_fixed(std::span<const RowId> rows, const ColumnSpec& spec, ColumnData& out) const {
+  const auto copy_into = [&](auto& values, size_t per_row) {
+    values.resize(rows.size() * per_row);
+    for (size_t i = 0; i < rows.size(); ++i) std::memcpy(values.data() + i * per_row, fixed(rows[i]), width_);
+  };
+  switch (spec.type) {
+    case Type::kBool: return copy_into(out.bools, 1);
+    case Type::kFloat64: return copy_into(out.doubles, 1);
+    case Type::kVector: out.dims = spec.vector.dims; return copy_into(out.floats, spec.vector.dims);
+    default: return copy_into(out.ints, 1);
+  }
+}
+
+// Lengths inside a list's bytes are checked as they are read: a damaged list ends early, it is never read past.
+void ColumnReader::gather_lists(std::span<const RowId> rows, ColumnData& out) const {
+  out.list_offsets.push_back(0);
+  out.offsets.push_back(0);
+  for (const RowId row : rows) {
+    const std::string_view list = bytes(row);
+    const uint32_t count = list.size() < sizeof(uint32_t) ? 0 : u32_at(list, 0);
+    size_t at = sizeof(uint32_t);
+    for (uint32_t i = 0; i < count && at + sizeof(uint32_t) <= list.size(); ++i) {
+      const size_t length = std::min<size_t>(u32_at(list, at), list.size() - at - sizeof(uint32_t));
+      out.chars.append(list.substr(at + sizeof(uint32_t), length));
+      out.offsets.push_back(static_cast<int64_t>(out.chars.size()));
+      at += sizeof(uint32_t) + length;
+    }
+    out.list_offsets.push_back(static_cast<int64_t>(out.offsets.size()) - 1);
+  }
+}
+
+Result<Column> Column::open(storage::Store& store, StorageId storage, uint32_t index, const ColumnSpec& spec,
+                            uint32_t row_count) {
+  Column column;
+  column.store_ = &store;
+  column.storage_ = storage;
+  column.index_ = index;
+  column.width_ = fixed_width(spec);
+  const auto open_array = [&](Part part, storage::SpaceKind space) {
+    return store.append_array(array_id(storage, index, part), space);
+  };
+  const auto wrong_length = [&](const storage::AppendArray& array, uint64_t expected) {
+    return Error{ErrorCode::kCorruption, fmt::format("column '{}' holds {} bytes where {} rows need {}", spec.name,
+                                                     array.size_bytes(), row_count, expected)};
+  };
+  if (column.width_ != 0) {
+    TRY(values,
+        open_array(Part::kValues, spec.type == Type::kVector ? storage::SpaceKind::kOwn : storage::SpaceKind::kShared));
+    column.values_ = values;
+    if (values->size_bytes() != uint64_t{row_count} * column.width_)
+      return wrong_length(*values, uint64_t{row_count} * column.width_);
+  } else {
+    TRY(ends, open_array(Part::kEnds, storage::SpaceKind::kShared));
+    TRY(chars, open_array(Part::kBytes, storage::SpaceKind::kShared));
+    column.ends_ = ends;
+    column.chars_ = chars;
+    if (ends->size_bytes() != uint64_t{row_count} * sizeof(uint64_t))
+      return wrong_length(*ends, uint64_t{row_count} * sizeof(uint64_t));
+    TRY_OK(check_ends(*ends, chars->size_bytes(), row_count, spec.name));
+    const uint64_t used = row_count == 0 ? 0 : end_of(*ends->mapping(), row_count - 1);
+    if (chars->size_bytes() != used) return wrong_length(*chars, used);
+  }
+  if (store.array_bytes(array_id(storage, index, Part::kValidity)) != 0) {
+    TRY(validity, open_array(Part::kValidity, storage::SpaceKind::kShared));
+    column.validity_ = validity;
+    if (validity->size_bytes() != row_count) return wrong_length(*validity, row_count);
+  }
+  return column;
+}
+
+// The first null of a column: from now on every row has a validity byte.
+Result<void> Column::start_validity(uint32_t row_count) {
+  TRY(validity, store_->append_array(array_id(storage_, index_, Part::kValidity), storage::SpaceKind::kShared));
+  TRY_OK(validity->reserve(row_count));
+  TRY_OK(validity->append(std::vector<std::byte>(row_count, std::byte{1})));
+  validity_ = validity;
+  return {};
+}
+
+Result<void> Column::reserve(const RowsColumn& rows, uint32_t row_count, uint32_t added_count) {
+  if (rows.nulls != Nulls::kNone && validity_ == nullptr) TRY_OK(start_validity(row_count));
+  if (validity_ != nullptr) TRY_OK(validity_->reserve(added_count));
+  if (width_ != 0) return values_->reserve(uint64_t{added_count} * width_);
+  TRY_OK(ends_->reserve(uint64_t{added_count} * sizeof(uint64_t)));
+  return chars_->reserve(rows.values.size());
+}
+
+Result<void> Column::append_ends(const RowsColumn& rows, uint32_t added_count) {
+  std::vector<uint64_t> ends(added_count);
+  uint64_t end = chars_->size_bytes();
+  for (uint32_t row = 0; row < added_count; ++row) ends[row] = end += rows.nulls == Nulls::kAll ? 0 : rows.length(row);
+  return ends_->append(std::as_bytes(std::span(ends)));
+}
+
+Result<void> Column::append(const RowsColumn& rows, [[maybe_unused]] uint32_t row_count, uint32_t added_count) {
+  if (validity_ != nullptr) {
+    assert(validity_->size_bytes() == row_count);
+    if (rows.nulls == Nulls::kSome) {
+      TRY_OK(validity_->append(rows.validity));
+    } else {
+      TRY_OK(validity_->append(
+          std::vector<std::byte>(added_count, rows.nulls == Nulls::kAll ? std::byte{0} : std::byte{1})));
+    }
+  }
+  if (width_ == 0) {
+    TRY_OK(append_ends(rows, added_count));
+    return chars_->append(rows.values);
+  }
+  if (rows.nulls != Nulls::kAll) return values_->append(rows.values);
+  return values_->append(std::vector<std::byte>(added_count * width_));
+}
+
+void Column::truncate(uint32_t row_count) {
+  if (validity_ != nullptr) validity_->truncate(row_count);
+  if (width_ != 0) return values_->truncate(uint64_t{row_count} * width_);
+  ends_->truncate(uint64_t{row_count} * sizeof(uint64_t));
+  chars_->truncate(row_count == 0 ? 0 : end_of(*ends_->mapping(), row_count - 1));
+}
+
+ColumnReader Column::reader() const {
+  ColumnReader reader;
+  reader.width_ = width_;
+  if (values_ != nullptr) reader.values_ = values_->mapping();
+  if (ends_ != nullptr) reader.ends_ = ends_->mapping();
+  if (chars_ != nullptr) reader.chars_ = chars_->mapping();
+  if (validity_ != nullptr) reader.validity_ = validity_->mapping();
+  return reader;
+}
+
+uint64_t Column::disk_bytes(const storage::Store& store) const {
+  uint64_t total = 0;
+  for (const Part part : {Part::kValues, Part::kEnds, Part::kBytes, Part::kValidity})
+    total += store.array_disk_bytes(array_id(storage_, index_, part));
+  return total;
+}
+
+}  // namespace omendb::table

@@ -1,0 +1,84 @@
+#pragma once
+
+// One column of a table: append arrays on the writer's side, plain pointers on the reader's.
+
+#include <omendb/batch.h>
+#include <omendb/schema.h>
+#include <omendb/status.h>
+
+#include "engine/base/ids.h"
+#include "engine/storage/store.h"
+#include "engine/table/array_ids.h"
+#include "engine/table/rows.h"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace omendb::table {
+
+// The column's bytes as one version sees them. Rows below the version's row count never change. Cheap to copy.
+class ColumnReader {
+ public:
+  bool is_null(RowId row) const { return validity_ != nullptr && validity_->data()[row.value] == std::byte{0}; }
+  // Fixed-width types: the value's bytes, aligned to its width (vectors: to 4 bytes).
+  const std::byte* fixed(RowId row) const { return values_->data() + uint64_t{row.value} * width_; }
+  int64_t int64(RowId row) const;
+  // Variable-width types: the value's bytes.
+  std::string_view bytes(RowId row) const;
+  // Vectors: the first component of row 0; null until the column has rows.
+  const float* vectors() const {
+    return values_ == nullptr ? nullptr : reinterpret_cast<const float*>(values_->data());
+  }
+  bool has_nulls() const { return validity_ != nullptr; }
+  bool same_addresses(const ColumnReader& other) const {
+    return values_ == other.values_ && ends_ == other.ends_ && chars_ == other.chars_ && validity_ == other.validity_;
+  }
+
+  // Appends the values of `rows` to `out`, whose name and type are set.
+  void gather(std::span<const RowId> rows, const ColumnSpec& spec, ColumnData& out) const;
+
+ private:
+  friend class Column;
+  void gather_fixed(std::span<const RowId> rows, const ColumnSpec& spec, ColumnData& out) const;
+  void gather_lists(std::span<const RowId> rows, ColumnData& out) const;
+
+  size_t width_ = 0;
+  std::shared_ptr<const storage::Mapping> values_;  // fixed width
+  std::shared_ptr<const storage::Mapping> ends_;    // variable width
+  std::shared_ptr<const storage::Mapping> chars_;
+  std::shared_ptr<const storage::Mapping> validity_;  // null as long as no row was null
+};
+
+// The writer's side. One thread at a time.
+class Column {
+ public:
+  // Opens the arrays as the root knows them and checks their lengths against `row_count`. Fails: kCorruption, kIo.
+  static Result<Column> open(storage::Store& store, StorageId storage, uint32_t index, const ColumnSpec& spec,
+                             uint32_t row_count);
+
+  // Makes room for `rows` behind `row_count` rows, so that append can not meet a full disk.
+  Result<void> reserve(const RowsColumn& rows, uint32_t row_count, uint32_t added_count);
+  Result<void> append(const RowsColumn& rows, uint32_t row_count, uint32_t added_count);
+  // Takes the last append back.
+  void truncate(uint32_t row_count);
+
+  ColumnReader reader() const;
+  uint64_t disk_bytes(const storage::Store& store) const;
+
+ private:
+  Result<void> start_validity(uint32_t row_count);
+  Result<void> append_ends(const RowsColumn& rows, uint32_t added_count);
+
+  storage::Store* store_ = nullptr;
+  StorageId storage_{};
+  uint32_t index_ = 0;
+  size_t width_ = 0;
+  std::shared_ptr<storage::AppendArray> values_;
+  std::shared_ptr<storage::AppendArray> ends_;
+  std::shared_ptr<storage::AppendArray> chars_;
+  std::shared_ptr<storage::AppendArray> validity_;
+};
+
+}  // namespace omendb::table

@@ -1,0 +1,52 @@
+#include "engine/table/live_bitmap.h"
+
+#include <bit>
+#include <utility>
+
+namespace omendb::table {
+
+LiveBitmap::Block& LiveBitmap::own(size_t block) {
+  // A block nobody else holds was copied by an earlier edit of this very bitmap: edit it where it is.
+  if (blocks_[block].use_count() > 1) {
+    blocks_[block] = std::make_shared<const Block>(*blocks_[block]);
+    pointers_[block] = blocks_[block]->data();
+  }
+  return const_cast<Block&>(*blocks_[block]);
+}
+
+void LiveBitmap::append(uint32_t count, bool alive) {
+  const uint32_t end = row_count_ + count;
+  while (blocks_.size() * kRowsPerBlock < end) {
+    blocks_.push_back(std::make_shared<const Block>(Block{}));
+    pointers_.push_back(blocks_.back()->data());
+  }
+  if (alive) {
+    for (uint32_t row = row_count_; row < end;) {
+      Block& block = own(row / kRowsPerBlock);
+      const uint32_t block_end = std::min(end, (row / kRowsPerBlock + 1) * kRowsPerBlock);
+      for (; row < block_end; ++row) block[(row % kRowsPerBlock) / 64] |= uint64_t{1} << (row % 64);
+    }
+    live_count_ += count;
+  }
+  row_count_ = end;
+}
+
+bool LiveBitmap::erase(RowId row) {
+  if (!contains(row)) return false;
+  own(row.value / kRowsPerBlock)[(row.value % kRowsPerBlock) / 64] &= ~(uint64_t{1} << (row.value % 64));
+  --live_count_;
+  return true;
+}
+
+void LiveBitmap::assign(uint32_t row_count, std::vector<std::shared_ptr<const Block>> blocks) {
+  row_count_ = row_count;
+  blocks_ = std::move(blocks);
+  pointers_.clear();
+  live_count_ = 0;
+  for (const auto& block : blocks_) {
+    pointers_.push_back(block->data());
+    for (const uint64_t word : *block) live_count_ += static_cast<uint32_t>(std::popcount(word));
+  }
+}
+
+}  // namespace omendb::table

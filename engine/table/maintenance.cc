@@ -1,0 +1,104 @@
+#include "engine/table/maintenance.h"
+
+#include "engine/base/try.h"
+
+#include <chrono>
+
+namespace omendb::table {
+
+IndexWorkers::IndexWorkers(unsigned threads, VersionSource version) : version_(std::move(version)) {
+  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+}
+
+IndexWorkers::~IndexWorkers() { stop(); }
+
+void IndexWorkers::wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    ++wakes_;
+  }
+  changed_.notify_all();
+}
+
+void IndexWorkers::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+IndexWorkers::Pause::Pause(IndexWorkers& workers) : workers_(workers) {
+  std::unique_lock lock(workers_.mutex_);
+  ++workers_.pauses_;
+  workers_.changed_.wait(lock, [this] { return workers_.running_ == 0; });
+}
+
+IndexWorkers::Pause::~Pause() {
+  {
+    const std::lock_guard lock(workers_.mutex_);
+    --workers_.pauses_;
+  }
+  workers_.changed_.notify_all();
+}
+
+// Links one claim of some column; false if nothing waits anywhere.
+Result<bool> IndexWorkers::link_once() {
+  const std::shared_ptr<const DatabaseVersion> version = version_();
+  for (const auto& [name, table] : version->tables) {
+    for (const VectorColumnVersion& column : table->vectors) {
+      TRY(linked, column.index->link_some(*table));
+      if (linked) return true;
+    }
+  }
+  return false;
+}
+
+void IndexWorkers::run() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    if (pauses_ > 0) {
+      changed_.wait(lock);
+      continue;
+    }
+    const uint64_t wakes_before = wakes_;
+    ++running_;
+    lock.unlock();
+    const Result<bool> linked = link_once();
+    lock.lock();
+    --running_;
+    changed_.notify_all();
+    if (linked.ok() && *linked) continue;
+    // Nothing to do: sleep until a commit. Out of memory: the rows stay in the tail, exact and correct; try again in a while.
+    if (linked.ok()) {
+      changed_.wait(lock, [&] { return stopping_ || wakes_ != wakes_before; });
+    } else {
+      changed_.wait_for(lock, std::chrono::seconds(1), [&] { return stopping_; });
+    }
+  }
+}
+
+Result<void> IndexWorkers::wait_until(const std::function<bool()>& wanted) {
+  std::unique_lock lock(mutex_);
+  while (!wanted()) {
+    if (stopping_) return Error{ErrorCode::kClosed, "the database was closed while rows were being indexed"};
+    if (!threads_.empty()) {
+      changed_.wait(lock);
+      continue;
+    }
+    changed_.wait(lock, [this] { return pauses_ == 0 || stopping_; });
+    ++running_;
+    lock.unlock();
+    const Result<bool> linked = link_once();
+    lock.lock();
+    --running_;
+    changed_.notify_all();
+    if (!linked.ok()) return linked.error();
+    if (!*linked && !wanted()) return {};
+  }
+  return {};
+}
+
+}  // namespace omendb::table

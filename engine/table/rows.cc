@@ -1,0 +1,149 @@
+#include "engine/table/rows.h"
+
+#include "engine/base/bytes.h"
+#include "engine/base/try.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+namespace omendb::table {
+
+size_t fixed_width(const ColumnSpec& spec) {
+  switch (spec.type) {
+    case Type::kBool: return 1;
+    case Type::kInt64:
+    case Type::kTimestamp:
+    case Type::kFloat64: return 8;
+    case Type::kVector: return spec.vector.dims * sizeof(float);
+    case Type::kString:
+    case Type::kStringList:
+    case Type::kJson:
+    case Type::kText: return 0;
+  }
+  return 0;
+}
+
+uint32_t RowsColumn::length(size_t row) const {
+  uint32_t value = 0;
+  std::memcpy(&value, lengths.data() + row * sizeof(value), sizeof(value));
+  return value;
+}
+
+std::span<std::byte> Rows::own(size_t size_bytes) { return owned.emplace_back(size_bytes); }
+
+namespace {
+
+constexpr std::string_view kSource = "log: insert record";
+
+// The part of a column that rows [first, last) occupy. `value_offset` is where row `first` starts in a variable column and is moved on to `last`.
+RowsColumn slice(const RowsColumn& column, size_t width, uint32_t first, uint32_t last, size_t& value_offset) {
+  RowsColumn part{.nulls = column.nulls, .validity = {}, .values = {}, .lengths = {}};
+  if (column.nulls == Nulls::kAll) return part;
+  if (column.nulls == Nulls::kSome) part.validity = column.validity.subspan(first, last - first);
+  if (width != 0) {
+    part.values = column.values.subspan(first * width, (last - first) * width);
+    return part;
+  }
+  part.lengths = column.lengths.subspan(first * sizeof(uint32_t), (last - first) * sizeof(uint32_t));
+  size_t size_bytes = 0;
+  for (uint32_t row = first; row < last; ++row) size_bytes += column.length(row);
+  part.values = column.values.subspan(value_offset, size_bytes);
+  value_offset += size_bytes;
+  return part;
+}
+
+// Bytes of row `row` in a record, roughly.
+uint64_t row_bytes(const Schema& schema, const Rows& rows, uint32_t row) {
+  uint64_t size_bytes = 0;
+  for (size_t c = 0; c < rows.columns.size(); ++c) {
+    const size_t width = fixed_width(schema.columns[c]);
+    if (rows.columns[c].nulls == Nulls::kAll) continue;
+    size_bytes += width != 0 ? width : sizeof(uint32_t) + rows.columns[c].length(row);
+    size_bytes += rows.columns[c].nulls == Nulls::kSome ? 1U : 0U;
+  }
+  return size_bytes;
+}
+
+Result<RowsColumn> decode_column(base::ByteReader& reader, const ColumnSpec& spec, uint32_t row_count) {
+  RowsColumn column;
+  TRY(nulls, reader.u8("null state"));
+  TRY(value_bytes, reader.u64("size of the values"));
+  if (nulls > static_cast<uint8_t>(Nulls::kAll)) return reader.corruption("unknown null state");
+  column.nulls = static_cast<Nulls>(nulls);
+  if (spec.primary_key && column.nulls != Nulls::kNone) return reader.corruption("a key is null");
+  if (column.nulls == Nulls::kAll) return column;
+  if (column.nulls == Nulls::kSome) {
+    TRY(validity, reader.bytes(row_count, "validity"));
+    column.validity = validity;
+  }
+  const size_t width = fixed_width(spec);
+  uint64_t expected_bytes = uint64_t{row_count} * width;
+  if (width == 0) {
+    TRY(lengths, reader.bytes(uint64_t{row_count} * sizeof(uint32_t), "lengths"));
+    column.lengths = lengths;
+    for (uint32_t row = 0; row < row_count; ++row) expected_bytes += column.length(row);
+  }
+  if (value_bytes != expected_bytes) return reader.corruption("values do not fit their count");
+  TRY(values, reader.bytes(expected_bytes, "values"));
+  column.values = values;
+  return column;
+}
+
+}  // namespace
+
+InsertRecords encode_insert(TableId table, RowId first_row, const Schema& schema, const Rows& rows,
+                            uint64_t record_bytes_max) {
+  InsertRecords result;
+  const auto keep = [&result](base::ByteWriter&& header) {
+    return std::span<const std::byte>(result.headers.emplace_back(std::move(header).take()));
+  };
+  std::vector<size_t> value_offsets(rows.columns.size(), 0);
+  for (uint32_t first = 0; first < rows.row_count;) {
+    uint32_t last = first;
+    for (uint64_t size_bytes = 0; last < rows.row_count && (last == first || size_bytes < record_bytes_max); ++last) {
+      size_bytes += row_bytes(schema, rows, last);
+    }
+    auto& pieces = result.records.emplace_back();
+    base::ByteWriter header;
+    for (const uint32_t field :
+         {table.value, first_row.value + first, last - first, static_cast<uint32_t>(rows.columns.size())})
+      header.put_u32(field);
+    pieces.push_back(keep(std::move(header)));
+    for (size_t c = 0; c < rows.columns.size(); ++c) {
+      const RowsColumn part = slice(rows.columns[c], fixed_width(schema.columns[c]), first, last, value_offsets[c]);
+      base::ByteWriter column_header;
+      column_header.put_u8(static_cast<uint8_t>(part.nulls));
+      column_header.put_u64(part.values.size());
+      pieces.insert(pieces.end(), {keep(std::move(column_header)), part.validity, part.lengths, part.values});
+    }
+    for (const auto piece : pieces) result.size_bytes += piece.size();
+    first = last;
+  }
+  return result;
+}
+
+Result<TableId> peek_insert_table(std::span<const std::byte> payload) {
+  base::ByteReader reader(payload, kSource);
+  TRY(table, reader.u32("table"));
+  return TableId{table};
+}
+
+Result<InsertRecord> decode_insert(const Schema& schema, std::span<const std::byte> payload) {
+  base::ByteReader reader(payload, kSource);
+  TRY(table, reader.u32("table"));
+  TRY(first_row, reader.u32("first row"));
+  TRY(row_count, reader.u32("row count"));
+  TRY(column_count, reader.u32("column count"));
+  if (column_count != schema.columns.size()) return reader.corruption("its columns are not the table's");
+  InsertRecord record{TableId{table}, RowId{first_row}, {}};
+  record.rows.row_count = row_count;
+  for (const ColumnSpec& spec : schema.columns) {
+    TRY(column, decode_column(reader, spec, row_count));
+    record.rows.columns.push_back(column);
+  }
+  TRY_OK(reader.expect_end("the last column"));
+  return record;
+}
+
+}  // namespace omendb::table

@@ -1,0 +1,179 @@
+#include "engine/table/schema_format.h"
+
+#include "engine/base/bytes.h"
+#include "engine/base/try.h"
+#include "engine/table/array_ids.h"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace omendb {
+
+std::optional<size_t> Schema::find(std::string_view name) const {
+  const auto found =
+      std::find_if(columns.begin(), columns.end(), [&](const ColumnSpec& spec) { return spec.name == name; });
+  return found == columns.end() ? std::nullopt : std::optional(static_cast<size_t>(found - columns.begin()));
+}
+
+std::string_view to_string(Type type) {
+  switch (type) {
+    case Type::kBool: return "bool";
+    case Type::kInt64: return "int64";
+    case Type::kFloat64: return "float64";
+    case Type::kTimestamp: return "timestamp";
+    case Type::kString: return "string";
+    case Type::kStringList: return "string[]";
+    case Type::kJson: return "json";
+    case Type::kText: return "text";
+    case Type::kVector: return "vector";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(Metric metric) {
+  switch (metric) {
+    case Metric::kL2: return "l2";
+    case Metric::kCosine: return "cosine";
+    case Metric::kInnerProduct: return "ip";
+  }
+  return "unknown";
+}
+
+}  // namespace omendb
+
+namespace omendb::table {
+namespace {
+
+constexpr size_t kNameBytesMax = 255;
+constexpr size_t kAnalyzerBytesMax = 64;
+
+bool is_name(std::string_view name) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  return !name.empty() && name.size() <= kNameBytesMax && simdjson::validate_utf8(name.data(), name.size()) &&
+         std::none_of(name.begin(), name.end(), is_control);
+}
+
+Result<void> check_column(std::string_view table, const ColumnSpec& spec) {
+  const auto wrong = [&](std::string_view what) {
+    return Error{ErrorCode::kSchema, fmt::format("column '{}' of table '{}': {}", spec.name, table, what)};
+  };
+  if (!is_name(spec.name)) {  // not shown: who knows what it holds
+    return Error{ErrorCode::kSchema,
+                 fmt::format("table '{}': a column name is 1 to 255 bytes of UTF-8 without control characters", table)};
+  }
+  if (to_string(spec.type) == "unknown")
+    return wrong(fmt::format("type number {} is not known", static_cast<int>(spec.type)));
+  if (spec.primary_key && spec.type != Type::kInt64 && spec.type != Type::kString)
+    return wrong("a primary key is int64 or string");
+  if (spec.type == Type::kVector) {
+    const VectorOptions& vector = spec.vector;
+    if (vector.dims < 1 || vector.dims > kVectorDimsMax)
+      return wrong(fmt::format("a vector has 1 to {} dimensions, not {}", kVectorDimsMax, vector.dims));
+    if (to_string(vector.metric) == "unknown") return wrong("the metric is l2, cosine or ip");
+    if (vector.m < 4 || vector.m > 128) return wrong(fmt::format("m is 4 to 128, not {}", vector.m));
+    if (vector.ef_construction < 8 || vector.ef_construction > 4096)
+      return wrong(fmt::format("ef_construction is 8 to 4096, not {}", vector.ef_construction));
+  }
+  if (spec.type == Type::kText) {
+    if (!(spec.text.k1 >= 0 && std::isfinite(spec.text.k1))) return wrong("k1 is a number from 0");
+    if (!(spec.text.b >= 0 && spec.text.b <= 1)) return wrong("b is a number from 0 to 1");
+    if (spec.text.analyzer.empty() || spec.text.analyzer.size() > kAnalyzerBytesMax)
+      return wrong("the analyzer's name is 1 to 64 bytes");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_table_name(std::string_view name) {
+  if (is_name(name)) return {};
+  return Error{ErrorCode::kSchema, "a table name is 1 to 255 bytes of UTF-8 without control characters"};
+}
+
+Result<void> check_schema(std::string_view table, const Schema& schema) {
+  const auto wrong = [&](std::string_view what) {
+    return Error{ErrorCode::kSchema, fmt::format("table '{}': {}", table, what)};
+  };
+  if (schema.columns.size() > kColumnsMax)
+    return wrong(fmt::format("{} columns; at most {}", schema.columns.size(), kColumnsMax));
+  for (size_t i = 0; i < schema.columns.size(); ++i) {
+    TRY_OK(check_column(table, schema.columns[i]));
+    if (*schema.find(schema.columns[i].name) != i)
+      return wrong(fmt::format("two columns are called '{}'", schema.columns[i].name));
+  }
+  const auto keys = std::count_if(schema.columns.begin(), schema.columns.end(),
+                                  [](const ColumnSpec& spec) { return spec.primary_key; });
+  if (keys != 1) return wrong(fmt::format("exactly one column is the primary key (int64 or string), not {}", keys));
+  return {};
+}
+
+bool same_schema(const Schema& a, const Schema& b) { return encode_schema(a) == encode_schema(b); }
+
+std::vector<std::byte> encode_schema(const Schema& schema) {
+  base::ByteWriter writer;
+  writer.put_varint(schema.columns.size());
+  for (const ColumnSpec& spec : schema.columns) {
+    writer.put_string(spec.name);
+    writer.put_u8(static_cast<uint8_t>(spec.type));
+    writer.put_u8(spec.primary_key ? 1 : 0);
+    if (spec.type == Type::kVector) {
+      writer.put_u32(spec.vector.dims);
+      writer.put_u8(static_cast<uint8_t>(spec.vector.metric));
+      writer.put_u32(spec.vector.m);
+      writer.put_u32(spec.vector.ef_construction);
+    }
+    if (spec.type == Type::kText) {
+      writer.put_string(spec.text.analyzer);
+      writer.put_f64(spec.text.k1);
+      writer.put_f64(spec.text.b);
+    }
+  }
+  return std::move(writer).take();
+}
+
+namespace {
+
+Result<ColumnSpec> decode_column_spec(base::ByteReader& reader) {
+  ColumnSpec spec;
+  TRY(name, reader.string(kNameBytesMax, "column name"));
+  TRY(type, reader.u8("column type"));
+  TRY(flags, reader.u8("column flags"));
+  spec.name = name;
+  spec.type = static_cast<Type>(type);
+  spec.primary_key = flags == 1;
+  if (flags > 1) return reader.corruption("unknown column flags");
+  if (spec.type == Type::kVector) {
+    TRY(dims, reader.u32("dimensions"));
+    TRY(metric, reader.u8("metric"));
+    TRY(m, reader.u32("m"));
+    TRY(ef_construction, reader.u32("ef_construction"));
+    spec.vector = {dims, static_cast<Metric>(metric), m, ef_construction};
+  }
+  if (spec.type == Type::kText) {
+    TRY(analyzer, reader.string(kAnalyzerBytesMax, "analyzer"));
+    TRY(k1, reader.f64("k1"));
+    TRY(b, reader.f64("b"));
+    spec.text = {std::string(analyzer), k1, b};
+  }
+  return spec;
+}
+
+}  // namespace
+
+Result<Schema> decode_schema(std::span<const std::byte> bytes) {
+  base::ByteReader reader(bytes, "schema");
+  TRY(count, reader.count(3, "column count"));
+  Schema schema;
+  for (uint64_t i = 0; i < count; ++i) {
+    TRY(spec, decode_column_spec(reader));
+    schema.columns.push_back(std::move(spec));
+  }
+  TRY_OK(reader.expect_end("the last column"));
+  if (auto checked = check_schema("stored", schema); !checked.ok()) return reader.corruption(checked.error().message);
+  return schema;
+}
+
+}  // namespace omendb::table

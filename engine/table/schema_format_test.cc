@@ -1,0 +1,116 @@
+#include "engine/table/schema_format.h"
+
+#include "engine/base/random.h"
+#include "engine/base/test_result.h"
+#include "engine/base/test_scale.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <string>
+
+namespace omendb::table {
+namespace {
+
+ColumnSpec column(std::string name, Type type, bool primary_key = false) {
+  ColumnSpec spec;
+  spec.name = std::move(name);
+  spec.type = type;
+  spec.primary_key = primary_key;
+  spec.vector.dims = 16;
+  return spec;
+}
+
+Schema schema_of_all_types() {
+  Schema schema{{column("id", Type::kInt64, true)}};
+  for (const Type type : {Type::kBool, Type::kInt64, Type::kFloat64, Type::kTimestamp, Type::kString, Type::kStringList,
+                          Type::kJson, Type::kText, Type::kVector}) {
+    schema.columns.push_back(column("c " + std::string(to_string(type)), type));
+  }
+  schema.columns.back().vector = {.dims = 768, .metric = Metric::kCosine, .m = 32, .ef_construction = 400};
+  schema.columns[8].text = {.analyzer = "plain", .k1 = 1.2, .b = 0.75};
+  return schema;
+}
+
+TEST(SchemaFormat, ASchemaComesBackAsItWent) {
+  const Schema schema = schema_of_all_types();
+  const Schema decoded = base::must(decode_schema(encode_schema(schema)));
+  EXPECT_TRUE(same_schema(schema, decoded));
+  ASSERT_EQ(decoded.columns.size(), schema.columns.size());
+  for (size_t c = 0; c < schema.columns.size(); ++c) {
+    EXPECT_EQ(decoded.columns[c].name, schema.columns[c].name);
+    EXPECT_EQ(decoded.columns[c].type, schema.columns[c].type);
+    EXPECT_EQ(decoded.columns[c].primary_key, schema.columns[c].primary_key);
+  }
+  EXPECT_EQ(decoded.columns.back().vector.dims, 768U);
+  EXPECT_EQ(decoded.columns.back().vector.metric, Metric::kCosine);
+  EXPECT_EQ(decoded.columns.back().vector.m, 32U);
+  EXPECT_EQ(decoded.columns.back().vector.ef_construction, 400U);
+  EXPECT_EQ(decoded.columns[8].text.analyzer, "plain");
+  EXPECT_EQ(decoded.columns[8].text.k1, 1.2);
+  EXPECT_EQ(decoded.columns[8].text.b, 0.75);
+}
+
+TEST(SchemaFormat, SchemasThatDifferAnywhereAreNotTheSame) {
+  const Schema schema = schema_of_all_types();
+  Schema other = schema;
+  other.columns[3].name += "x";
+  EXPECT_FALSE(same_schema(schema, other));
+  other = schema;
+  other.columns.back().vector.m = 33;
+  EXPECT_FALSE(same_schema(schema, other));
+  other = schema;
+  std::swap(other.columns[1], other.columns[2]);
+  EXPECT_FALSE(same_schema(schema, other));
+}
+
+TEST(SchemaFormat, EveryCutOfTheBytesIsCorruption) {
+  const std::vector<std::byte> bytes = encode_schema(schema_of_all_types());
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_EQ(base::code_of(decode_schema(std::span(bytes).first(size))), ErrorCode::kCorruption) << size << " bytes";
+  }
+}
+
+TEST(SchemaFormat, RandomDamageIsCorruptionOrAnAllowedSchema) {
+  for (uint64_t seed = 1; seed <= base::scaled(2000); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    base::Random random(seed);
+    std::vector<std::byte> bytes = encode_schema(schema_of_all_types());
+    for (uint64_t i = random.between(1, 8); i > 0; --i)
+      bytes[random.below(bytes.size())] = static_cast<std::byte>(random.below(256));
+    const auto decoded = decode_schema(bytes);
+    if (decoded.ok()) {
+      EXPECT_TRUE(check_schema("t", *decoded).ok());
+    } else {
+      EXPECT_EQ(decoded.error().code, ErrorCode::kCorruption) << decoded.error().message;
+    }
+  }
+}
+
+TEST(SchemaCheck, NamesWhatIsWrong) {
+  const auto message = [](ColumnSpec spec) {
+    return base::message_of(check_schema("shop", {{column("id", Type::kString, true), std::move(spec)}}));
+  };
+  EXPECT_EQ(message(column("fine", Type::kVector)), "");
+  ColumnSpec vector = column("v", Type::kVector);
+  vector.vector.m = 3;
+  EXPECT_EQ(message(vector), "column 'v' of table 'shop': m is 4 to 128, not 3");
+  vector = column("v", Type::kVector);
+  vector.vector.ef_construction = 5000;
+  EXPECT_EQ(message(vector), "column 'v' of table 'shop': ef_construction is 8 to 4096, not 5000");
+  vector = column("v", Type::kVector);
+  vector.vector.metric = static_cast<Metric>(9);
+  EXPECT_EQ(message(vector), "column 'v' of table 'shop': the metric is l2, cosine or ip");
+  ColumnSpec text = column("t", Type::kText);
+  text.text.k1 = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(message(text), "column 't' of table 'shop': k1 is a number from 0");
+  text = column("t", Type::kText);
+  text.text.b = 1.5;
+  EXPECT_EQ(message(text), "column 't' of table 'shop': b is a number from 0 to 1");
+  EXPECT_NE(message(column("id", Type::kBool)).find("two columns are called 'id'"), std::string::npos);
+  EXPECT_NE(message(column(std::string(256, 'x'), Type::kBool)).find("1 to 255 bytes"), std::string::npos);
+  EXPECT_NE(message(column("\xFF", Type::kBool)).find("UTF-8"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace omendb::table

@@ -1,0 +1,105 @@
+#pragma once
+
+// A table on the writer's side. A statement goes: prepare_* (checks, room on disk, rows appended behind everybody's sight, a new version drafted), then the database
+// writes the log, then install() makes the draft the newest state; or abandon() takes everything back. Recovery applies log records through the same appends.
+// Threads: one writer at a time (the database's commit lock); readers use versions.
+
+#include <omendb/schema.h>
+#include <omendb/status.h>
+
+#include "engine/storage/store.h"
+#include "engine/table/column.h"
+#include "engine/table/key_directory.h"
+#include "engine/table/rows.h"
+#include "engine/table/table_version.h"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace omendb::table {
+
+enum class OnConflict : uint8_t { kFail, kReplace };
+
+// What one statement does to one table, before it is logged.
+struct TableChange {
+  RowId first_row{};  // of the added rows
+  uint32_t added_count = 0;
+  std::vector<RowId> removed;                   // rows whose bit is cleared, in the order they were found
+  std::shared_ptr<const TableVersion> version;  // the table with the change
+};
+
+// What the root remembers of a table beside its arrays.
+struct TableSummary {
+  struct VectorIndexSummary {
+    graph::Graph::Shape shape;
+    uint32_t watermark = 0;
+  };
+  uint32_t row_count = 0;
+  uint32_t live_count = 0;
+  std::vector<VectorIndexSummary> vectors;
+};
+
+class TableStore : public std::enable_shared_from_this<TableStore> {
+ public:
+  // An empty table, nothing on disk yet.
+  static Result<std::shared_ptr<TableStore>> create(storage::Store& store, TableInfo info);
+  // A table as of the root. A damaged graph is not an error: it is derived, and will be built again. Fails: kCorruption, kIo.
+  static Result<std::shared_ptr<TableStore>> load(storage::Store& store, TableInfo info, const TableSummary& summary);
+
+  const TableInfo& info() const { return *info_; }
+  std::shared_ptr<const TableVersion> version() const { return version_; }
+
+  // --- statements ---
+  Result<TableChange> prepare_write(const Rows& rows, OnConflict on_conflict);
+  Result<TableChange> prepare_erase(const KeysView& keys);
+  void install(const TableChange& change) { version_ = change.version; }
+  void abandon(const TableChange& change);
+
+  // --- recovery: keys are not kept until finish_recovery ---
+  Result<void> replay_insert(const InsertRecord& record);
+  Result<void> replay_erase(std::span<const RowId> rows);
+  // Rebuilds the key directory. Fails: kCorruption if two live rows have one key.
+  Result<void> finish_recovery();
+
+  // --- checkpoint: graph workers are paused, no statement is between prepare and install ---
+  // Writes every block that changed since the last published checkpoint. `version` is the table as of that checkpoint.
+  Result<TableSummary> write_checkpoint(storage::Checkpoint& checkpoint, const TableVersion& version);
+  void checkpoint_published(const TableVersion& version);
+  void checkpoint_failed();
+
+  // Keys, live counts, graphs against each other and the rows. Graph workers are paused. Fails: kCorruption.
+  Result<void> check(const TableVersion& version) const;
+
+  std::span<const Column> columns() const { return columns_; }
+
+ private:
+  TableStore(storage::Store& store, TableInfo info);
+
+  Result<void> open_columns(uint32_t row_count);
+  Result<void> load_live_rows(const TableSummary& summary, LiveBitmap& live) const;
+  Result<void> load_graphs(const TableSummary& summary, TableVersion& version);
+  Result<void> append_rows(const Rows& rows);
+  std::shared_ptr<TableVersion> draft() const;
+  void refresh_readers(TableVersion& version);
+  void mark_added(TableVersion& version, const Rows& rows) const;
+  static void mark_removed(TableVersion& version, RowId row);
+  Result<void> write_live_rows(storage::Checkpoint& checkpoint, const LiveBitmap& live) const;
+  Result<void> add_keys(TableVersion& version, const Rows& rows, OnConflict on_conflict, TableChange& change);
+
+  storage::Store& store_;
+  std::shared_ptr<const TableInfo> info_;
+  std::vector<Column> columns_;
+  std::shared_ptr<KeyColumn> key_column_;
+  std::shared_ptr<const TableVersion> version_;
+  LiveBitmap checkpointed_live_;  // as the last published root has it
+  struct WrittenBlock {
+    VectorIndex* index;
+    graph::Graph::Stream stream;
+    uint64_t block;
+  };
+  std::vector<WrittenBlock> written_blocks_;  // by the checkpoint under way
+};
+
+}  // namespace omendb::table

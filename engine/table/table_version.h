@@ -1,0 +1,57 @@
+#pragma once
+
+// What a reader sees: everything below is immutable once published, so a snapshot is a pointer and reading takes no lock.
+
+#include <omendb/schema.h>
+
+#include "engine/base/ids.h"
+#include "engine/table/array_ids.h"
+#include "engine/table/column.h"
+#include "engine/table/key_directory.h"
+#include "engine/table/live_bitmap.h"
+#include "engine/table/vector_index.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace omendb::table {
+
+struct TableInfo {
+  TableId id{};         // what handles and the log name; for the life of the table
+  StorageId storage{};  // changes with clear()
+  std::string name;
+  Schema schema;
+  size_t key_column = 0;  // position in the schema
+};
+
+struct VectorColumnVersion {
+  std::shared_ptr<VectorIndex> index;
+  LiveBitmap
+      searchable;  // live rows whose vector is not null; shares its blocks with `live` as long as the column has no null
+};
+
+struct TableVersion {
+  std::shared_ptr<const TableInfo> info;
+  LiveBitmap live;
+  KeyDirectory keys;
+  std::shared_ptr<const KeyColumn> key_column;
+  std::vector<ColumnReader> columns;         // in schema order
+  std::vector<VectorColumnVersion> vectors;  // one per vector column, in schema order
+  std::shared_ptr<void>
+      storage_pin;  // shared by all versions of one storage: when the last one goes, a dropped table's extents may go
+
+  uint32_t row_count() const { return live.row_count(); }
+  graph::VectorsView vectors_view(const VectorIndex& index) const {
+    return {columns[index.column()].vectors(), info->schema.columns[index.column()].vector.dims};
+  }
+};
+
+struct DatabaseVersion {
+  CommitNumber commit{};
+  std::map<std::string, std::shared_ptr<const TableVersion>, std::less<>> tables;
+};
+
+}  // namespace omendb::table

@@ -1,0 +1,121 @@
+#include "engine/table/vector_index.h"
+
+#include "engine/base/random.h"
+#include "engine/base/test_result.h"
+#include "engine/table/test_table.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <numeric>
+#include <thread>
+
+namespace omendb::table {
+namespace {
+
+constexpr uint32_t kDims = 4;
+
+void write_random(TestTable& table, int64_t first_key, size_t row_count, uint64_t seed) {
+  base::Random random(seed);
+  std::vector<int64_t> keys(row_count);
+  std::iota(keys.begin(), keys.end(), first_key);
+  std::vector<float> vectors(row_count * kDims);
+  for (float& component : vectors) component = random.normal();
+  table.write(keys, vectors);
+}
+
+TEST(VectorIndex, ASmallTableHasNoGraphAndNothingWaits) {
+  TestTable table(kDims);
+  write_random(table, 0, kFlatRowsMax, 1);
+  EXPECT_FALSE(table.index().active(*table.version()));
+  EXPECT_EQ(table.index().waiting_rows(*table.version()), 0U);
+  EXPECT_FALSE(base::must(table.index().link_some(*table.version())));
+  write_random(table, 5000, 1, 2);
+  EXPECT_TRUE(table.index().active(*table.version()));
+  EXPECT_EQ(table.index().waiting_rows(*table.version()), kFlatRowsMax + 1);
+}
+
+TEST(VectorIndex, OnceThereIsAGraphItStaysEvenIfTheTableShrinks) {
+  TestTable table(kDims);
+  write_random(table, 0, 1100, 3);
+  table.link();
+  std::vector<int64_t> keys(1000);
+  std::iota(keys.begin(), keys.end(), 0);
+  table.erase(keys);
+  EXPECT_TRUE(table.index().active(*table.version()));
+  EXPECT_EQ(table.index().waiting_rows(*table.version()), 0U);
+  EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
+}
+
+TEST(VectorIndex, ManyThreadsLinkEveryRowOnceWhileRowsArrive) {
+  TestTable table(kDims);
+  write_random(table, 0, 1200, 4);
+  const std::shared_ptr<const TableVersion> first = table.version();
+  VectorIndex& index = table.index();
+  std::atomic<bool> stop{false};
+  std::atomic<const std::shared_ptr<const TableVersion>*> newest{&first};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      while (!stop) base::must(index.link_some(**newest.load()));
+    });
+  }
+  std::vector<std::shared_ptr<const TableVersion>> versions;
+  versions.reserve(20);
+  for (int64_t i = 0; i < 20; ++i) {
+    write_random(table, 10'000 + i * 100, 100, static_cast<uint64_t>(100 + i));
+    versions.push_back(table.version());
+    newest = &versions.back();
+  }
+  while (index.waiting_rows(*versions.back()) > 0) std::this_thread::yield();
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(table.index().watermark(), 3200U);
+  EXPECT_EQ(table.index().graph().stats().linked_rows, 3200U);
+  EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
+}
+
+TEST(VectorIndex, RowsWithoutAVectorAreNeverLinked) {
+  TestTable table(kDims);
+  std::vector<int64_t> keys(3000);
+  std::iota(keys.begin(), keys.end(), 0);
+  std::vector<uint8_t> validity(3000);
+  for (size_t i = 0; i < validity.size(); ++i) validity[i] = i % 2 == 0 ? 1 : 0;
+  std::vector<float> vectors(3000 * kDims);
+  base::Random random(5);
+  for (float& component : vectors) component = random.normal();
+  table.write(keys, vectors, validity);
+  table.link();
+  EXPECT_EQ(table.index().watermark(), 3000U);
+  EXPECT_EQ(table.index().graph().stats().linked_rows, 1500U);
+  EXPECT_FALSE(table.index().graph().contains({1}));
+  EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
+}
+
+// A search reads the watermark after it has pinned a version: every row of that version below it must be in the graph, also those that died since.
+TEST(VectorIndex, RowsThatDiedInTheTailAreLinkedForThoseWhoStillSeeThem) {
+  TestTable table(kDims);
+  write_random(table, 0, 1500, 6);
+  const std::shared_ptr<const TableVersion> before = table.version();
+  table.erase({3, 700, 1499});
+  write_random(table, 10, 1, 7);
+  table.link();
+  before->live.for_each([&](RowId row) { EXPECT_TRUE(table.index().graph().contains(row)) << "row " << row.value; });
+  EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
+}
+
+TEST(VectorIndex, RowsThatWereDeadAtOpenAreNotWorthLinking) {
+  TestTable table(kDims);
+  write_random(table, 0, 1500, 8);
+  table.erase({5, 6});
+  const TableVersion& version = *table.version();
+  table.index().start_at(0, version.live);
+  table.link();
+  EXPECT_FALSE(table.index().graph().contains({5}));
+  EXPECT_EQ(table.index().graph().stats().linked_rows, 1498U);
+  EXPECT_EQ(table.index().watermark(), 1500U);
+}
+
+}  // namespace
+}  // namespace omendb::table
