@@ -1,0 +1,56 @@
+"""The Python package `omendb` as the commands use it: opening with a person's mistakes in mind, and a table's columns by name and type."""
+
+import os
+
+from omendb_cli.columns import Column
+from omendb_cli.failure import Failure
+
+
+def connect(path, create=False, read_only=False):
+    """An open database. Without `create`, a directory that is not there is a mistake and is not made."""
+    import omendb
+
+    if not create and not os.path.isdir(path):
+        raise Failure(f"{path}: {'is a file, not a database' if os.path.exists(path) else 'no such database'}")
+    return omendb.connect(path, read_only=True) if read_only else omendb.connect(path)
+
+
+def open_table(database, name, path):
+    if name not in database:
+        names = sorted(database)
+        known = f"it has {', '.join(names)}" if names else "it has no tables yet: omen import makes one"
+        raise Failure(f"{path}: no table '{name}'; {known}")
+    return database[name]
+
+
+def error_class():
+    import omendb
+
+    return omendb.Error
+
+
+def create_table(database, name, columns, key, metric=None):
+    """A new table with these columns; vectors are compared by `metric`, or as their file says where it is not given."""
+    import omendb
+
+    schema = {}
+    for column in columns:
+        if column.type == "vector":
+            schema[column.name] = omendb.vector(column.dims, metric=metric or column.metric or "l2")
+        elif column.type == "text":
+            schema[column.name] = omendb.text()
+        else:
+            schema[column.name] = column.type + (" primary key" if column.name == key else "")
+    return database.create_table(name, schema)
+
+
+def columns_of(table):
+    """([Column], name of the key) of a table."""
+    found, key = [], None
+    for field in table.schema:
+        words = {name.decode(): value.decode() for name, value in (field.metadata or {}).items()}
+        kind = words["omendb.type"]
+        found.append(Column(field.name, kind, field.type.list_size if kind == "vector" else 0))
+        if words.get("omendb.primary_key") == "true":
+            key = field.name
+    return found, key

@@ -1,0 +1,102 @@
+"""omen stats, check, backup: what is there, whether it is sound, and a copy of it."""
+
+import json
+import os
+import time
+
+from omendb_cli import database, screen
+from omendb_cli.failure import Failure
+
+
+def columns_text(table):
+    known, key = database.columns_of(table)
+    return [(column.name, str(column) + (" primary key" if column.name == key else "")) for column in known]
+
+
+def plain(value):
+    """`value` for json.dumps: NumPy numbers as Python's."""
+    if isinstance(value, dict):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value.item() if hasattr(value, "item") else value
+
+
+def components(value):
+    """Bytes by component of a `memory_bytes` or `disk_bytes` entry, without its total."""
+    return (
+        {name: size for name, size in value.items() if name != "total"} if isinstance(value, dict) else {"all": value}
+    )
+
+
+def total(value):
+    return value.get("total", sum(components(value).values())) if isinstance(value, dict) else value
+
+
+def stats(arguments):
+    with database.connect(arguments.dir, read_only=True) as opened:
+        whole = plain(opened.stats())
+        tables = {name: plain(opened[name].stats()) for name in sorted(opened)}
+        columns = {name: columns_text(opened[name]) for name in tables}
+    if arguments.json:
+        document = {
+            "database": whole,
+            "tables": {name: {**tables[name], "columns": dict(columns[name])} for name in tables},
+        }
+        screen.say(json.dumps(document, ensure_ascii=False))
+        return
+    screen.say(f"{arguments.dir}: {len(tables)} {'table' if len(tables) == 1 else 'tables'}")
+    for name, figures in tables.items():
+        print_table(name, figures, columns[name])
+    for label in ("memory", "disk"):
+        figures = whole.get(f"{label}_bytes")
+        if figures is not None:
+            screen.heading(f"{label}: {screen.bytes_text(total(figures))}")
+            screen.parts(components(figures))
+
+
+def print_table(name, figures, columns):
+    rows = figures.get("rows", 0)
+    screen.heading(f"{name}: {rows:,} rows")
+    screen.say("  " + ", ".join(f"{column} {kind}" for column, kind in columns))
+    waiting = figures.get("tail_rows", 0)
+    state = "all in the graph" if not waiting else f"{waiting:,} rows wait for the graph (searches compare with each)"
+    screen.say("  small: every search is exact" if figures.get("flat") else f"  {state}")
+    for label in ("memory", "disk"):
+        size = total(figures.get(f"{label}_bytes", 0))
+        each = f", {size / rows:,.0f} bytes a row" if rows else ""
+        screen.say(f"  {label:7}{screen.bytes_text(size)}{each}")
+
+
+def check(arguments):
+    started_at = time.monotonic()
+    with database.connect(arguments.dir, read_only=True) as opened:
+        tables = {name: opened[name].count() for name in sorted(opened)}
+        with screen.Spinner("reading every byte"):
+            opened.check()
+    seconds = time.monotonic() - started_at
+    if arguments.json:
+        screen.say(json.dumps({"ok": True, "tables": tables, "seconds": round(seconds, 4)}))
+    else:
+        screen.say(
+            f"{arguments.dir}: sound; {len(tables)} tables, {sum(tables.values()):,} rows, verified in {screen.seconds_text(seconds)}"
+        )
+
+
+def folder_bytes(path):
+    return sum(os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(path) for name in names)
+
+
+def backup(arguments):
+    if os.path.exists(arguments.target):
+        raise Failure(f"{arguments.target}: exists already; a backup goes into a new directory")
+    started_at = time.monotonic()
+    with database.connect(arguments.dir, read_only=True) as opened:
+        with screen.Spinner("copying"):
+            opened.backup(arguments.target)
+    seconds = time.monotonic() - started_at
+    size_bytes = folder_bytes(arguments.target)
+    if arguments.json:
+        screen.say(json.dumps({"target": arguments.target, "bytes": size_bytes, "seconds": round(seconds, 4)}))
+    else:
+        screen.say(f"{arguments.target}: {screen.bytes_text(size_bytes)} in {screen.seconds_text(seconds)}")

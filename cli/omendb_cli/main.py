@@ -1,0 +1,231 @@
+"""The door of `omen`: arguments in, exit status out. Heavy modules are imported by the one command that runs."""
+
+import argparse
+import importlib
+import os
+import sys
+
+from omendb_cli.failure import Failure, Usage
+
+EXAMPLES = """examples:
+  omen demo                                          see it work on a real dictionary
+  omen import docs articles.csv --db shop.omen       a new table, its columns read from the file
+  omen import v base.fvecs --db shop.omen --metric cosine
+  omen search shop.omen docs --like a17 -k 5         rows nearest to a row
+  omen search shop.omen v --vector-file query.npy    rows nearest to vectors of a file
+  omen stats shop.omen                               rows, memory, disk
+  omen export docs docs.parquet --db shop.omen
+
+exit status: 0 done, 1 it failed (one line on stderr says why), 2 the command line is wrong
+"""
+
+
+def add_json(parser):
+    parser.add_argument("--json", action="store_true", help="print one JSON document for machines")
+
+
+def add_demo(commands):
+    parser = commands.add_parser(
+        "demo",
+        help="search a dictionary by meaning, kill the writer, reopen (a minute or two)",
+        description="Loads the 117,000 entries of WordNet, searches them by meaning, measures recall, "
+        "kills its own writer in the middle of an ingest and shows that nothing is lost.",
+    )
+    parser.add_argument("--dir", default="omen-demo", help="folder for the demo's files (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="17,000 entries only (animals, food, feelings ...)")
+    parser.add_argument("--interactive", action="store_true", help="go on with `omen ask` at the end")
+    parser.add_argument("--wordnet", default=None, metavar="DIR", help="where data.noun and its siblings are")
+    parser.set_defaults(module="demo")
+
+
+def add_ask(commands):
+    parser = commands.add_parser(
+        "ask",
+        help="describe something, get words for it (after `omen demo`)",
+        epilog='example: omen ask omen-demo "a fear of high places"',
+    )
+    parser.add_argument("dir", help="the demo's folder")
+    parser.add_argument("words", nargs="*", help="a description; without it, reads lines")
+    parser.add_argument("-k", type=int, default=8, help="how many answers (default: %(default)s)")
+    add_json(parser)
+    parser.set_defaults(module="ask")
+
+
+def add_import(commands):
+    parser = commands.add_parser(
+        "import",
+        help="put a file's rows into a table",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Reads csv, tsv, jsonl, parquet, npy, fvecs or bvecs, as the name's ending says. A table that does not exist\n"
+        "is created; its columns are read from the file's first rows and printed. Rows go in by chunks; a chunk goes in\n"
+        "completely or not at all.",
+        epilog="examples:\n  omen import docs articles.jsonl --db shop.omen --key id --vector embedding --metric cosine\n"
+        "  omen import docs more.csv --db shop.omen --upsert --type year=int64 --type body=text",
+    )
+    parser.add_argument("table")
+    parser.add_argument("file")
+    parser.add_argument("--db", required=True, metavar="DIR", help="the database's directory, created if absent")
+    parser.add_argument("--key", metavar="COL", help="primary key (default: id, key or _id; else rows are numbered)")
+    parser.add_argument(
+        "--vector", action="append", default=[], metavar="COL", help="this column holds vectors (may be repeated)"
+    )
+    parser.add_argument("--dims", type=int, help="dimensions that the vectors must have (default: the file's)")
+    parser.add_argument("--metric", choices=["l2", "cosine", "ip"], help="of a new table's vectors (default: l2)")
+    parser.add_argument(
+        "--type", action="append", default=[], metavar="COL=TYPE", help="a column's type, where the guess is wrong"
+    )
+    parser.add_argument("--upsert", action="store_true", help="replace rows whose key exists")
+    parser.add_argument("--first-key", type=int, metavar="N", help="number rows from N where the file has no key")
+    parser.add_argument(
+        "--chunk-rows", type=int, default=None, metavar="N", help="rows per statement (default: about 4 MiB)"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N rows")
+    add_json(parser)
+    parser.set_defaults(module="importing")
+
+
+def add_export(commands):
+    parser = commands.add_parser(
+        "export",
+        help="write a table's rows to a file",
+        description="Writes csv, jsonl, parquet (all columns) or npy, fvecs (one vector column), as the ending says.",
+        epilog="example: omen export docs docs.parquet --db shop.omen --select id,title",
+    )
+    parser.add_argument("table")
+    parser.add_argument("file")
+    parser.add_argument("--db", required=True, metavar="DIR")
+    parser.add_argument("--select", metavar="COL,COL", help="only these columns")
+    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    add_json(parser)
+    parser.set_defaults(module="exporting")
+
+
+def add_search(commands):
+    parser = commands.add_parser(
+        "search",
+        help="rows nearest to a vector, a file's vectors, or another row",
+        epilog='example: omen search shop.omen docs --vector "0.1, 0.2, 0.3" -k 5 --select title',
+    )
+    parser.add_argument("dir")
+    parser.add_argument("table")
+    query = parser.add_mutually_exclusive_group(required=True)
+    query.add_argument("--vector", metavar="X,X,...", help="the numbers themselves")
+    query.add_argument("--vector-file", metavar="FILE", help="npy, fvecs or bvecs: each row is a query")
+    query.add_argument(
+        "--like", metavar="KEY", help="the vector of the row with this key (that row itself is left out)"
+    )
+    query.add_argument("--text", metavar="WORDS", help=argparse.SUPPRESS)
+    query.add_argument("--where", metavar="EXPR", help=argparse.SUPPRESS)
+    parser.add_argument("--row", type=int, metavar="N", help="only row N of --vector-file, from 0")
+    parser.add_argument("-k", type=int, default=10, help="how many rows (default: %(default)s)")
+    parser.add_argument("--column", metavar="COL", help="the vector column, where there are several")
+    parser.add_argument("--select", metavar="COL,COL", help="columns to show (default: all but vectors)")
+    parser.add_argument("--ef", type=int, help="beam of the graph search (default: chosen for recall 0.95)")
+    parser.add_argument("--exact", action="store_true", help="compare with every row")
+    add_json(parser)
+    parser.set_defaults(module="searching")
+
+
+def add_inspections(commands):
+    for name, what in (("stats", "rows, memory and disk of every table"), ("check", "read everything and verify it")):
+        parser = commands.add_parser(name, help=what)
+        parser.add_argument("dir")
+        add_json(parser)
+        parser.set_defaults(module="inspecting", run=name)
+    parser = commands.add_parser("backup", help="a complete copy while others may write")
+    parser.add_argument("dir")
+    parser.add_argument("target", help="a directory that does not exist yet")
+    add_json(parser)
+    parser.set_defaults(module="inspecting", run="backup")
+
+
+def add_bench(commands):
+    parser = commands.add_parser("bench", help="measure ingest, search and recall on this machine (half a minute)")
+    parser.add_argument("--rows", type=int, default=50_000, help="default: %(default)s")
+    parser.add_argument("--dims", type=int, default=128, help="default: %(default)s")
+    parser.add_argument("--metric", choices=["l2", "cosine", "ip"], default="l2", help="default: %(default)s")
+    parser.add_argument("--dir", help="folder whose disk is measured (default: a temporary one)")
+    parser.add_argument("--seed", type=int, default=7, help="default: %(default)s")
+    add_json(parser)
+    parser.set_defaults(module="measuring")
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(
+        prog="omen",
+        description="OmenDB: vectors, text and metadata in one directory.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for add in (add_demo, add_ask, add_import, add_export, add_search, add_inspections, add_bench):
+        add(commands)
+    return parser
+
+
+def database_error():
+    """The class of the package's own errors, or nothing when it was never imported."""
+    module = sys.modules.get("omendb")
+    return getattr(module, "Error", ()) if module else ()
+
+
+def one_line(error):
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def fail(message, status=1):
+    print(f"omen: {message}", file=sys.stderr)
+    return status
+
+
+def run(arguments):
+    module = importlib.import_module(f"omendb_cli.{arguments.module}")
+    status = getattr(module, getattr(arguments, "run", "run"))(arguments)
+    return status or 0
+
+
+def run_guarded(arguments):
+    try:
+        return run(arguments)
+    except Usage as error:
+        return fail(one_line(error), 2)
+    except Failure as error:
+        return fail(one_line(error))
+    except KeyboardInterrupt:
+        return fail("stopped")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except MemoryError:
+        return fail("not enough memory; free some, or import fewer rows at a time with --chunk-rows")
+    except OSError as error:
+        return fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else one_line(error))
+    except Exception as error:
+        if isinstance(error, database_error()):
+            return fail(one_line(error))
+        raise
+
+
+def main(argv=None):
+    for stream in (sys.stdout, sys.stderr):  # a terminal without bars and letters of other languages shows "?" for them
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    parser = build_parser()
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit as end:
+        return end.code or 0
+    if arguments.version:
+        import omendb
+
+        print(f"omen {omendb.__version__}")
+        return 0
+    if not arguments.command:
+        parser.print_help()
+        return 2
+    return run_guarded(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""omen search: the rows nearest to a vector that the command line, a file or another row gives."""
+
+import datetime
+import json
+import time
+
+import numpy as np
+
+from omendb_cli import database, screen, vector_files
+from omendb_cli.failure import Failure, Usage
+
+QUERIES_SHOWN_MAX = 5
+
+
+def parse_vector(text):
+    try:
+        vector = np.array(
+            [float(part) for part in text.strip().strip("[]").replace(",", " ").split()], dtype=np.float32
+        )
+    except ValueError as error:
+        raise Usage(f"--vector: {error}; write numbers separated by commas") from None
+    if not len(vector) or not np.isfinite(vector).all():
+        raise Usage('--vector: write finite numbers separated by commas, for instance --vector "0.1, 0.2"')
+    return vector
+
+
+def typed_key(text, key_type):
+    if key_type != "int64":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise Usage(f"--like {text}: keys of this table are whole numbers") from None
+
+
+def vector_column(arguments, table):
+    known, _ = database.columns_of(table)
+    vectors = [column for column in known if column.type == "vector"]
+    if not vectors:
+        raise Failure(f"table '{table.name}' has no vector column")
+    if arguments.column is None and len(vectors) > 1:
+        raise Usage(
+            f"--column: table '{table.name}' has several vector columns: {', '.join(column.name for column in vectors)}"
+        )
+    for column in vectors:
+        if arguments.column in (None, column.name):
+            return column
+    raise Usage(
+        f"--column {arguments.column}: vector columns of '{table.name}' are {', '.join(column.name for column in vectors)}"
+    )
+
+
+def queries(arguments, table, column):
+    """(rows x dims vectors, key to leave out or None)."""
+    if arguments.like is not None:
+        known, key = database.columns_of(table)
+        value = typed_key(arguments.like, next(item.type for item in known if item.name == key))
+        row = table.get(value)
+        if row is None:
+            raise Failure(f"no row with key {arguments.like} in '{table.name}'")
+        if row[column.name] is None:
+            raise Failure(f"the row with key {arguments.like} has no vector in '{column.name}'")
+        return np.asarray(row[column.name], dtype=np.float32).reshape(1, -1), value
+    if arguments.vector is not None:
+        vectors = parse_vector(arguments.vector).reshape(1, -1)
+        source = "--vector"
+    else:
+        source = arguments.vector_file
+        mapped = vector_files.map_vectors(source)
+        if arguments.row is not None:
+            if not 0 <= arguments.row < len(mapped):
+                raise Usage(f"--row {arguments.row}: {source} has rows 0 to {len(mapped) - 1}")
+            mapped = mapped[arguments.row : arguments.row + 1]
+        vectors = vector_files.checked_floats(mapped, source, arguments.row or 0)
+    if vectors.shape[1] != column.dims:
+        raise Failure(
+            f"{source}: {vectors.shape[1]} dimensions; column '{column.name}' of '{table.name}' has {column.dims}"
+        )
+    return vectors, None
+
+
+def shown_columns(arguments, table):
+    known, key = database.columns_of(table)
+    names = [column.name for column in known]
+    if arguments.select is None:
+        return [column.name for column in known if column.type != "vector" and column.name != key]
+    wanted = [name.strip() for name in arguments.select.split(",") if name.strip()]
+    for name in wanted:
+        if name not in names:
+            raise Usage(f"--select {name}: table '{table.name}' has {', '.join(names)}")
+    return [name for name in wanted if name != key]
+
+
+def hit_rows(hits, names, left_out, k):
+    """Dicts of one query's hits: key, distance, then the columns asked for."""
+    rows = []
+    for at in range(len(hits)):
+        key = hits.ids[at]
+        key = key.item() if isinstance(key, np.generic) else key
+        if left_out is not None and key == left_out:
+            continue
+        row = hits[at]
+        rows.append({"key": key, "distance": float(hits.distances[at]), **{name: cell(row[name]) for name in names}})
+    return rows[:k]
+
+
+def cell(value):
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def run(arguments):
+    if arguments.text is not None or arguments.where is not None:
+        raise Failure("searching by --text and --where comes with a later version; this one searches by vectors")
+    if not 1 <= arguments.k <= 10_000:
+        raise Usage(f"-k must be 1 to 10,000, got {arguments.k}")
+    with database.connect(arguments.dir, read_only=True) as opened:
+        table = database.open_table(opened, arguments.table, arguments.dir)
+        column = vector_column(arguments, table)
+        vectors, left_out = queries(arguments, table, column)
+        names = shown_columns(arguments, table)
+        options = {"k": min(10_000, arguments.k + (left_out is not None)), "column": column.name}
+        if arguments.ef is not None:
+            options["ef"] = arguments.ef
+        if arguments.exact:
+            options["exact"] = True
+        started_at = time.perf_counter()
+        found = table.search(vectors, **options)
+        seconds = time.perf_counter() - started_at
+        results = [hit_rows(hits, names, left_out, arguments.k) for hits in found]
+    if arguments.json:
+        screen.say(json.dumps({"seconds": round(seconds, 6), "queries": results}, ensure_ascii=False))
+    else:
+        print_results(results, names, seconds)
+
+
+def print_results(results, names, seconds):
+    for at, rows in enumerate(results[:QUERIES_SHOWN_MAX]):
+        if len(results) > 1:
+            screen.heading(f"query {at}")
+        if not rows:
+            screen.say("  no rows")
+            continue
+        screen.table(
+            ["distance", "key", *names],
+            [(f"{row['distance']:.4f}", row["key"], *(text(row[name]) for name in names)) for row in rows],
+            numeric=["distance"],
+        )
+    if len(results) > QUERIES_SHOWN_MAX:
+        screen.say(f"  ... and {len(results) - QUERIES_SHOWN_MAX:,} more queries; --json prints all")
+    screen.note(f"{len(results):,} {'query' if len(results) == 1 else 'queries'} in {screen.seconds_text(seconds)}")
+
+
+def text(value):
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)

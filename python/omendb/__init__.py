@@ -1,0 +1,70 @@
+"""OmenDB: an embedded database for vectors, text and metadata in one directory.
+
+import omendb
+
+db = omendb.connect("shop.omen") docs = db.create_table("docs", {"id": "string primary key", "title": "string", "v":
+omendb.vector(384, metric="cosine")}) docs.insert([{"id": "a7", "title": "red bicycle", "v": embedding}]) for hit in
+docs.search(query, k=10): print(hit.score, hit["title"])
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from ._database import Database, aconnect, connect
+from ._errors import (
+    ClosedError,
+    ConflictError,
+    CorruptionError,
+    Error,
+    InternalError,
+    InvalidArgumentError,
+    IoError,
+    LockedError,
+    NotFoundError,
+    NotSupportedError,
+    OutOfMemoryError,
+    PermissionDeniedError,
+    QueryError,
+    SchemaError,
+    StorageFullError,
+    UnsupportedFormatError,
+)
+from ._hits import Hit, Hits, HitsList
+from ._schema import TextColumn, VectorColumn, text, vector
+from ._table import Table
+
+try:
+    __version__ = version("omendb")
+except PackageNotFoundError:  # a build folder on PYTHONPATH
+    __version__ = "unknown"
+
+__all__ = [
+    "ClosedError",
+    "ConflictError",
+    "CorruptionError",
+    "Database",
+    "Error",
+    "Hit",
+    "Hits",
+    "HitsList",
+    "InternalError",
+    "InvalidArgumentError",
+    "IoError",
+    "LockedError",
+    "NotFoundError",
+    "NotSupportedError",
+    "OutOfMemoryError",
+    "PermissionDeniedError",
+    "QueryError",
+    "SchemaError",
+    "StorageFullError",
+    "Table",
+    "TextColumn",
+    "UnsupportedFormatError",
+    "VectorColumn",
+    "aconnect",
+    "connect",
+    "text",
+    "vector",
+]

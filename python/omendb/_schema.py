@@ -1,0 +1,267 @@
+"""Schemas: how a table's columns are written down, in words or as a pyarrow.Schema, and what the engine is told."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any, Union
+
+import pyarrow as pa
+
+from . import _omendb
+from ._errors import NotSupportedError, SchemaError
+
+_STORAGES = ("f32", "f16", "sq8", "rabitq")
+_PLAIN_TYPES = ("bool", "int64", "float64", "timestamp", "string", "string[]", "json", "text")
+_KEY_TYPES = ("int64", "string")
+_PREFIX = "omendb."  # of the keys in a pyarrow field's metadata
+_TIMESTAMP = pa.timestamp("us", tz="UTC")
+_ARROW_TYPES = {
+    "bool": pa.bool_(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "timestamp": _TIMESTAMP,
+    "string": pa.large_string(),
+    "string[]": pa.large_list(pa.large_string()),
+    "json": pa.large_string(),
+    "text": pa.large_string(),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class TextColumn:
+    """A column for full-text search; made by `text()`."""
+
+    analyzer: str = "english"
+    k1: float = 0.9
+    b: float = 0.4
+
+
+@dataclasses.dataclass(frozen=True)
+class VectorColumn:
+    """A column of float32 vectors; made by `vector()`."""
+
+    dims: int
+    metric: str = "l2"
+    m: int = 16
+    ef_construction: int = 200
+
+
+ColumnSpec = Union[str, TextColumn, VectorColumn]
+SchemaLike = Union[Mapping[str, ColumnSpec], pa.Schema]
+
+
+def text(analyzer: str = "english", *, k1: float = 0.9, b: float = 0.4) -> TextColumn:
+    """A column of text meant for ranked search (BM25 with the constants `k1` and `b`)."""
+    return TextColumn(analyzer, float(k1), float(b))
+
+
+def vector(
+    dims: int, metric: str = "l2", *, storage: str = "f32", m: int = 16, ef_construction: int = 200
+) -> VectorColumn:
+    """A column of vectors of `dims` float32 components.
+
+    `metric`: "l2", "cosine" or "ip" (inner product). `m`: links of a row in the search graph, more = better recall
+    and more memory. `ef_construction`: width of the search that places a row in the graph, more = better graph and
+    slower writes.
+    """
+    if storage not in _STORAGES:
+        raise SchemaError(f"there is no vector storage {storage!r}; there are: {', '.join(_STORAGES)}")
+    if storage != "f32":
+        raise NotSupportedError(f"storage={storage!r} is not there yet: this version stores vectors as f32")
+    for name, value in (("dims", dims), ("m", m), ("ef_construction", ef_construction)):
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 32:
+            raise SchemaError(f"{name} of a vector column is a positive integer, not {value!r}")
+    return VectorColumn(dims, metric, m, ef_construction)
+
+
+class TableSchema:
+    """The columns of one table, by position and by name."""
+
+    __slots__ = ("_arrow", "by_name", "columns", "key", "names")
+
+    def __init__(self, columns: Iterable[_omendb.Column]) -> None:
+        self.columns = tuple(columns)
+        self.by_name = {column.name: column for column in self.columns}
+        self.names = list(self.by_name)
+        self.key = next((column for column in self.columns if column.primary_key), None)
+        self._arrow: pa.Schema | None = None
+
+    @property
+    def arrow(self) -> pa.Schema:
+        """As a pyarrow.Schema that `create_table` takes back."""
+        if self._arrow is None:
+            self._arrow = pa.schema([_to_field(column) for column in self.columns])
+        return self._arrow
+
+    def checked_names(self, select: Iterable[str] | None, table: str) -> list[str]:
+        """The names in `select`, or all names for None. SchemaError for a name that is no column or stands there
+        twice.
+        """
+        if select is None:
+            return self.names
+        names = [select] if isinstance(select, str) else list(select)
+        for name in names:
+            if name not in self.by_name:
+                raise unknown_column(table, name, self.names)
+        if len(set(names)) != len(names):
+            raise SchemaError(f"select={names!r} names a column twice")
+        return names
+
+
+def unknown_column(table: str, name: object, known: Iterable[str]) -> SchemaError:
+    return SchemaError(f"table '{table}' has no column {str(name)!r}; its columns are: {', '.join(known)}")
+
+
+def to_columns(schema: SchemaLike, primary_key: str | None = None) -> list[_omendb.Column]:
+    """The engine's columns for a schema as users write it."""
+    if isinstance(schema, pa.Schema):
+        columns = [_from_field(field) for field in schema]
+    elif isinstance(schema, Mapping):
+        columns = [_from_spec(name, spec) for name, spec in schema.items()]
+    else:
+        raise SchemaError(
+            f"a schema is a dict of column names and types or a pyarrow.Schema, not {type(schema).__name__}"
+        )
+    if primary_key is not None:
+        columns = [_with_key(column, column.name == primary_key) for column in columns]
+        if not any(column.primary_key for column in columns):
+            raise SchemaError(
+                f"primary_key={primary_key!r} is not a column; the columns are: {', '.join(c.name for c in columns)}"
+            )
+    if not any(column.primary_key for column in columns):
+        raise SchemaError('a table needs a primary key: spell one column "string primary key" or "int64 primary key"')
+    return columns
+
+
+def _with_key(column: _omendb.Column, primary_key: bool) -> _omendb.Column:
+    if primary_key == column.primary_key:
+        return column
+    changed = _omendb.Column(column.name, column.type, primary_key)
+    changed.dims, changed.metric, changed.m, changed.ef_construction = (
+        column.dims,
+        column.metric,
+        column.m,
+        column.ef_construction,
+    )
+    changed.analyzer, changed.k1, changed.b = column.analyzer, column.k1, column.b
+    return changed
+
+
+def _vector_column(name: str, spec: VectorColumn) -> _omendb.Column:
+    column = _omendb.Column(name, "vector")
+    column.dims, column.metric, column.m, column.ef_construction = spec.dims, spec.metric, spec.m, spec.ef_construction
+    return column
+
+
+def _text_column(name: str, spec: TextColumn) -> _omendb.Column:
+    column = _omendb.Column(name, "text")
+    column.analyzer, column.k1, column.b = spec.analyzer, spec.k1, spec.b
+    return column
+
+
+def _from_spec(name: Any, spec: Any) -> _omendb.Column:
+    if not isinstance(name, str):
+        raise SchemaError(f"the name of a column is a str, not {name!r}")
+    if isinstance(spec, VectorColumn):
+        return _vector_column(name, spec)
+    if isinstance(spec, TextColumn):
+        return _text_column(name, spec)
+    if isinstance(spec, pa.DataType):
+        return _from_field(pa.field(name, spec))
+    if not isinstance(spec, str):
+        raise SchemaError(f"column {name!r}: a type is a str, omendb.text(...) or omendb.vector(...), not {spec!r}")
+    words = spec.lower().split()
+    primary_key = words[1:] == ["primary", "key"]
+    if len(words) > 1 and not primary_key or not words:
+        raise SchemaError(f'column {name!r}: {spec!r} is not a type; after the type only "primary key" may follow')
+    if words[0] == "vector":
+        raise SchemaError(f"column {name!r}: a vector needs its number of dimensions: omendb.vector(384)")
+    if words[0] not in _PLAIN_TYPES:
+        raise SchemaError(
+            f"column {name!r}: there is no type {words[0]!r}; there are: {', '.join(_PLAIN_TYPES)}, "
+            "omendb.text(...), omendb.vector(...)"
+        )
+    if primary_key and words[0] not in _KEY_TYPES:
+        raise SchemaError(f"column {name!r}: a primary key is {' or '.join(_KEY_TYPES)}, not {words[0]}")
+    return _omendb.Column(name, words[0], primary_key)
+
+
+def _metadata(field: pa.Field) -> dict[str, str]:
+    found = field.metadata or {}
+    return {
+        key.decode().removeprefix(_PREFIX): value.decode()
+        for key, value in found.items()
+        if key.startswith(_PREFIX.encode())
+    }
+
+
+def _type_of_arrow(field: pa.Field) -> str:
+    kind = field.type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if isinstance(kind, pa.BaseExtensionType) and kind.extension_name == "arrow.json":
+        return "json"
+    if pa.types.is_boolean(kind):
+        return "bool"
+    if pa.types.is_integer(kind) and kind != pa.uint64():
+        return "int64"
+    if pa.types.is_floating(kind):
+        return "float64"
+    if pa.types.is_timestamp(kind):
+        return "timestamp"
+    if is_string(kind):
+        return "string"
+    if is_list(kind) and is_string(kind.value_type):
+        return "string[]"
+    raise SchemaError(f"column {field.name!r}: Arrow type {field.type} can not be a column")
+
+
+def _from_field(field: pa.Field) -> _omendb.Column:
+    """Arrow's type says most; the field's metadata (keys "omendb.type", "omendb.metric" ...) the rest."""
+    more = _metadata(field)
+    if pa.types.is_fixed_size_list(field.type) and pa.types.is_floating(field.type.value_type):
+        return _vector_column(
+            field.name,
+            vector(
+                field.type.list_size,
+                more.get("metric", "l2"),
+                m=int(more.get("m", 16)),
+                ef_construction=int(more.get("ef_construction", 200)),
+            ),
+        )
+    kind = more.get("type") or _type_of_arrow(field)
+    if kind == "text":
+        return _text_column(
+            field.name,
+            text(more.get("analyzer", "english"), k1=float(more.get("k1", 0.9)), b=float(more.get("b", 0.4))),
+        )
+    return _from_spec(field.name, kind + (" primary key" if more.get("primary_key") == "true" else ""))
+
+
+def _to_field(column: _omendb.Column) -> pa.Field:
+    more: dict[str, str] = {"type": column.type}
+    kind = pa.list_(pa.float32(), column.dims) if column.type == "vector" else _ARROW_TYPES[column.type]
+    if column.primary_key:
+        more["primary_key"] = "true"
+    if column.type == "vector":
+        more |= {"metric": column.metric, "m": str(column.m), "ef_construction": str(column.ef_construction)}
+    if column.type == "text":
+        more |= {"analyzer": column.analyzer, "k1": repr(column.k1), "b": repr(column.b)}
+    return pa.field(
+        column.name,
+        kind,
+        nullable=not column.primary_key,
+        metadata={_PREFIX + key: value for key, value in more.items()},
+    )
+
+
+def is_string(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def is_list(kind: pa.DataType) -> bool:
+    types = pa.types
+    large = types.is_large_list(kind) or types.is_large_list_view(kind)
+    return bool(large or types.is_list(kind) or types.is_list_view(kind))

@@ -1,0 +1,304 @@
+"""A table: rows in, rows out, search."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import weakref
+from collections.abc import Generator, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import pyarrow as pa
+
+from . import _omendb, _rows, _vectors
+from ._errors import InvalidArgumentError, QueryError, SchemaError
+from ._hits import Hits, HitsList
+from ._later import MULTIMODAL, in_thread, not_yet, refuse
+from ._progress import Progress
+from ._rows import Rows
+from ._schema import TableSchema
+
+if TYPE_CHECKING:
+    from ._database import Database
+
+Key = int | str
+SCAN_ROWS = 4096  # of one batch
+
+
+class Table:
+    """A handle to one table; it keeps its database open. Threads: any number may use the same one.
+
+    Writing methods are statements: all rows or none, durable when they return (see `connect(sync=)`), seen by every
+    search that starts later. Reading methods see the newest version and never wait for writers. Every method releases
+    the GIL while the engine works; the methods whose names begin with `a` are their async twins.
+    """
+
+    __slots__ = ("__weakref__", "_database", "_raw", "_schema", "_search")
+
+    def __init__(self, raw: _omendb.Table, database: Database) -> None:
+        self._raw = raw
+        self._search = raw.search
+        self._database = database
+        self._schema = TableSchema(raw.columns)
+
+    @property
+    def name(self) -> str:
+        return self._raw.name
+
+    @property
+    def database(self) -> Database:
+        return self._database
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns as a pyarrow.Schema that `create_table` takes; what Arrow has no word for stands in the
+        fields' metadata.
+        """
+        return self._schema.arrow
+
+    @property
+    def primary_key(self) -> str:
+        """Name of the primary key."""
+        return self._key.name
+
+    @property
+    def _key(self) -> _omendb.Column:
+        assert self._schema.key is not None
+        return self._schema.key
+
+    def __repr__(self) -> str:
+        return f"<omendb.Table {self.name!r} of {self._database.path!r}: {', '.join(self._schema.names)}>"
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def __bool__(self) -> bool:
+        return True
+
+    def insert(self, rows: Rows, *, progress: bool = False) -> int:
+        """Adds rows; returns how many. ConflictError for a key that exists already or stands in `rows` twice; then
+        nothing is changed.
+
+        `rows`: a dict of columns (lists, NumPy arrays, Arrow arrays), dicts (one or a list), a pandas or polars data
+        frame, a pyarrow Table, RecordBatch or RecordBatchReader, or anything else that speaks Arrow's PyCapsule
+        protocol. Columns left out become null. `progress`: draw a bar on stderr and write in statements of 8192 rows;
+        what they have written stays when a later one fails or Ctrl-C comes.
+        """
+        return self._write(self._raw.insert, "insert", rows, progress)
+
+    def upsert(self, rows: Rows, *, progress: bool = False) -> int:
+        """Adds rows and replaces those whose key exists, whole: columns left out become null. Of equal keys in
+        `rows` the last wins. Otherwise like `insert`.
+        """
+        return self._write(self._raw.upsert, "upsert", rows, progress)
+
+    def _write(self, statement: Any, verb: str, rows: Rows, progress: bool) -> int:
+        if progress:
+            return self._write_chunks(statement, verb, rows)
+        batch = _rows.to_batch(rows, self._schema, self.name)
+        if not batch.num_columns:  # an empty list has no columns either, not even a primary key
+            self._raw.count()
+            return 0
+        written: int = statement(*batch.__arrow_c_array__())
+        return written
+
+    def _write_chunks(self, statement: Any, verb: str, rows: Rows) -> int:
+        row_count, batches = _rows.to_batches(rows, self._schema, self.name)
+        written = 0
+        with Progress(f"{verb} {self.name}", row_count) as bar:
+            try:
+                for batch in batches:
+                    statement(*batch.__arrow_c_array__())
+                    written += batch.num_rows
+                    bar.add(batch.num_rows)
+            except BaseException as error:
+                error.add_note(f"the first {written} rows were written and stay")
+                raise
+        return written
+
+    def update(self, values: dict[str, Any], where: str, params: Sequence[Any] | None = None) -> int:
+        """Not there yet: NotSupportedError."""
+        raise not_yet("update()", f"filtering {MULTIMODAL}; upsert() replaces whole rows")
+
+    def delete(self, keys: Key | Iterable[Key] | None = None, **later: Any) -> int:
+        """Removes rows by key (one or several); keys that do not exist are no error. Returns how many rows there
+        were.
+        """
+        refuse("delete", later)
+        if keys is None:
+            raise InvalidArgumentError("delete() needs keys; clear() removes every row")
+        return self._raw.erase([keys] if isinstance(keys, (str, int, np.integer)) else _to_list(keys))
+
+    def clear(self) -> int:
+        """Removes every row; returns how many there were."""
+        return self._raw.clear()
+
+    @overload  # a str is an iterable of str too: the first signature that fits counts
+    def get(  # type: ignore[overload-overlap]
+        self, key: Key, *, select: Iterable[str] | None = None
+    ) -> dict[str, Any] | None: ...
+    @overload
+    def get(self, key: Iterable[Key], *, select: Iterable[str] | None = None) -> list[dict[str, Any] | None]: ...
+    def get(
+        self, key: Key | Iterable[Key], *, select: Iterable[str] | None = None
+    ) -> dict[str, Any] | list[dict[str, Any] | None] | None:
+        """The row of a key as a dict, or None; for several keys a list with one entry a key.
+
+        Timestamps are datetimes in UTC, vectors float32 arrays, JSON is parsed. `select`: only these columns.
+        """
+        columns = self._schema.checked_names(select, self.name)
+        single = isinstance(key, (str, int, np.integer))
+        batch, found = self._raw.get([key] if single else _to_list(key), columns)
+        rows = iter(batch.rows())
+        aligned = [next(rows) if there else None for there in found]
+        return aligned[0] if single else aligned
+
+    def count(self, **later: Any) -> int:
+        """How many rows there are."""
+        refuse("count", later)
+        return self._raw.count()
+
+    def scan(
+        self, *, select: Iterable[str] | None = None, batch_rows: int = SCAN_ROWS, **later: Any
+    ) -> pa.RecordBatchReader:
+        """All rows of the newest version in order of arrival, batch by batch. Later writes do not show."""
+        refuse("scan", later)
+        names = self._schema.checked_names(select, self.name)
+        if isinstance(batch_rows, bool) or not isinstance(batch_rows, int) or batch_rows < 1:
+            raise QueryError(f"batch_rows is a positive integer, not {batch_rows!r}")
+        schema = pa.schema([self._schema.arrow.field(name) for name in names])
+        batches = _scan_batches(self._raw.scan(names, batch_rows), schema)
+        _open_scans.add(batches)
+        return pa.RecordBatchReader.from_batches(schema, batches)
+
+    @overload
+    def search(
+        self,
+        vector: Sequence[float],
+        k: int = 10,
+        *,
+        column: str | None = None,
+        select: Iterable[str] | None = None,
+        ef: int | None = None,
+        exact: bool = False,
+        threads: int | None = None,
+        **later: Any,
+    ) -> Hits: ...
+    @overload
+    def search(
+        self,
+        vector: Sequence[Sequence[float]],
+        k: int = 10,
+        *,
+        column: str | None = None,
+        select: Iterable[str] | None = None,
+        ef: int | None = None,
+        exact: bool = False,
+        threads: int | None = None,
+        **later: Any,
+    ) -> HitsList: ...
+    @overload
+    def search(
+        self,
+        vector: Any = None,
+        k: int = 10,
+        *,
+        column: str | None = None,
+        select: Iterable[str] | None = None,
+        ef: int | None = None,
+        exact: bool = False,
+        threads: int | None = None,
+        **later: Any,
+    ) -> Any: ...
+    def search(
+        self,
+        vector: Any = None,
+        k: int = 10,
+        *,
+        column: str | None = None,
+        select: Iterable[str] | None = None,
+        ef: int | None = None,
+        exact: bool = False,
+        threads: int | None = None,
+        **later: Any,
+    ) -> Any:
+        """The k rows nearest to a vector -> Hits; for an array of vectors (two dimensions) -> HitsList, one Hits a
+        row.
+
+        `column`: which vector column, needed when there are several. `select`: columns to read from the hits, all by
+        default. `ef`: width of the graph search, more = better recall and slower; chosen for recall >= 0.95 by
+        default. `exact`: compare with every row. `threads`: for several vectors, all cores by default.
+        """
+        if later:
+            refuse("search", later)
+        names = None if select is None else self._schema.checked_names(select, self.name)
+        try:
+            raw = self._search(vector, k, column or "", ef or 0, exact, threads)
+        except BufferError:
+            return self.search(
+                _vectors.to_query(vector), k, column=column, select=names, ef=ef, exact=exact, threads=threads
+            )
+        except TypeError:
+            raise _wrong_search_argument(k, column, ef, exact, threads) from None
+        return Hits(raw, self, names, 0, len(raw)) if raw.single else HitsList(raw, self, names)
+
+    def explain(self, *args: Any, **arguments: Any) -> str:
+        """Not there yet: NotSupportedError."""
+        raise not_yet("explain()", f"the planner {MULTIMODAL}")
+
+    def stats(self) -> dict[str, Any]:
+        """Figures: rows, dead_rows, tail_rows (wait for the graph; falls to 0 by itself), flat (every search is
+        exact), graph_edges, and bytes in memory and on disk: {"total": ..., component: ...}.
+        """
+        return self._raw.stats()
+
+    def _wait_for_index(self) -> None:
+        """Waits until every row is in its graph: for tests and benchmarks, never needed otherwise."""
+        self._raw.wait_for_index()
+
+    ainsert = in_thread(insert)
+    aupsert = in_thread(upsert)
+    adelete = in_thread(delete)
+    aclear = in_thread(clear)
+    aget = in_thread(get)
+    acount = in_thread(count)
+    ascan = in_thread(scan)
+    asearch = in_thread(search)
+    astats = in_thread(stats)
+
+
+def _to_list(keys: Any) -> list[Any]:
+    if isinstance(keys, (bytes, dict)) or not isinstance(keys, Iterable):
+        raise SchemaError(f"keys are an int or str or several of them, not {type(keys).__name__}")
+    if isinstance(keys, (pa.Array, pa.ChunkedArray)):
+        keys = keys.to_pylist()
+    return list(keys.tolist() if hasattr(keys, "tolist") else keys)
+
+
+# Arrow does not free a reader's iterator while the interpreter shuts down: what is still being read then is let go here.
+_open_scans: weakref.WeakSet[Generator[pa.RecordBatch, None, None]] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_scans() -> None:
+    for scan in list(_open_scans):
+        with contextlib.suppress(ValueError):  # another thread is inside
+            scan.close()
+
+
+def _scan_batches(scan: _omendb.Scan, schema: pa.Schema) -> Generator[pa.RecordBatch, None, None]:
+    while (batch := scan.next()) is not None:
+        yield pa.RecordBatch.from_arrays(pa.record_batch(batch).columns, schema=schema)
+
+
+def _wrong_search_argument(k: Any, column: Any, ef: Any, exact: Any, threads: Any) -> QueryError:
+    """What the engine's binding could not take."""
+    for name, value in (("k", k), ("ef", ef), ("threads", threads)):
+        if value is not None and (
+            isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < 1 << 31
+        ):
+            return QueryError(f"{name} is an integer of at least {0 if name != 'k' else 1}, not {value!r}")
+    if column is not None and not isinstance(column, str):
+        return QueryError(f"column is the name of a vector column, not {column!r}")
+    return QueryError(f"exact is True or False, not {exact!r}")

@@ -1,0 +1,25 @@
+#include "failure.h"
+
+#include <nanobind/nanobind.h>
+
+namespace nb = nanobind;
+
+namespace omendb::python {
+namespace {
+
+void translate(const std::exception_ptr& thrown, void* /*payload*/) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const Failure& failure) {
+    const nb::object make = nb::module_::import_("omendb._errors").attr("from_code");
+    const nb::object raised =
+        make(static_cast<int>(failure.error().code), nb::str(failure.what()), failure.of() == Failure::Of::kQuery);
+    PyErr_SetObject(raised.type().ptr(), raised.ptr());
+  }
+}
+
+}  // namespace
+
+void register_failures() { nb::register_exception_translator(&translate); }
+
+}  // namespace omendb::python

@@ -1,0 +1,22 @@
+// omendb._omendb: the engine's C++ door as Python objects, nearly one to one. The package omendb around it has the interface that users see.
+
+#include <nanobind/nanobind.h>
+
+#include "failure.h"
+#include "handle.h"
+#include "py_batch.h"
+#include "py_database.h"
+#include "py_hits.h"
+#include "py_schema.h"
+#include "py_table.h"
+
+NB_MODULE(_omendb, module) {
+  using namespace omendb::python;
+  watch_forks();
+  register_failures();
+  bind_schema(module);
+  bind_batch(module);
+  bind_hits(module);
+  bind_table(module);
+  bind_database(module);
+}

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <omendb/table.h>
+
+#include "handle.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+namespace omendb::python {
+
+// The hits of all queries of one search, flat. Keeps the version that was searched until it is freed.
+class PyHits {
+ public:
+  PyHits(Hits hits, Table table, Metric metric, bool single)
+      : found_({std::move(hits), std::move(table), metric, single}) {}
+
+  const Hits& hits() const { return found_->hits; }
+  const Table& table() const { return found_->table; }
+  Metric metric() const { return found_->metric; }
+  bool single() const { return found_->single; }
+
+ private:
+  struct Found {
+    Hits hits;
+    Table table;
+    Metric metric;
+    bool single;  // the query was one vector, not an array of them
+  };
+  Handle<Found> found_;
+};
+
+// The nearest rows of one float32 vector (one dimension) or several (two dimensions, row after row). Anything but an aligned C-contiguous
+// float32 buffer is a BufferError: the Python layer converts and calls again. No `threads`: one for a single vector, all cores for several.
+PyHits search(const Table& table, nanobind::handle vectors, SearchQuery query, std::optional<unsigned> threads);
+
+void bind_hits(nanobind::module_& module);
+
+}  // namespace omendb::python

@@ -1,0 +1,139 @@
+#include "py_table.h"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
+
+#include "arrow_in.h"
+#include "py_batch.h"
+#include "py_hits.h"
+#include "py_keys.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nb = nanobind;
+
+namespace omendb::python {
+namespace {
+
+using PyScan = Handle<std::unique_ptr<Scan>>;
+
+nb::str to_str(std::string_view text) { return nb::str(text.data(), text.size()); }
+
+using Write = Result<uint64_t> (Table::*)(const BatchView&);
+
+// The two Arrow capsules of a record batch, borrowed for the length of one statement.
+template <Write kWrite>
+uint64_t write(const PyTable& self, const nb::capsule& schema, const nb::capsule& array) {
+  const ArrowRows rows = unwrap(ArrowRows::read(*static_cast<const ArrowSchema*>(schema.data("arrow_schema")),
+                                                *static_cast<const ArrowArray*>(array.data("arrow_array"))));
+  Table& table = *self;
+  return unwrap(without_gil([&] { return (table.*kWrite)(rows.view()); }));
+}
+
+uint64_t erase(const PyTable& self, const nb::list& keys) {
+  Table& table = *self;
+  const PyKeys given(table.schema(), keys);
+  return unwrap(without_gil([&] { return table.erase(given.view()); }));
+}
+
+// (rows that exist, one byte a key: was it found)
+nb::tuple get(const PyTable& self, const nb::list& keys, const std::vector<std::string>& columns) {
+  const Table& table = *self;
+  const PyKeys given(table.schema(), keys);
+  std::vector<uint8_t> found;
+  Result<Batch> batch = without_gil([&] { return table.get(given.view(), columns, &found); });
+  PyBatch rows(unwrap(std::move(batch)));
+  return nb::make_tuple(std::move(rows), nb::bytes(found.data(), found.size()));
+}
+
+PyHits search_table(const PyTable& self, nb::handle vectors, size_t k, std::string_view column, size_t ef, bool exact,
+                    std::optional<unsigned> threads) {
+  return search(*self, vectors, {.vectors = {}, .column = column, .k = k, .ef = ef, .exact = exact}, threads);
+}
+
+PyScan scan(const PyTable& self, std::vector<std::string> columns, size_t batch_rows) {
+  const Table& table = *self;
+  return PyScan(unwrap(without_gil([&] { return table.scan({std::move(columns), batch_rows}); })));
+}
+
+nb::object next_batch(const PyScan& self) {
+  Scan& scan = **self;
+  std::optional<Batch> batch = unwrap(without_gil([&] { return scan.next(); }));
+  return batch ? nb::cast(PyBatch(std::move(*batch))) : nb::none();
+}
+
+nb::dict stats(const PyTable& self) {
+  const Table& table = *self;
+  const TableStats stats = unwrap(without_gil([&] { return table.stats(); }));
+  nb::dict result;
+  result["rows"] = stats.row_count;
+  result["dead_rows"] = stats.dead_row_count;
+  result["tail_rows"] = stats.tail_row_count;
+  result["flat"] = stats.flat;
+  result["graph_edges"] = stats.graph_edge_count;
+  result["memory_bytes"] = parts_to_dict(stats.memory);
+  result["disk_bytes"] = parts_to_dict(stats.disk);
+  return result;
+}
+
+}  // namespace
+
+nb::dict parts_to_dict(const std::vector<MemoryOrDiskPart>& parts) {
+  uint64_t total_bytes = 0;
+  for (const MemoryOrDiskPart& part : parts) total_bytes += part.bytes;
+  nb::dict result;
+  result["total"] = total_bytes;
+  for (const MemoryOrDiskPart& part : parts) result[to_str(part.name)] = part.bytes;
+  return result;
+}
+
+void bind_table(nb::module_& module) {
+  nb::class_<PyScan>(module, "Scan", "Reads the rows of one version, batch by batch.")
+      .def("next", &next_batch, nb::sig("def next(self) -> Batch | None"), "The next batch, or None at the end.");
+  nb::class_<PyTable>(module, "Table", "A handle to one table.")
+      .def_prop_ro("name", [](const PyTable& self) { return self->name(); })
+      .def_prop_ro("columns", [](const PyTable& self) { return self->schema().columns; })
+      .def("insert", &write<&Table::insert>, nb::arg("schema"), nb::arg("array"),
+           "Adds the rows of an Arrow record batch.")
+      .def("upsert", &write<&Table::upsert>, nb::arg("schema"), nb::arg("array"),
+           "Adds or replaces the rows of an Arrow record batch.")
+      .def("erase", &erase, nb::arg("keys"), nb::sig("def erase(self, keys: list[typing.Any]) -> int"),
+           "Removes rows by key; returns how many were there.")
+      .def(
+          "clear",
+          [](const PyTable& self) {
+            Table& table = *self;
+            return unwrap(without_gil([&] { return table.clear(); }));
+          },
+          "Removes every row; returns how many there were.")
+      .def("get", &get, nb::arg("keys"), nb::arg("columns"),
+           nb::sig("def get(self, keys: list[typing.Any], columns: list[str]) -> tuple[Batch, bytes]"),
+           "The rows that exist, in the order of the keys, and one byte a key that says whether it was found.")
+      .def(
+          "count",
+          [](const PyTable& self) {
+            const Table& table = *self;
+            return unwrap(without_gil([&] { return table.count(); }));
+          },
+          "How many rows there are.")
+      .def("scan", &scan, nb::arg("columns"), nb::arg("batch_rows"), "Reads all rows of the newest version.")
+      .def("search", &search_table, nb::arg("vectors").none(), nb::arg("k"), nb::arg("column"), nb::arg("ef"),
+           nb::arg("exact"), nb::arg("threads").none(),
+           "Nearest rows to one or several float32 vectors; BufferError for any other buffer.")
+      .def("stats", &stats, nb::sig("def stats(self) -> dict[str, typing.Any]"))
+      .def(
+          "wait_for_index",
+          [](const PyTable& self) {
+            const Table& table = *self;
+            unwrap(without_gil([&] { return table.wait_for_index(); }));
+          },
+          "Waits until every row is in its graph.");
+}
+
+}  // namespace omendb::python
