@@ -1,0 +1,196 @@
+/* The C door from C11: every call, what it answers, and what it answers when it is called wrongly. */
+
+#include <omendb/omendb.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int failures = 0;
+
+#define CHECK(condition)                                                                                   \
+  do {                                                                                                     \
+    if (!(condition)) {                                                                                    \
+      printf("%s:%d: %s is false; last error: %s\n", __FILE__, __LINE__, #condition, omendb_last_error()); \
+      ++failures;                                                                                          \
+    }                                                                                                      \
+  } while (0)
+
+#define REQUIRE(condition)                   \
+  do {                                       \
+    CHECK(condition);                        \
+    if (failures != 0) exit(1); /* NOLINT */ \
+  } while (0)
+
+static const int64_t kIds[3] = {10, 20, 30};
+static const char kLabels[] = "onethree";
+static const int64_t kLabelEnds[4] = {0, 3, 3, 8};
+static const uint8_t kLabelValid[3] = {1, 0, 1};
+static const float kVectors[6] = {0.0F, 0.0F, 1.0F, 0.0F, 0.0F, 5.0F};
+
+static size_t fill_columns(omendb_column* columns) {
+  memset(columns, 0, 3 * sizeof(*columns));
+  columns[0].name = "id";
+  columns[0].ints = kIds;
+  columns[1].name = "label";
+  columns[1].offsets = kLabelEnds;
+  columns[1].chars = kLabels;
+  columns[1].validity = kLabelValid;
+  columns[2].name = "v";
+  columns[2].floats = kVectors;
+  columns[2].dims = 2;
+  return 3;
+}
+
+static omendb_table* create_table(omendb_database* database) {
+  omendb_column_spec specs[3];
+  memset(specs, 0, sizeof(specs));
+  specs[0].name = "id";
+  specs[0].type = OMENDB_INT64;
+  specs[0].primary_key = 1;
+  specs[1].name = "label";
+  specs[1].type = OMENDB_STRING;
+  specs[2].name = "v";
+  specs[2].type = OMENDB_VECTOR;
+  specs[2].dims = 2;
+  omendb_table* table = NULL;
+  CHECK(omendb_create_table(database, "things", specs, 3, 0, &table) == OMENDB_OK);
+  omendb_table* again = NULL;
+  CHECK(omendb_create_table(database, "things", specs, 3, 0, &again) == OMENDB_CONFLICT);
+  CHECK(strstr(omendb_last_error(), "things") != NULL);
+  CHECK(omendb_create_table(database, "things", specs, 3, 1, &again) == OMENDB_OK);
+  omendb_table_free(again);
+  specs[0].primary_key = 0;
+  CHECK(omendb_create_table(database, "keyless", specs, 3, 0, &again) == OMENDB_SCHEMA);
+  return table;
+}
+
+static void test_writing(omendb_table* table) {
+  omendb_column columns[3];
+  const size_t column_count = fill_columns(columns);
+  uint64_t count = 0;
+  CHECK(omendb_insert(table, columns, column_count, 3, &count) == OMENDB_OK && count == 3);
+  CHECK(omendb_insert(table, columns, column_count, 3, &count) == OMENDB_CONFLICT);
+  CHECK(omendb_upsert(table, columns, column_count, 3, NULL) == OMENDB_OK);
+  CHECK(omendb_count(table, &count) == OMENDB_OK && count == 3);
+  const float bad[6] = {0.0F, 0.0F, NAN, 0.0F, 0.0F, 0.0F};
+  columns[2].floats = bad;
+  CHECK(omendb_upsert(table, columns, column_count, 3, &count) == OMENDB_INVALID_ARGUMENT);
+  CHECK(strstr(omendb_last_error(), "row 1") != NULL);
+  columns[2].name = NULL;
+  CHECK(omendb_insert(table, columns, column_count, 3, &count) == OMENDB_INVALID_ARGUMENT);
+  CHECK(omendb_insert(NULL, columns, column_count, 3, &count) == OMENDB_INVALID_ARGUMENT);
+  CHECK(omendb_insert(table, NULL, 3, 3, &count) == OMENDB_INVALID_ARGUMENT);
+}
+
+static void test_rows(omendb_table* table) {
+  const int64_t keys[3] = {30, 99, 20};
+  omendb_rows* rows = NULL;
+  REQUIRE(omendb_get_int64(table, keys, 3, &rows) == OMENDB_OK);
+  CHECK(omendb_rows_count(rows) == 2 && omendb_rows_column_count(rows) == 3);
+  omendb_column column;
+  CHECK(omendb_rows_column(rows, 0, &column) == OMENDB_OK);
+  CHECK(strcmp(column.name, "id") == 0 && column.type == OMENDB_INT64 && column.ints[0] == 30 && column.ints[1] == 20);
+  CHECK(omendb_rows_column(rows, 1, &column) == OMENDB_OK);
+  CHECK(column.type == OMENDB_STRING && column.validity != NULL && column.validity[0] == 1 && column.validity[1] == 0);
+  CHECK(column.offsets[1] == 5 && memcmp(column.chars, "three", 5) == 0);
+  CHECK(omendb_rows_column(rows, 2, &column) == OMENDB_OK);
+  CHECK(column.type == OMENDB_VECTOR && column.dims == 2 && column.floats[1] == 5.0F);
+  CHECK(omendb_rows_column(rows, 3, &column) == OMENDB_INVALID_ARGUMENT);
+  omendb_rows_free(rows);
+  const char* texts[1] = {"a"};
+  CHECK(omendb_get_string(table, texts, 1, &rows) == OMENDB_INVALID_ARGUMENT);
+}
+
+static void test_search(omendb_table* table) {
+  const float queries[4] = {0.1F, 0.0F, 0.0F, 4.0F};
+  omendb_query query;
+  memset(&query, 0, sizeof(query));
+  query.vectors = queries;
+  query.query_count = 2;
+  query.dims = 2;
+  query.k = 2;
+  omendb_hits* hits = NULL;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK);
+  const omendb_hits_view view = omendb_hits_get(hits);
+  REQUIRE(view.query_count == 2 && view.offsets[1] == 2 && view.offsets[2] == 4);
+  CHECK(view.keys.ints[0] == 10 && view.keys.ints[1] == 20 && view.keys.ints[2] == 30);
+  CHECK(fabs((double)view.distances[0] - 0.1) < 1e-6 && fabs((double)view.distances[2] - 1.0) < 1e-6);
+  omendb_rows* rows = NULL;
+  REQUIRE(omendb_hits_fetch(table, hits, 2, 1, &rows) == OMENDB_OK);
+  omendb_column column;
+  CHECK(omendb_rows_column(rows, 0, &column) == OMENDB_OK && column.ints[0] == 30);
+  omendb_rows_free(rows);
+  CHECK(omendb_hits_fetch(table, hits, 4, 1, &rows) == OMENDB_INVALID_ARGUMENT);
+  omendb_hits_free(hits);
+  query.k = 0;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+  query.k = 2;
+  query.dims = 3;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+  query.dims = 2;
+  query.column = "nobody";
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_SCHEMA);
+  query.query_count = SIZE_MAX / 2 + 1; /* times two dimensions: nothing left of the size */
+  query.column = NULL;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+}
+
+static void test_removing(omendb_database* database, omendb_table* table) {
+  const int64_t keys[2] = {20, 99};
+  uint64_t removed = 0;
+  uint64_t count = 0;
+  CHECK(omendb_erase_int64(table, keys, 2, &removed) == OMENDB_OK && removed == 1);
+  CHECK(omendb_erase_int64(table, NULL, 0, &removed) == OMENDB_OK && removed == 0);
+  const char* texts[1] = {"a"};
+  CHECK(omendb_erase_string(table, texts, 1, &removed) == OMENDB_INVALID_ARGUMENT);
+  CHECK(omendb_clear(table, &removed) == OMENDB_OK && removed == 2);
+  CHECK(omendb_count(table, &count) == OMENDB_OK && count == 0);
+  CHECK(omendb_check(database) == OMENDB_OK);
+  CHECK(omendb_checkpoint(database) == OMENDB_OK);
+  CHECK(omendb_drop_table(database, "things") == OMENDB_OK);
+  CHECK(omendb_count(table, &count) == OMENDB_NOT_FOUND);
+  CHECK(omendb_drop_table(database, "things") == OMENDB_NOT_FOUND);
+  omendb_table* none = NULL;
+  CHECK(omendb_open_table(database, "things", &none) == OMENDB_NOT_FOUND);
+}
+
+static void test_opening(void) {
+  omendb_options options;
+  memset(&options, 0, sizeof(options));
+  options.must_exist = 1;
+  omendb_database* database = NULL;
+  CHECK(omendb_open("/nonexistent/directory", &options, &database) == OMENDB_NOT_FOUND);
+  CHECK(strlen(omendb_last_error()) > 0);
+  CHECK(omendb_open(NULL, NULL, &database) == OMENDB_INVALID_ARGUMENT);
+  CHECK(omendb_open(":memory:", NULL, NULL) == OMENDB_INVALID_ARGUMENT);
+  CHECK(omendb_close(NULL) == OMENDB_OK);
+  CHECK(omendb_check(NULL) == OMENDB_INVALID_ARGUMENT);
+  CHECK(omendb_rows_count(NULL) == 0 && omendb_hits_get(NULL).query_count == 0);
+  omendb_rows_free(NULL);
+  omendb_hits_free(NULL);
+  omendb_table_free(NULL);
+}
+
+int main(void) {
+  CHECK(strcmp(omendb_version(), "0.1.0") == 0);
+  test_opening();
+  omendb_database* database = NULL;
+  REQUIRE(omendb_open(":memory:", NULL, &database) == OMENDB_OK);
+  omendb_table* table = create_table(database);
+  REQUIRE(table != NULL);
+  test_writing(table);
+  test_rows(table);
+  test_search(table);
+  omendb_table* same = NULL;
+  CHECK(omendb_open_table(database, "things", &same) == OMENDB_OK);
+  test_removing(database, table);
+  CHECK(omendb_close(database) == OMENDB_OK);
+  uint64_t count = 0;
+  CHECK(omendb_count(table, &count) == OMENDB_CLOSED);
+  omendb_table_free(same);
+  omendb_table_free(table);
+  printf(failures == 0 ? "the C interface keeps its promises\n" : "%d checks failed\n", failures);
+  return failures == 0 ? 0 : 1;
+}

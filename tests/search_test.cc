@@ -1,0 +1,334 @@
+// Searches against distances in float64: exact searches always, default searches by recall, and the promises that hold for every search.
+
+#include <omendb/database.h>
+
+#include "engine/base/test_result.h"
+#include "engine/base/test_scale.h"
+#include "tests/database_model.h"
+#include "tests/search_oracle.h"
+#include "tests/test_data.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdio>
+#include <set>
+#include <thread>
+
+namespace omendb::test {
+namespace {
+
+using base::must;
+
+constexpr Metric kMetrics[] = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
+
+// Vectors of every awkward sort: random, zero, repeated, scaled, all equal.
+Floats awkward_vector(uint32_t dims, int64_t key, base::Random& random) {
+  Floats vector(dims);
+  if (key % 7 == 0) return vector;
+  for (float& component : vector) component = key % 11 == 0 ? 1.0F : random.normal();
+  if (key % 5 == 0) std::fill(vector.begin() + 1, vector.end(), 0.0F);
+  return vector;
+}
+
+struct Searched {
+  Database database;
+  Table table;
+  DatabaseModel model;
+
+  explicit Searched(const Schema& schema)
+      : database(must(Database::open(":memory:"))), table(must(database.create_table("t", schema))) {
+    model["t"].schema = schema;
+  }
+  void perform_both(const Statement& statement) {
+    const Answer wanted = perform(model, statement);
+    ASSERT_EQ(describe(answer_of(perform(database, statement))), describe(wanted));
+  }
+  std::string fault(const SearchQuery& query) const {
+    const Hits hits = must(table.search(query));
+    return search_fault(model.at("t"), 1, query.vectors, query.k, keys_of(hits.keys, 0, hits.rows.size()),
+                        hits.distances);
+  }
+};
+
+void fill(Searched& searched, uint32_t dims, int64_t row_count, base::Random& random) {
+  std::vector<Row> rows;
+  for (int64_t key = 0; key < row_count; ++key) rows.push_back({key, awkward_vector(dims, key, random)});
+  ASSERT_NO_FATAL_FAILURE(searched.perform_both({StatementKind::kInsert, "t", {}, std::move(rows), {}}));
+}
+
+void expect_exact(const Searched& searched, uint32_t dims, base::Random& random) {
+  for (const size_t k : {size_t{1}, size_t{7}, size_t{10'000}}) {
+    for (const int64_t shape : {0, 5, 11, 1}) {
+      const Floats query = awkward_vector(dims, shape, random);
+      ASSERT_EQ(searched.fault({.vectors = query, .k = k, .exact = true}), "") << "k " << k << ", shape " << shape;
+      ASSERT_EQ(searched.fault({.vectors = query, .k = k}), "") << "a small table is searched exactly; k " << k;
+    }
+  }
+}
+
+TEST(Search, IsExactForEveryMetricAndDimensionWhateverTheRows) {
+  for (const Metric metric : kMetrics) {
+    for (const uint32_t dims : {1U, 3U, 128U, 4096U}) {
+      for (const int64_t row_count : {0, 1, 2, 300}) {
+        SCOPED_TRACE(std::string(to_string(metric)) + ", dims " + std::to_string(dims) + ", rows " +
+                     std::to_string(row_count));
+        base::Random random(dims + static_cast<uint64_t>(row_count));
+        Searched searched(vector_schema(dims, metric));
+        ASSERT_NO_FATAL_FAILURE(fill(searched, dims, row_count, random));
+        ASSERT_NO_FATAL_FAILURE(expect_exact(searched, dims, random));
+        std::vector<Value> keys;
+        for (int64_t key = 0; key < row_count; key += 2) keys.emplace_back(key);
+        ASSERT_NO_FATAL_FAILURE(searched.perform_both({StatementKind::kErase, "t", {}, {}, std::move(keys)}));
+        ASSERT_NO_FATAL_FAILURE(expect_exact(searched, dims, random));
+        ASSERT_NO_FATAL_FAILURE(searched.perform_both({StatementKind::kClear, "t", {}, {}, {}}));
+        ASSERT_NO_FATAL_FAILURE(expect_exact(searched, dims, random));
+      }
+    }
+  }
+}
+
+TEST(Search, RowsThatAreAllEqualAreAllFound) {
+  Searched searched(vector_schema(4));
+  std::vector<Row> rows;
+  for (int64_t key = 0; key < 3000; ++key) rows.push_back({key, Floats{1, 2, 3, 4}});
+  ASSERT_NO_FATAL_FAILURE(searched.perform_both({StatementKind::kInsert, "t", {}, std::move(rows), {}}));
+  must(searched.table.wait_for_index());
+  for (const bool exact : {true, false}) {
+    const Hits hits = must(searched.table.search({.vectors = Floats{1, 2, 3, 4}, .k = 100, .exact = exact}));
+    ASSERT_EQ(hits.rows.size(), 100U);
+    EXPECT_EQ(hits.distances.front(), 0);
+    EXPECT_EQ(hits.distances.back(), 0);
+    EXPECT_EQ(std::set<uint32_t>(hits.rows.begin(), hits.rows.end()).size(), 100U);
+  }
+  must(searched.database.check());
+}
+
+TEST(Search, SeveralQueriesAnswerAsOneByOneOnAnyNumberOfThreads) {
+  base::Random random(3);
+  Searched searched(vector_schema(8));
+  ASSERT_NO_FATAL_FAILURE(fill(searched, 8, 500, random));
+  Floats queries(8 * 70);
+  for (float& component : queries) component = random.normal();
+  for (const unsigned threads : {0U, 1U, 2U, 5U}) {
+    const Hits all = must(searched.table.search({.vectors = queries, .query_count = 70, .k = 9, .threads = threads}));
+    ASSERT_EQ(all.query_count(), 70U);
+    for (size_t i = 0; i < 70; ++i) {
+      const Hits one = must(searched.table.search({.vectors = std::span(queries).subspan(i * 8, 8), .k = 9}));
+      ASSERT_EQ(all.offsets[i + 1] - all.offsets[i], 9U);
+      ASSERT_TRUE(
+          std::equal(one.rows.begin(), one.rows.end(), all.rows.begin() + static_cast<ptrdiff_t>(all.offsets[i])));
+    }
+  }
+  EXPECT_EQ(must(searched.table.search({.vectors = {}, .query_count = 0})).query_count(), 0U);
+}
+
+// --- a table large enough for a graph ---
+
+std::vector<Row> random_rows(int64_t first_key, int64_t last_key, uint32_t dims, base::Random& random) {
+  std::vector<Row> rows;
+  for (int64_t key = first_key; key < last_key; ++key) {
+    Floats vector(dims);
+    for (float& component : vector) component = random.normal();
+    rows.push_back({key, std::move(vector)});
+  }
+  return rows;
+}
+
+TEST(Search, EveryRowFindsItselfRightAfterItsCommitWhileOthersWrite) {
+  constexpr uint32_t kDims = 16;
+  auto database = must(Database::open(":memory:"));
+  auto table = must(database.create_table("t", vector_schema(kDims)));
+  const auto write = [&table](int64_t writer) {
+    base::Random random(static_cast<uint64_t>(writer));
+    const auto batches = static_cast<int64_t>(base::scaled(60));
+    for (int64_t batch = 0; batch < batches; ++batch) {
+      const int64_t first = (batch * 2 + writer) * 50;
+      const std::vector<Row> rows = random_rows(first, first + 50, kDims, random);
+      EXPECT_EQ(must(table.insert(OwnedBatch(table.schema(), rows).view())), 50U);
+      for (const Row& row : rows) {
+        const Hits hits = must(table.search({.vectors = std::get<Floats>(row[1]), .k = 1}));
+        EXPECT_EQ(hits.keys.ints, std::vector<int64_t>{std::get<int64_t>(row[0])});
+        EXPECT_EQ(hits.distances, std::vector<float>{0});
+        if (testing::Test::HasFailure()) return;
+      }
+    }
+  };
+  std::thread other(write, 1);
+  write(0);
+  other.join();
+  must(table.wait_for_index());
+  must(database.check());
+}
+
+TEST(Search, DeletedRowsNeverComeBackAndThereAreKResultsWheneverKRowsLive) {
+  constexpr uint32_t kDims = 12;
+  const auto row_count = static_cast<int64_t>(std::max<size_t>(2000, base::scaled(10'000)));
+  base::Random random(77);
+  Searched searched(vector_schema(kDims));
+  ASSERT_NO_FATAL_FAILURE(
+      searched.perform_both({StatementKind::kInsert, "t", {}, random_rows(0, row_count, kDims, random), {}}));
+  must(searched.table.wait_for_index());
+  for (const double kept : {0.5, 0.1, 0.01, 0.0}) {
+    SCOPED_TRACE("kept " + std::to_string(kept));
+    std::vector<Value> keys;
+    for (int64_t key = 0; key < row_count; ++key) {
+      if (static_cast<double>((key * 7919) % row_count) >= kept * static_cast<double>(row_count))
+        keys.emplace_back(key);
+    }
+    ASSERT_NO_FATAL_FAILURE(searched.perform_both({StatementKind::kErase, "t", {}, {}, std::move(keys)}));
+    const auto& live = searched.model.at("t").rows;
+    for (const size_t k : {size_t{1}, size_t{10}, size_t{100}, size_t{1000}}) {
+      Floats query(kDims);
+      for (float& component : query) component = random.normal();
+      const Hits hits = must(searched.table.search({.vectors = query, .k = k}));
+      ASSERT_EQ(hits.rows.size(), std::min(k, live.size())) << "k " << k;
+      for (const int64_t key : hits.keys.ints) ASSERT_TRUE(live.contains(key)) << "key " << key << " was deleted";
+    }
+    size_t lost = 0;
+    for (const auto& [key, row] : live) {
+      const Hits hits = must(searched.table.search({.vectors = std::get<Floats>(row[1]), .k = 1}));
+      if (hits.keys.ints[0] != std::get<int64_t>(key)) ++lost;
+    }
+    EXPECT_EQ(lost, 0U) << "rows of " << live.size() << " do not find themselves";
+    must(searched.database.check());
+  }
+}
+
+TEST(Search, ARowReplacedWhileOthersSearchIsFoundInOneOfItsTwoPlaces) {
+  constexpr uint32_t kDims = 8;
+  auto database = must(Database::open(":memory:"));
+  auto table = must(database.create_table("t", vector_schema(kDims)));
+  base::Random random(9);
+  const std::vector<Row> base_rows = random_rows(0, 3000, kDims, random);
+  must(table.insert(OwnedBatch(table.schema(), base_rows).view()));
+  std::atomic<bool> stop{false};
+  // Key 0 moves between two far places; a batch of searches sees it in exactly one of them.
+  const std::vector<Row> here = {{int64_t{0}, Floats(kDims, 50.0F)}};
+  const std::vector<Row> there = {{int64_t{0}, Floats(kDims, -50.0F)}};
+  must(table.upsert(OwnedBatch(table.schema(), here).view()));
+  std::thread mover([&] {
+    for (size_t i = 1; !stop; ++i) must(table.upsert(OwnedBatch(table.schema(), i % 2 == 0 ? here : there).view()));
+  });
+  Floats queries;
+  for (size_t i = 0; i < 64; ++i) queries.insert(queries.end(), kDims, i % 2 == 0 ? 50.0F : -50.0F);
+  for (size_t round = 0; round < base::scaled(200); ++round) {
+    const Hits hits = must(table.search({.vectors = queries, .query_count = 64, .k = 1}));
+    bool found_here = false;
+    bool found_there = false;
+    for (size_t i = 0; i < 64; ++i) {
+      if (hits.distances[i] == 0) (i % 2 == 0 ? found_here : found_there) = true;
+    }
+    EXPECT_NE(found_here, found_there) << "round " << round;
+  }
+  stop = true;
+  mover.join();
+  must(database.check());
+}
+
+// --- real data ---
+
+double recall_at_10(const Table& table, const VectorSet& base_set, const VectorSet& queries, size_t query_count) {
+  size_t hit_count = 0;
+  for (size_t q = 0; q < query_count; ++q) {
+    const std::span query(queries.row(q), queries.dims);
+    std::vector<double> truth;
+    for (size_t i = 0; i < base_set.count(); ++i)
+      truth.push_back(true_distance(Metric::kL2, query, {base_set.row(i), base_set.dims}));
+    std::nth_element(truth.begin(), truth.begin() + 9, truth.end());
+    const double limit = truth[9] * (1 + 1e-6);
+    for (const float distance : must(table.search({.vectors = query, .k = 10})).distances)
+      hit_count += static_cast<double>(distance) <= limit ? 1U : 0U;
+  }
+  return static_cast<double>(hit_count) / static_cast<double>(10 * query_count);
+}
+
+void insert_all(Table& table, const VectorSet& set) {
+  constexpr size_t kBatchRows = 1000;
+  std::vector<int64_t> keys(set.count());
+  for (size_t i = 0; i < keys.size(); ++i) keys[i] = static_cast<int64_t>(i);
+  for (size_t first = 0; first < set.count(); first += kBatchRows) {
+    std::vector<ColumnView> views(2);
+    views[0].name = "id";
+    views[0].ints = keys.data() + first;
+    views[1].name = "v";
+    views[1].floats = set.row(first);
+    views[1].dims = set.dims;
+    must(table.insert({std::min(kBatchRows, set.count() - first), views}));
+  }
+}
+
+TEST(Recall, WithDefaultSettingsIsAtLeast95PercentOnSiftsmall) {
+  const auto rows = find_test_data("siftsmall/siftsmall_base.fvecs");
+  const auto queries = find_test_data("siftsmall/siftsmall_query.fvecs");
+  const auto truth = find_test_data("siftsmall/siftsmall_groundtruth.ivecs");
+  if (!rows || !queries || !truth) GTEST_SKIP() << missing_test_data("siftsmall");
+  const VectorSet base_set = read_fvecs(*rows);
+  const VectorSet query_set = read_fvecs(*queries);
+  auto database = must(Database::open(":memory:"));
+  auto table = must(database.create_table("sift", vector_schema(128)));
+  insert_all(table, base_set);
+  const std::span first_query(query_set.row(0), 128);
+  const Hits fresh = must(table.search({.vectors = first_query, .k = 10, .exact = true}));
+  const std::vector<int32_t> nearest = read_ivecs(*truth)[0];
+  EXPECT_TRUE(std::equal(fresh.keys.ints.begin(), fresh.keys.ints.end(), nearest.begin()));
+  must(table.wait_for_index());
+  const double recall = recall_at_10(table, base_set, query_set, query_set.count());
+  std::printf("siftsmall, default settings: recall@10 %.4f\n", recall);
+  EXPECT_GE(recall, 0.95);
+}
+
+TEST(Recall, WithDefaultSettingsIsAtLeast95PercentOnMnist) {
+  const auto images = find_test_data("mnist/train-images-idx3-ubyte.gz");
+  const auto tests = find_test_data("mnist/t10k-images-idx3-ubyte.gz");
+  if (!images || !tests) GTEST_SKIP() << missing_test_data("mnist");
+  const size_t row_count = std::clamp<size_t>(base::scaled(20'000), 2000, 60'000);
+  const VectorSet base_set = read_idx_images(*images, row_count);
+  const VectorSet query_set = read_idx_images(*tests, 100);
+  auto database = must(Database::open(":memory:"));
+  auto table = must(database.create_table("mnist", vector_schema(784)));
+  insert_all(table, base_set);
+  must(table.wait_for_index());
+  const double recall = recall_at_10(table, base_set, query_set, 100);
+  std::printf("mnist, %zu rows, default settings: recall@10 %.4f\n", row_count, recall);
+  EXPECT_GE(recall, 0.95);
+}
+
+TEST(Recall, ZeroRowsAndRepeatedRowsNeitherHangNorLoseRows) {
+  const auto path = find_test_data("ann_edge_cases/cosine_hang.npy");
+  const auto near_path = find_test_data("ann_edge_cases/cosine_near_duplicates.npy");
+  if (!path || !near_path) GTEST_SKIP() << missing_test_data("ann_edge_cases");
+  for (const Metric metric : kMetrics) {
+    SCOPED_TRACE(to_string(metric));
+    const VectorSet set = read_npy(*path, 50);
+    Searched searched(vector_schema(50, metric));
+    insert_all(searched.table, set);
+    must(searched.table.wait_for_index());
+    for (size_t i = 0; i < set.count(); ++i)
+      searched.model.at("t").rows.emplace(static_cast<int64_t>(i),
+                                          Row{static_cast<int64_t>(i), Floats(set.row(i), set.row(i) + 50)});
+    size_t right = 0;
+    size_t asked = 0;
+    for (size_t i = 0; i < set.count(); i += 97, ++asked) {
+      const std::span query(set.row(i), 50);
+      const Hits approximate = must(searched.table.search({.vectors = query, .k = 10}));
+      ASSERT_EQ(approximate.rows.size(), 10U);
+      const Hits exact = must(searched.table.search({.vectors = query, .k = 10, .exact = true}));
+      right += static_cast<size_t>(std::count_if(approximate.distances.begin(), approximate.distances.end(),
+                                                 [&](float d) { return d <= exact.distances.back() + 1e-5F; }));
+      ASSERT_EQ(searched.fault({.vectors = query, .k = 10, .exact = true}), "") << "row " << i;
+    }
+    EXPECT_GE(static_cast<double>(right), 0.95 * static_cast<double>(10 * asked));
+    EXPECT_EQ(must(searched.table.search({.vectors = std::span(set.row(0), 50), .k = 4400})).rows.size(), set.count());
+    must(searched.database.check());
+  }
+  const VectorSet near = read_npy(*near_path, 2);
+  Searched searched(vector_schema(2, Metric::kCosine));
+  insert_all(searched.table, near);
+  EXPECT_EQ(must(searched.table.search({.vectors = std::span(near.row(0), 2), .k = 100})).rows.size(), near.count());
+}
+
+}  // namespace
+}  // namespace omendb::test

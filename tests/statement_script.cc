@@ -1,0 +1,105 @@
+#include "tests/statement_script.h"
+
+#include "engine/base/random.h"
+
+namespace omendb::test {
+namespace {
+
+// Few columns, so that a copy of the database is small: strings, lists, nulls and two vectors.
+Schema small_schema(Type key_type) {
+  return {{column("body", Type::kText), key_column("id", key_type), column("tags", Type::kStringList),
+           vector_column("v", 4), vector_column("w", 3, Metric::kCosine)}};
+}
+
+class ScriptWriter {
+ public:
+  explicit ScriptWriter(uint64_t seed) : random_(seed) {}
+
+  void create(const std::string& table, const Schema& schema) { add({StatementKind::kCreate, table, schema, {}, {}}); }
+  void drop(const std::string& table) { add({StatementKind::kDrop, table, {}, {}, {}}); }
+  void clear(const std::string& table) { add({StatementKind::kClear, table, {}, {}, {}}); }
+  void link(const std::string& table) { add({StatementKind::kLink, table, {}, {}, {}}); }
+  void checkpoint() { add({StatementKind::kCheckpoint, "", {}, {}, {}}); }
+
+  void write(StatementKind kind, const std::string& table, int64_t first_key, int64_t last_key) {
+    Statement statement{kind, table, {}, {}, {}};
+    const Schema& schema = model_.at(table).schema;
+    const bool string_keys = schema.columns[1].primary_key && schema.columns[1].type == Type::kString;
+    for (int64_t key = first_key; key < last_key; ++key) {
+      statement.rows.push_back(
+          random_row(schema, string_keys ? Value("key-" + std::to_string(key)) : Value(key), random_));
+    }
+    add(std::move(statement));
+  }
+
+  void erase(const std::string& table, int64_t first_key, int64_t last_key, int64_t step = 1) {
+    Statement statement{StatementKind::kErase, table, {}, {}, {}};
+    for (int64_t key = first_key; key < last_key; key += step) statement.keys.emplace_back(key);
+    add(std::move(statement));
+  }
+
+  std::vector<Statement> take() && { return std::move(script_); }
+
+ private:
+  void add(Statement statement) {
+    perform(model_, statement);
+    script_.push_back(std::move(statement));
+  }
+
+  base::Random random_;
+  DatabaseModel model_;  // tells the schemas of tables
+  std::vector<Statement> script_;
+};
+
+void write_graph_part(ScriptWriter& script) {
+  script.create("points", vector_schema(2));
+  script.write(StatementKind::kInsert, "points", 0, 700);
+  script.checkpoint();
+  script.write(StatementKind::kInsert, "points", 700, 1100);
+  script.link("points");
+  script.write(StatementKind::kUpsert, "points", 300, 360);
+  script.checkpoint();
+  script.erase("points", 0, 600, 2);
+  script.write(StatementKind::kInsert, "points", 2000, 2400);
+  script.link("points");
+  script.erase("points", 2000, 2030);
+}
+
+}  // namespace
+
+std::vector<Statement> statement_script(uint64_t seed, bool with_graph) {
+  ScriptWriter script(seed);
+  script.create("all", small_schema(Type::kString));
+  script.write(StatementKind::kInsert, "all", 0, 12);
+  if (with_graph) write_graph_part(script);
+  script.create("numbers", vector_schema(3, Metric::kInnerProduct));
+  script.write(StatementKind::kInsert, "numbers", 0, 8);
+  script.write(StatementKind::kUpsert, "all", 5, 20);
+  script.checkpoint();
+  script.erase("numbers", 2, 5);
+  script.write(StatementKind::kUpsert, "numbers", 0, 4);
+  script.clear("all");
+  script.write(StatementKind::kInsert, "all", 100, 104);
+  script.checkpoint();
+  script.write(StatementKind::kInsert, "numbers", 20, 24);
+  script.drop("numbers");
+  script.create("numbers", small_schema(Type::kInt64));
+  script.write(StatementKind::kInsert, "numbers", 0, 6);
+  script.checkpoint();
+  script.checkpoint();
+  script.erase("numbers", 0, 3);
+  script.write(StatementKind::kInsert, "all", 200, 203);
+  return std::move(script).take();
+}
+
+std::vector<DatabaseModel> models_of(const std::vector<Statement>& script) {
+  std::vector<DatabaseModel> models(1);
+  for (const Statement& statement : script) {
+    DatabaseModel next = models.back();
+    perform(next, statement);
+    models.push_back(std::move(next));
+  }
+  return models;
+}
+
+}  // namespace omendb::test

@@ -1,0 +1,20 @@
+#pragma once
+
+// A fixed run of statements that passes through everything a database does (tables with and without a graph, checkpoints and linking in the middle,
+// clears, drops), for tests that repeat it under every fault or look at every moment of it.
+
+#include "tests/database_model.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace omendb::test {
+
+// Small in bytes, so that ten thousand copies of the directory can be opened. `with_graph` adds a table of more than 1,000 two-dimensional
+// vectors that are linked, checkpointed, linked further, deleted and replaced.
+std::vector<Statement> statement_script(uint64_t seed, bool with_graph);
+
+// Models after 0, 1, 2 ... statements; every statement of the script succeeds on its own.
+std::vector<DatabaseModel> models_of(const std::vector<Statement>& script);
+
+}  // namespace omendb::test
