@@ -22,6 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "logs"
 JOBS = str(os.cpu_count() or 2)
 TAIL_LINES = 60
+FAILURE_LINES = 12  # of one failed test, in the list at the very end
+SANITIZER_REPORT = re.compile(r"(?:WARNING|ERROR): \w+Sanitizer|: runtime error: ")
 COMPILER_ERROR = re.compile(r":\d+:\d+: (?:fatal )?error:|undefined reference|^CMake Error")
 
 
@@ -58,6 +60,7 @@ class Step:
         self.options = options
         self.count = Count()
         self.skip_reason = ""
+        self.failures = []  # what failed tests say, some lines each
         self.log_path = LOGS / f"{name}.log"
         self.log_path.write_text("")
 
@@ -83,13 +86,24 @@ class Step:
         return errors[:TAIL_LINES // 2] or lines[-TAIL_LINES:]
 
 
-def count_junit(path):
+def describe_failure(case):
+    """The lines of a failed test case that say why: a sanitizer's report, else the assertion, else the end of its output."""
+    output = (case.findtext("system-out") or "").splitlines()
+    report = next((i for i, line in enumerate(output) if SANITIZER_REPORT.search(line)), None)
+    said = next((child for child in case if child.tag in ("failure", "error")), None)
+    text = [] if said is None else (said.text or said.get("message") or "").strip().splitlines()
+    lines = output[report:][:FAILURE_LINES] if report is not None else text[:FAILURE_LINES] or output[-FAILURE_LINES:]
+    return [f"{case.get('classname', '')}.{case.get('name')}", *("  " + line for line in lines)]
+
+
+def count_junit(step, path):
     """Count of a JUnit file's test cases (ctest, GoogleTest and pytest write nearly the same XML)."""
     count = Count()
     for case in ElementTree.parse(path).getroot().iter("testcase"):
         kinds = {child.tag for child in case}
         if "failure" in kinds or "error" in kinds or case.get("status") == "fail":
             count.failed += 1
+            step.failures.append(describe_failure(case))
         elif "skipped" in kinds or case.get("status") in ("notrun", "disabled") or case.get("result") == "skipped":
             count.skipped += 1
         else:
@@ -97,7 +111,7 @@ def count_junit(path):
     return count
 
 
-def count_ctest(build, junit):
+def count_ctest(step, build, junit):
     """Like count_junit, but a GoogleTest binary counts by the tests inside it; one that died counts as one failure more."""
     total = Count()
     failed_names = []
@@ -106,12 +120,13 @@ def count_ctest(build, junit):
         died = case.get("status") == "fail"
         if died:
             failed_names.append(case.get("name"))
-        if not inside.exists():
-            total.add(Count(failed=1) if died else Count(passed=1) if case.get("status") == "run" else Count(skipped=1))
-            continue
-        count = count_junit(inside)
+        if inside.exists():
+            count = count_junit(step, inside)
+        else:
+            count = Count(passed=int(case.get("status") == "run"), skipped=int(case.get("status") not in ("run", "fail")))
         if died and count.failed == 0:
             count.failed = 1
+            step.failures.append(describe_failure(case))
         total.add(count)
     return total, failed_names
 
@@ -133,7 +148,7 @@ def ctest(step, build, *filters):
                           "--no-tests=error", "--output-junit", junit, *filters, env=env)
     if not junit.exists():
         raise StepFailed("ctest ran nothing")
-    count, failed_names = count_ctest(build, junit)
+    count, failed_names = count_ctest(step, build, junit)
     step.count.add(count)
     if status != 0 and count.failed == 0:
         step.count.failed += 1
@@ -186,7 +201,7 @@ def python(step):
                           *folders, env=scale)
     if not junit.exists():
         raise StepFailed("pytest wrote no result")
-    step.count.add(count_junit(junit))
+    step.count.add(count_junit(step, junit))
     if status != 0 and step.count.failed == 0:
         step.count.failed += 1
 
@@ -248,6 +263,9 @@ def main():
         total.add(step.count)
         result = f"left out ({step.skip_reason})" if step.skip_reason else str(step.count)
         print(f"  {step.name:<8} {int(seconds) // 60:>3}:{int(seconds) % 60:02d} min  {result}")
+    for step, _ in rows:
+        for lines in step.failures:
+            print(f"\n  {step.name}: " + "\n  ".join(lines))
     print(f"\n{total}", flush=True)
     return 1 if total.failed or total.passed == 0 else 0
 
