@@ -1,26 +1,53 @@
 """What Python adds to one search: the median of `table.search` here over the median of the same search in C++ (engine_bench), on one table.
 
-python -m bench.call_overhead ENGINE_BENCH [ROWS]       ENGINE_BENCH: build/engine_bench
+    python -m bench.call_overhead ENGINE_BENCH [ROWS]       ENGINE_BENCH: build/engine_bench; ROWS: 100,000 unless given
+
+Both processes run on one core and take turns of 100 calls, so that a noisy moment is noisy for both.
 """
 
+import argparse
+import contextlib
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 
 import numpy as np
 
-ROUNDS = 5
-CALLS = 2_000
+TURNS = 100
+CALLS_PER_TURN = 100  # as in engine_bench
 DIMS = 128  # of engine_bench
 
 
-def python_nanoseconds(table, queries):
-    """Median of single calls."""
+def run_mode(program, mode, path, rows):
+    subprocess.run([program, "--one", mode, path, str(rows)], stdout=subprocess.DEVNULL, check=True)
+
+
+class NativeSearches:
+    """The process that makes the same searches in C++, whenever it is asked."""
+
+    def __init__(self, program, path, rows):
+        self.process = subprocess.Popen(
+            [program, "--one", "turns", path, str(rows)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def take_turn(self):
+        """Median nanoseconds of one search."""
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline().split()[1])
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+
+def python_turn(table, queries, first):
+    """Median nanoseconds of one search from Python."""
     latencies = []
-    for at in range(CALLS):
+    for at in range(first, first + CALLS_PER_TURN):
         query = queries[at % len(queries)]
         began = time.perf_counter_ns()
         table.search(query, k=10)
@@ -28,31 +55,31 @@ def python_nanoseconds(table, queries):
     return statistics.median(latencies)
 
 
-def figures_of(program, mode, path, rows):
-    done = subprocess.run([program, "--one", mode, path, str(rows)], capture_output=True, text=True, check=True)
-    return {name: float(value) for name, value in (line.split() for line in done.stdout.splitlines())}
-
-
-def main(argv):
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("engine_bench", help="the program build/engine_bench")
+    parser.add_argument("rows", nargs="?", type=int, default=100_000)
+    arguments = parser.parse_args()
     import omendb
 
-    program, rows = os.path.abspath(argv[0]), int(argv[1]) if len(argv) > 1 else 100_000
+    program = os.path.abspath(arguments.engine_bench)
     with tempfile.TemporaryDirectory(prefix="omendb-bench-") as folder:
-        path = os.path.join(folder, "full")
-        figures_of(program, "sustained", path, rows)
-        figures_of(program, "queries", os.path.join(folder, "queries"), rows)
-        queries = np.fromfile(os.path.join(folder, "queries"), dtype=np.float32).reshape(-1, DIMS)
-        over = []
-        for _ in range(ROUNDS):
-            native = figures_of(program, "calls", path, rows)["cpp_search_ns"]
-            with omendb.connect(path, read_only=True) as database:
-                table = database["bench"]
-                interpreted = python_nanoseconds(table, queries)
-            over.append((interpreted - native) / 1e3)
-            print(f"  C++ {native / 1e3:7.2f} us   Python {interpreted / 1e3:7.2f} us   {over[-1]:+.2f} us")
-    print(f"one search from Python: {statistics.median(over):+.2f} us over C++ (bar: 5)")
-    return 0
+        path, queries_path = os.path.join(folder, "full"), os.path.join(folder, "queries")
+        run_mode(program, "sustained", path, arguments.rows)
+        run_mode(program, "queries", queries_path, arguments.rows)
+        queries = np.fromfile(queries_path, dtype=np.float32).reshape(-1, DIMS)
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        with omendb.connect(path, read_only=True) as database:
+            with contextlib.closing(NativeSearches(program, path, arguments.rows)) as native:
+                pairs = [
+                    (native.take_turn(), python_turn(database["bench"], queries, turn * CALLS_PER_TURN))
+                    for turn in range(TURNS)
+                ]
+    cpp, python = (statistics.median(side) / 1e3 for side in zip(*pairs))
+    over = statistics.median(python - cpp for cpp, python in pairs) / 1e3
+    print(f"one search, {arguments.rows:,} rows: C++ {cpp:.2f} us, Python {python:.2f} us")
+    print(f"what Python adds, median of {TURNS} pairs of turns: {over:+.2f} us (bar: 5)")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

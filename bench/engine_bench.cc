@@ -19,6 +19,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <map>
 #include <numeric>
@@ -273,7 +274,26 @@ void calls(const std::string& path, size_t) {
   if (omendb_close(c_database) != OMENDB_OK) stop(omendb_last_error());
 }
 
-// The queries of `calls` as raw floats in the file `path`, for bench/call_overhead.py.
+// For bench/call_overhead.py: the median of kCallsPerTurn searches for every line that comes in, so that another process can take turns with this one.
+void turns(const std::string& path, size_t) {
+  constexpr size_t kCallsPerTurn = 100;
+  const std::vector<float> queries = sample_vectors(kQueries, kSeed, 1);
+  const Database database = unwrap(Database::open(path, {.create = false, .read_only = true}), "open");
+  const Table table = unwrap(database.table("bench"), "table");
+  size_t at = 0;
+  for (std::string line; std::getline(std::cin, line);) {
+    std::vector<double> seconds;
+    for (size_t call = 0; call < kCallsPerTurn; ++call, ++at) {
+      const double began = now_seconds();
+      (void)unwrap(table.search({.vectors = std::span(queries).subspan(at % kQueries * kDims, kDims)}), "search");
+      seconds.push_back(now_seconds() - began);
+    }
+    print("cpp_search_ns", percentile(std::move(seconds), 0.5) * 1e9);
+    std::cout.flush();
+  }
+}
+
+// The queries of `turns` as raw floats in the file `path`.
 void write_queries(const std::string& path, size_t) {
   const std::vector<float> values = sample_vectors(kQueries, kSeed, 1);
   std::ofstream file(path, std::ios::binary);
@@ -283,7 +303,8 @@ void write_queries(const std::string& path, size_t) {
 
 const std::map<std::string_view, void (*)(const std::string&, size_t)> kModes = {
     {"burst", burst}, {"sustained", sustained}, {"reopen", reopen}, {"quality", quality},
-    {"die", die},     {"replay", replay},       {"calls", calls},   {"queries", write_queries}};
+    {"die", die},     {"replay", replay},       {"calls", calls},   {"turns", turns},
+    {"queries", write_queries}};
 
 // Runs one mode in a fresh process and returns what it printed.
 Figures run(const std::string& program, const char* mode, const std::string& path, size_t row_count,

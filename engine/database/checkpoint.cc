@@ -114,6 +114,7 @@ Result<void> Engine::stop_and_checkpoint() {
 }
 
 Result<void> Engine::close() {
+  if (inherited()) return {};  // the parent's to close
   const std::lock_guard close_lock(close_mutex_);
   if (closed_) return {};
   const Result<void> saved = stop_and_checkpoint();

@@ -23,7 +23,7 @@ void Engine::PreparedCommit::add(table::RecordKind kind, std::vector<std::byte> 
 }
 
 Result<void> Engine::writable() const {
-  if (closed_) return Error{ErrorCode::kClosed, fmt::format("database '{}' is closed", path())};
+  TRY_OK(usable());
   if (options_.read_only)
     return Error{ErrorCode::kPermission, fmt::format("database '{}' was opened read-only", path())};
   // Before anything is compared with statements that were logged but will never be acknowledged.

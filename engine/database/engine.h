@@ -13,6 +13,7 @@
 
 #include "engine/os/clock.h"
 #include "engine/os/file.h"
+#include "engine/os/forks.h"
 #include "engine/storage/store.h"
 #include "engine/table/catalog.h"
 #include "engine/table/maintenance.h"
@@ -86,6 +87,9 @@ class Engine {
   };
 
   Engine(Environment environment, const OpenOptions& options);
+  // In a child of fork(), left over from the parent. To be asked before any lock is taken: a thread that is not here may hold it.
+  bool inherited() const { return os::fork_count() != forks_at_open_; }
+  Result<void> usable() const;
 
   // recovery.cc
   Result<void> load_catalog();
@@ -115,6 +119,7 @@ class Engine {
 
   Environment environment_;
   OpenOptions options_;
+  const uint32_t forks_at_open_ = os::fork_count();
   std::unique_ptr<storage::Store> store_;
 
   mutable std::mutex commit_mutex_;  // statements from prepare to install, one at a time

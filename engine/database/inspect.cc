@@ -11,8 +11,15 @@
 
 namespace omendb::database {
 
-Result<std::shared_ptr<const table::DatabaseVersion>> Engine::version() const {
+Result<void> Engine::usable() const {
   if (closed_) return Error{ErrorCode::kClosed, fmt::format("database '{}' is closed", path())};
+  if (!inherited()) return {};
+  return Error{ErrorCode::kClosed,
+               fmt::format("database '{}' was opened before fork(), by the parent process; open it again here", path())};
+}
+
+Result<std::shared_ptr<const table::DatabaseVersion>> Engine::version() const {
+  TRY_OK(usable());
   const std::lock_guard lock(publish_mutex_);
   return published_;
 }
@@ -26,8 +33,9 @@ Result<std::shared_ptr<const table::TableVersion>> Engine::table_version(TableId
 }
 
 Result<void> Engine::check() {
+  TRY_OK(usable());
   const std::lock_guard lock(checkpoint_mutex_);
-  TRY_OK(version());
+  TRY_OK(usable());
   TRY_OK(store_->check());
   const table::IndexWorkers::Pause pause(*workers_);
   TRY(newest, version());
@@ -46,9 +54,10 @@ Result<void> Engine::check() {
 
 // The copy is the root of a fresh checkpoint, so it holds every commit that was acknowledged before the call.
 Result<void> Engine::backup(os::Directory& target) {
+  TRY_OK(usable());
   if (!options_.read_only) TRY_OK(checkpoint());
   const std::lock_guard lock(checkpoint_mutex_);
-  TRY_OK(version());
+  TRY_OK(usable());
   return store_->backup(target);
 }
 

@@ -14,7 +14,11 @@ Engine::Engine(Environment environment, const OpenOptions& options)
     : environment_(std::move(environment)), options_(options) {}
 
 Result<std::shared_ptr<Engine>> Engine::open(Environment environment, const OpenOptions& options) {
-  std::shared_ptr<Engine> engine(new Engine(std::move(environment), options));
+  // A child of fork() leaves what it inherited alone: it can not join threads that are not there.
+  const auto destroy = [](Engine* engine) {
+    if (!engine->inherited()) delete engine;
+  };
+  std::shared_ptr<Engine> engine(new Engine(std::move(environment), options), destroy);
   storage::StoreOptions store_options;
   store_options.read_only = options.read_only;
   store_options.verify_on_open = options.verify_on_open;

@@ -32,7 +32,7 @@ struct DatabaseStats {
 };
 
 // A handle to an open database; cheap to copy; the last handle (tables count) closes it. No process-wide state: any number of databases in
-// one process. Threads: any number on the same handle.
+// one process. Threads: any number on the same handle. After fork() the child's copies refuse every call (kClosed): open the directory again there.
 class Database {
  public:
   // Opens the directory `path`, or an empty database that keeps nothing for ":memory:". Fails: kLocked (names the holder), kUnsupportedFormat, kCorruption,
