@@ -42,11 +42,11 @@ TEST(Memory, UsageIsWhatTheTablesTake) {
   const size_t arena_bytes = memory.bytes_out();
   for (uint64_t key = 0; key < 1000; ++key) {
     strings = std::move(strings).set(std::to_string(key), "value");
-    ASSERT_EQ(strings.memory_usage() + arena_bytes, memory.bytes_out());
+    ASSERT_EQ(strings.memory_usage() + arena_bytes, memory.bytes_out()) << key;
   }
   for (uint64_t key = 0; key < 1000; ++key) {
     strings = strings.erase(std::to_string(key));
-    ASSERT_EQ(strings.memory_usage() + arena_bytes, memory.bytes_out());
+    ASSERT_EQ(strings.memory_usage() + arena_bytes, memory.bytes_out()) << key;
   }
   EXPECT_EQ(strings.memory_usage(), 0u);
 }

@@ -1,11 +1,10 @@
 #pragma once
 
-// Memory of one family of versions: the blocks that hold tables and boxed entries. Not a door: include hamt/map.h or hamt/set.h.
+// Blocks of memory for one family of versions. Not a door: include hamt/map.h or hamt/set.h.
 //
-// A family is a map and every version made from it. Its arena cuts chunks into blocks and keeps one last-in-first-out list of free blocks per
-// size, so that a dropped version feeds the next one with warm memory. At most one writer at a time holds the *lease* on those lists; a second
-// writer of the same family (a branch on another thread) is not made to wait: its blocks are *direct*, one allocation each. Versions die on any
-// thread without a lock: their blocks are pushed as one chain onto returned_, which the lease holder takes over whole.
+// The arena cuts chunks into blocks and keeps one last-in-first-out list of free blocks per size, so that a dropped version feeds the next one with
+// warm memory. Only the holder of the family's lease (family.h) may use it. A second writer of the same family (a branch on another thread) is not
+// made to wait: its blocks are *direct*, one allocation each.
 
 #include <algorithm>
 #include <array>
@@ -16,6 +15,7 @@
 #include <cstring>
 #include <memory_resource>
 #include <new>
+#include <stdexcept>
 
 namespace hamt {
 
@@ -30,21 +30,41 @@ struct memory_options {
 
 namespace detail {
 
-// Head of every block. `refs` counts the tables (or handles) that point here.
-struct alignas(8) Block {
-  std::atomic<uint32_t> refs;
-  uint32_t size;  // payload in words of 8 bytes; kDirectBlock set when the block is an allocation of its own
-};
-static_assert(sizeof(Block) == 8);
-
-inline constexpr uint32_t kDirectBlock = uint32_t{1} << 31;
 inline constexpr size_t kWordBytes = 8;
 inline constexpr uint32_t kPooledWordsMax = 128;  // 32 slots of 32 bytes
 inline constexpr size_t kChunkBytesMin = 2048;
 
-inline uint32_t payload_words(const Block* block) { return block->size & ~kDirectBlock; }
+// The payload of a block in words of 8 bytes, as 8 bits: exact up to kPooledWordsMax, then eight sizes between a power of two and the next.
+inline constexpr uint32_t kSizeCodeMax = 255;
+inline constexpr uint32_t words_of_code(uint32_t code) {
+  if (code <= kPooledWordsMax) return code;
+  const uint32_t place = code - kPooledWordsMax;
+  return (8 + place % 8) << (4 + place / 8);
+}
+// Throws std::length_error for more than any table needs: a bucket of four million keys with one hash.
+inline uint32_t code_of_words(size_t words) {
+  if (words <= kPooledWordsMax) return static_cast<uint32_t>(words);
+  if (words > words_of_code(kSizeCodeMax)) throw std::length_error("hamt: too many keys with one hash");
+  unsigned shift = static_cast<unsigned>(std::bit_width(words)) - 4;
+  size_t mantissa = (words + (size_t{1} << shift) - 1) >> shift;
+  if (mantissa == 16) {
+    mantissa = 8;
+    ++shift;
+  }
+  return kPooledWordsMax + (shift - 4) * 8 + static_cast<uint32_t>(mantissa - 8);
+}
+
+// Head of every block: the stamp of the version it was born in (0: free), whether it is an allocation of its own, and its size.
+struct alignas(8) Block {
+  Block(uint64_t stamp, uint32_t code, bool direct) : word(stamp << 9 | uint64_t{direct} << 8 | code) {}
+  uint64_t word;
+};
+static_assert(sizeof(Block) == 8);
+
+inline uint64_t stamp_of(const Block* block) { return block->word >> 9; }
+inline bool is_direct(const Block* block) { return (block->word & 256) != 0; }
+inline uint32_t payload_words(const Block* block) { return words_of_code(block->word & 255); }
 inline size_t payload_bytes(const Block* block) { return payload_words(block) * kWordBytes; }
-inline bool is_direct(const Block* block) { return (block->size & kDirectBlock) != 0; }
 inline size_t block_bytes(uint32_t words) { return sizeof(Block) + words * kWordBytes; }
 inline char* payload(Block* block) { return reinterpret_cast<char*>(block + 1); }
 inline const char* payload(const Block* block) { return reinterpret_cast<const char*>(block + 1); }
@@ -57,72 +77,49 @@ inline Block* next_of(const Block* block) {
 }
 inline void set_next(Block* block, Block* next) { std::memcpy(payload(block), &next, sizeof(next)); }
 
-// Dead pooled blocks on their way back, linked.
-struct Chain {
-  Block* first = nullptr;
-  Block* last = nullptr;
-  void add(Block* block) {
-    set_next(block, first);
-    if (first == nullptr) last = block;
-    first = block;
-  }
-};
-
 class Arena {
  public:
-  static Arena* create(const memory_options& options) {
-    void* memory = options.source->allocate(sizeof(Arena), alignof(Arena));
-    return new (memory) Arena(options);
-  }
+  explicit Arena(const memory_options& options) : options_(options) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
-
-  void retain() { refs_.fetch_add(1, std::memory_order_relaxed); }
-  void release() noexcept {
-    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(this);
-  }
-  // No other handle exists, and none can appear but from the caller's.
-  bool sole_owner() const { return refs_.load(std::memory_order_acquire) == 1; }
-
-  // Exclusive use of the free lists; false when another writer has it or pooling is off. Never waits.
-  bool try_lease() {
-    if (options_.chunk_bytes_max == 0 || leased_.load(std::memory_order_relaxed)) return false;
-    if (leased_.exchange(true, std::memory_order_acquire)) return false;
-    if (returned_.load(std::memory_order_relaxed) != nullptr) absorb();
-    return true;
-  }
-  void end_lease() noexcept { leased_.store(false, std::memory_order_release); }
-
-  // A block of at least `words` payload words with one reference. Throws what the source throws.
-  Block* allocate(uint32_t words, bool leased) {
-    if (!leased || words > kPooledWordsMax) return allocate_direct(words, alignof(Block));
-    if (free_[words] == nullptr && returned_.load(std::memory_order_relaxed) != nullptr) absorb();
-    return free_[words] != nullptr ? pop(words) : carve(words);
+  ~Arena() {
+    for (Chunk* chunk = chunks_; chunk != nullptr;) {
+      Chunk* const next = chunk->next;
+      options_.source->deallocate(chunk, chunk->size_bytes, alignof(std::max_align_t));
+      chunk = next;
+    }
   }
 
-  Block* allocate_direct(uint32_t words, size_t alignment) {
-    const size_t size_bytes = block_bytes(words);
+  std::pmr::memory_resource* source() const { return options_.source; }
+  bool pools() const { return options_.chunk_bytes_max != 0; }
+
+  // A block of at least `words` payload words. `leased`: the caller holds the family's lease. Throws what the source throws.
+  Block* allocate(size_t words, uint64_t stamp, bool leased) {
+    if (!leased || !pools() || words > kPooledWordsMax) return allocate_direct(words, stamp, alignof(Block));
+    const auto pooled_words = static_cast<uint32_t>(words);
+    if (free_[pooled_words] == nullptr) return carve(pooled_words, stamp);
+    Block* const block = pop(pooled_words);
+    *block = Block(stamp, pooled_words, false);
+    return block;
+  }
+  Block* allocate_direct(size_t words, uint64_t stamp, size_t alignment) {
+    const uint32_t code = code_of_words(words);
+    const size_t size_bytes = block_bytes(words_of_code(code));
     void* const memory = options_.source->allocate(size_bytes, alignment);
     direct_bytes_.fetch_add(size_bytes, std::memory_order_relaxed);
-    return new (memory) Block{1, words | kDirectBlock};
+    return new (memory) Block(stamp, code, true);
   }
-  void free_direct(Block* block, size_t alignment) noexcept {
+  // Pooled blocks only by the lease holder.
+  void free(Block* block, size_t alignment = alignof(Block)) noexcept {
+    if (!is_direct(block)) return push(block);
     const size_t size_bytes = block_bytes(payload_words(block));
     direct_bytes_.fetch_sub(size_bytes, std::memory_order_relaxed);
     options_.source->deallocate(block, size_bytes, alignment);
   }
 
-  void give_back(Chain chain, bool leased) noexcept {
-    if (chain.first == nullptr) return;
-    if (leased) return absorb(chain.first);
-    Block* top = returned_.load(std::memory_order_relaxed);
-    do set_next(chain.last, top);
-    while (!returned_.compare_exchange_weak(top, chain.first, std::memory_order_release, std::memory_order_relaxed));
-  }
-
   bool has_direct_blocks() const { return direct_bytes_.load(std::memory_order_relaxed) != 0; }
   size_t reserved_bytes() const {
-    return sizeof(Arena) + chunk_bytes_.load(std::memory_order_relaxed) + direct_bytes_.load(std::memory_order_relaxed);
+    return chunk_bytes_.load(std::memory_order_relaxed) + direct_bytes_.load(std::memory_order_relaxed);
   }
 
  private:
@@ -131,24 +128,9 @@ class Arena {
     size_t size_bytes;
   };
 
-  explicit Arena(const memory_options& options) : options_(options) {}
-  ~Arena() = default;
-
-  static void destroy(Arena* arena) noexcept {
-    std::pmr::memory_resource* const source = arena->options_.source;
-    for (Chunk* chunk = arena->chunks_; chunk != nullptr;) {
-      Chunk* const next = chunk->next;
-      source->deallocate(chunk, chunk->size_bytes, alignof(std::max_align_t));
-      chunk = next;
-    }
-    arena->~Arena();
-    source->deallocate(arena, sizeof(Arena), alignof(Arena));
-  }
-
-  // Free lists. A free block has no references: the sweep knows it by that.
   void push(Block* block) noexcept {
-    const uint32_t words = block->size;
-    block->refs.store(0, std::memory_order_relaxed);
+    const uint32_t words = payload_words(block);
+    *block = Block(0, words, false);
     set_next(block, free_[words]);
     free_[words] = block;
     nonempty_[words / 64] |= uint64_t{1} << (words % 64);
@@ -158,40 +140,31 @@ class Arena {
     Block* const block = free_[words];
     free_[words] = next_of(block);
     free_bytes_ -= block_bytes(words);
-    block->refs.store(1, std::memory_order_relaxed);
     return block;
-  }
-  void absorb() noexcept { absorb(returned_.exchange(nullptr, std::memory_order_acquire)); }
-  void absorb(Block* block) noexcept {
-    while (block != nullptr) {
-      Block* const next = next_of(block);
-      push(block);
-      block = next;
-    }
   }
 
   // No free block of this size: cut one from the bump region, from a larger free block, or from fresh memory.
-  Block* carve(uint32_t words) {
+  Block* carve(uint32_t words, uint64_t stamp) {
     const size_t size_bytes = block_bytes(words);
     if (static_cast<size_t>(bump_end_ - bump_) < size_bytes) {
-      if (Block* const block = split_larger(words)) return block;
+      if (Block* const block = split_larger(words, stamp)) return block;
       refill();
     }
-    Block* const block = new (bump_) Block{1, words};
+    Block* const block = new (bump_) Block(stamp, words, false);
     bump_ += size_bytes;
     return block;
   }
 
-  Block* split_larger(uint32_t words) noexcept {
+  Block* split_larger(uint32_t words, uint64_t stamp) noexcept {
     for (uint32_t larger = next_nonempty(words + 1); larger <= kPooledWordsMax; larger = next_nonempty(larger + 1)) {
       if (free_[larger] == nullptr) {
         nonempty_[larger / 64] &= ~(uint64_t{1} << (larger % 64));
         continue;
       }
       Block* const block = pop(larger);
-      if (larger < words + 2) return block;  // no room for the head and one word of another
-      block->size = words;
-      push(new (payload(block) + words * kWordBytes) Block{0, larger - words - 1});
+      const bool splits = larger >= words + 2;  // room for the head and one word of another
+      *block = Block(stamp, splits ? words : larger, false);
+      if (splits) push(new (payload(block) + words * kWordBytes) Block(0, larger - words - 1, false));
       return block;
     }
     return nullptr;
@@ -219,7 +192,7 @@ class Arena {
     close_bump();
     Block* const region = regions_;
     regions_ = next_of(region);
-    const size_t size_bytes = block_bytes(region->size);
+    const size_t size_bytes = region_bytes(region);
     free_bytes_ -= size_bytes;
     set_bump(reinterpret_cast<char*>(region), size_bytes);
   }
@@ -247,19 +220,28 @@ class Arena {
     bump_ = bump_end_ = nullptr;
   }
 
-  // `words` counts the head.
+  // `words` counts the head. A run too long for a list keeps its length in its second payload word.
   void add_free(char* at, size_t words) noexcept {
-    Block* const block = new (at) Block{0, static_cast<uint32_t>(words - 1)};
+    Block* const block = new (at) Block(0, static_cast<uint32_t>(std::min<size_t>(words - 1, kSizeCodeMax)), false);
     if (words == 1) return;  // a bare head: only the next sweep can use it
-    if (block->size <= kPooledWordsMax) return push(block);
+    if (words - 1 <= kPooledWordsMax) return push(block);
     set_next(block, regions_);
+    std::memcpy(payload(block) + kWordBytes, &words, sizeof(words));
     regions_ = block;
-    free_bytes_ += block_bytes(block->size);
+    free_bytes_ += words * kWordBytes;
+  }
+  static size_t region_bytes(const Block* region) {
+    size_t words;
+    std::memcpy(&words, payload(region) + kWordBytes, sizeof(words));
+    return words * kWordBytes;
+  }
+  // Of a pooled block, or of a free run.
+  static size_t bytes_at(const Block* block) {
+    return (block->word & 255) <= kPooledWordsMax ? block_bytes(payload_words(block)) : region_bytes(block);
   }
 
   // Melts neighbouring free blocks into one, everywhere.
   void sweep() noexcept {
-    absorb();
     free_.fill(nullptr);
     nonempty_.fill(0);
     regions_ = nullptr;
@@ -270,9 +252,9 @@ class Arena {
       char* run = nullptr;  // where the current run of free blocks starts
       for (char* at = reinterpret_cast<char*>(chunk) + sizeof(Chunk); at != end;) {
         const Block* const block = reinterpret_cast<const Block*>(at);
-        const bool is_free = block->refs.load(std::memory_order_relaxed) == 0;
+        const bool is_free = stamp_of(block) == 0;
         if (is_free && run == nullptr) run = at;
-        char* const next = at + block_bytes(block->size);
+        char* const next = at + bytes_at(block);
         if (!is_free && run != nullptr) {
           add_free(run, static_cast<size_t>(at - run) / kWordBytes);
           run = nullptr;
@@ -284,11 +266,8 @@ class Arena {
   }
 
   const memory_options options_;
-  std::atomic<size_t> refs_{1};
-  std::atomic<bool> leased_{false};
   std::atomic<size_t> chunk_bytes_{0};
   std::atomic<size_t> direct_bytes_{0};
-  // Below: the lease holder's.
   char* bump_ = nullptr;
   char* bump_end_ = nullptr;
   Chunk* chunks_ = nullptr;
@@ -297,28 +276,19 @@ class Arena {
   size_t refilled_bytes_ = 0;                                  // handed to the bump pointer since the last sweep
   std::array<Block*, kPooledWordsMax + 1> free_{};             // by payload words
   std::array<uint64_t, kPooledWordsMax / 64 + 1> nonempty_{};  // a bit per list; may be set for an empty one
-  alignas(64) std::atomic<Block*> returned_{nullptr};          // written by every thread that drops a version
 };
 
 // The blocks one operation will need, fetched before it changes anything: after that it cannot fail.
 class BlockBatch {
  public:
-  BlockBatch(Arena& arena, bool leased) : arena_(arena), leased_(leased) {}
+  BlockBatch(Arena& arena, uint64_t stamp, bool leased) : arena_(arena), stamp_(stamp), leased_(leased) {}
   BlockBatch(const BlockBatch&) = delete;
   BlockBatch& operator=(const BlockBatch&) = delete;
   ~BlockBatch() {
-    Chain chain;
-    while (Block* block = take()) {
-      if (is_direct(block)) {
-        arena_.free_direct(block, alignof(Block));
-      } else {
-        chain.add(block);
-      }
-    }
-    arena_.give_back(chain, leased_);
+    while (Block* block = take()) arena_.free(block);
   }
 
-  void add(uint32_t words) { adopt(arena_.allocate(words, leased_)); }
+  void add(size_t words) { adopt(arena_.allocate(words, stamp_, leased_)); }
   void adopt(Block* block) { blocks_[count_++] = block; }
   // In the order they were added; nullptr when none is left.
   Block* take() { return taken_ < count_ ? blocks_[taken_++] : nullptr; }
@@ -326,6 +296,7 @@ class BlockBatch {
  private:
   static constexpr size_t kBlocksMax = 32;  // a new chain of 14 tables below a copied path of 14
   Arena& arena_;
+  const uint64_t stamp_;
   const bool leased_;
   size_t count_ = 0;
   size_t taken_ = 0;

@@ -108,15 +108,19 @@ class map {
   // A version with key -> value. Called on an rvalue (`m = std::move(m).set(k, v)`) these change in place what no other version shares.
   [[nodiscard]] map set(K key, V value) const& { return map(*this).set(std::move(key), std::move(value)); }
   [[nodiscard]] map set(K key, V value) && {
-    const Edit edit(trie_);
-    assign(trie_, std::move(key), std::move(value));
+    {
+      const Edit edit(trie_);
+      assign(trie_, std::move(key), std::move(value));
+    }
     return std::move(*this);
   }
   // As set, but a key that is there keeps its value.
   [[nodiscard]] map insert(K key, V value) const& { return map(*this).insert(std::move(key), std::move(value)); }
   [[nodiscard]] map insert(K key, V value) && {
-    const Edit edit(trie_);
-    add(trie_, std::move(key), std::move(value));
+    {
+      const Edit edit(trie_);
+      add(trie_, std::move(key), std::move(value));
+    }
     return std::move(*this);
   }
   // key -> function(value now), or function(V()) where the key is missing.
@@ -126,8 +130,10 @@ class map {
   }
   template <std::invocable<const V&> Function>
   [[nodiscard]] map update(K key, Function&& function) && {
-    const Edit edit(trie_);
-    update_in(trie_, std::move(key), function);
+    {
+      const Edit edit(trie_);
+      update_in(trie_, std::move(key), function);
+    }
     return std::move(*this);
   }
   // As update, but a missing key stays missing.
@@ -170,7 +176,7 @@ class map {
  private:
   explicit map(Trie&& trie) : trie_(std::move(trie)) {}
 
-  // The arena's free lists are ours until the end of the operation.
+  // One operation on this handle; over before the handle is handed on.
   struct Edit {
     explicit Edit(Trie& edited) : trie(edited) {}
     Edit(const Edit&) = delete;
@@ -210,8 +216,10 @@ class map {
   }
   template <typename Q>
   map erase_key(const Q& key) && {
-    const Edit edit(trie_);
-    trie_.erase(key);
+    {
+      const Edit edit(trie_);
+      trie_.erase(key);
+    }
     return std::move(*this);
   }
 

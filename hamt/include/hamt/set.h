@@ -83,15 +83,19 @@ class set {
   // A version with the entry; an equal one that is there stays. On an rvalue these change in place what no other version shares.
   [[nodiscard]] set insert(Entry entry) const& { return set(*this).insert(std::move(entry)); }
   [[nodiscard]] set insert(Entry entry) && {
-    const Edit edit(trie_);
-    put(trie_, std::move(entry), detail::Existing::kKeep);
+    {
+      const Edit edit(trie_);
+      put(trie_, std::move(entry), detail::Existing::kKeep);
+    }
     return std::move(*this);
   }
   // As insert, but takes the place of an equal entry.
   [[nodiscard]] set insert_or_assign(Entry entry) const& { return set(*this).insert_or_assign(std::move(entry)); }
   [[nodiscard]] set insert_or_assign(Entry entry) && {
-    const Edit edit(trie_);
-    put(trie_, std::move(entry), detail::Existing::kReplace);
+    {
+      const Edit edit(trie_);
+      put(trie_, std::move(entry), detail::Existing::kReplace);
+    }
     return std::move(*this);
   }
   // Without the entry; where it is missing the result shares everything with this version.
@@ -131,7 +135,7 @@ class set {
  private:
   explicit set(Trie&& trie) : trie_(std::move(trie)) {}
 
-  // The arena's free lists are ours until the end of the operation.
+  // One operation on this handle; over before the handle is handed on.
   struct Edit {
     explicit Edit(Trie& edited) : trie(edited) {}
     Edit(const Edit&) = delete;
@@ -145,8 +149,10 @@ class set {
   }
   template <typename Q>
   set erase_key(const Q& key) && {
-    const Edit edit(trie_);
-    trie_.erase(key);
+    {
+      const Edit edit(trie_);
+      trie_.erase(key);
+    }
     return std::move(*this);
   }
   static bool same_entry(const Entry& a, const Entry& b) {

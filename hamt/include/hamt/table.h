@@ -58,15 +58,17 @@ inline uint32_t entry_count(const Child& child) {
 template <typename Entry>
 struct InlineSlots {
   static constexpr bool kBoxed = false;
+  using EntryType = Entry;
   using Slot = Entry;
   static const Entry& entry_of(const Slot& slot) { return slot; }
 };
 
-// All others lie in a counted block of their own: copying a table copies no entry and cannot throw. The hash beside the pointer spares a look
+// All others lie in a block of their own: copying a table copies no entry and cannot throw. The hash beside the pointer spares a look
 // into most foreign boxes, and every call of the hash function when tables split.
 template <typename Entry>
 struct BoxedSlots {
   static constexpr bool kBoxed = true;
+  using EntryType = Entry;
   struct Slot {
     Block* box = nullptr;
     uint64_t hash = 0;
@@ -78,9 +80,8 @@ struct BoxedSlots {
   static constexpr bool kPooled = kAlignment == alignof(Block) && kWords <= kPooledWordsMax;
 
   static void* entry_memory(Block* box) { return payload(box) + kEntryOffset; }
-  static const Entry& entry_of(const Slot& slot) {
-    return *std::launder(reinterpret_cast<const Entry*>(payload(slot.box) + kEntryOffset));
-  }
+  static Entry& entry_in(Block* box) { return *std::launder(static_cast<Entry*>(entry_memory(box))); }
+  static const Entry& entry_of(const Slot& slot) { return entry_in(slot.box); }
 };
 
 inline constexpr size_t kInlineBytesMax = 32;
@@ -92,7 +93,7 @@ using SlotsOf = std::conditional_t<std::is_trivially_copyable_v<Entry> && sizeof
 
 enum class Item : uint8_t { kNothing, kEntry, kChild };
 
-// One item of one table before and after. `slot` and `child` are the new contents; the table takes over their references.
+// One item of one table before and after. `slot` and `child` are the new contents.
 template <typename Slot>
 struct Change {
   Item before = Item::kNothing;
@@ -114,12 +115,12 @@ struct Layout {
 
   static size_t used_bytes(const Child& of) { return sizeof(Child) * child_count(of) + sizeof(Slot) * entry_count(of); }
 
-  // Spare room for two (small tables) or four items, so that not every insert into a table of one's own moves it; a large bucket grows by an eighth.
-  static uint32_t words_for(size_t bytes) {
+  // Spare room for two (small tables) or four items, so that not every insert into a table of one's own moves it; blocks of large buckets come in sizes
+  // an eighth apart anyway.
+  static size_t words_for(size_t bytes) {
     constexpr size_t kSlotBytes = sizeof(Slot) <= 8 ? 8 : 16;
-    size_t step_bytes = bytes <= 8 * kSlotBytes ? 2 * kSlotBytes : 4 * kSlotBytes;
-    if (bytes > kPooledWordsMax * kWordBytes) step_bytes = bytes / 8;
-    return static_cast<uint32_t>(((bytes + step_bytes - 1) / step_bytes * step_bytes + kWordBytes - 1) / kWordBytes);
+    const size_t step_bytes = bytes <= 8 * kSlotBytes ? 2 * kSlotBytes : 4 * kSlotBytes;
+    return ((bytes + step_bytes - 1) / step_bytes * step_bytes + kWordBytes - 1) / kWordBytes;
   }
 
   // Where the pieces of a payload lie and how far they go: [0, a_end) stays; [m_begin, m_end) (the later children, then the earlier entries) moves by
@@ -171,7 +172,7 @@ struct Layout {
     if (change.after == Item::kEntry) std::memcpy(to + p.slot_at, static_cast<const void*>(change.slot), sizeof(Slot));
   }
 
-  // Into another block; counts no references.
+  // Into another block.
   static void copy_changed(char* to, const char* from, const Plan& p, const Change<Slot>& change) {
     std::memcpy(to, from, p.a_end);
     std::memcpy(to + moved(p.m_begin, p.m_shift), from + p.m_begin, p.m_end - p.m_begin);

@@ -2,12 +2,13 @@
 
 // The one trie below map and set: entries found by KeyOf{}(entry). Not a door: include hamt/map.h or hamt/set.h.
 //
-// A Trie is a counted reference to a root. Copies share it. The mutators change the tables that this trie alone can reach (reference count 1 on
-// the whole way down) in place and copy the others, so they serve persistent operations (copy the trie, then mutate the copy) and transients
-// alike. The count stands in for the owner token of Clojure's transients: it cannot wrap round, and it also sees tables that were shared once.
+// A Trie is a handle of a version of a family (family.h). Copies share it. The mutators change the tables that this version alone can reach in place and
+// copy the others, so they serve persistent operations (copy the trie, then mutate the copy) and transients alike; the stamps of the tables stand in for
+// the owner token of Clojure's transients.
 // Every mutator fetches all memory and runs all foreign code (hash, equality, copies) before it changes anything: it succeeds or leaves no trace.
 
 #include <hamt/arena.h>
+#include <hamt/family.h>
 #include <hamt/hash.h>
 #include <hamt/table.h>
 
@@ -19,6 +20,7 @@
 #include <cstdint>
 #include <iterator>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -53,40 +55,48 @@ class Trie {
 
   Trie() = default;
   Trie(Hash hash, Eq eq) : hash_(std::move(hash)), eq_(std::move(eq)) {}
-  Trie(Hash hash, Eq eq, const memory_options& memory)
-      : hash_(std::move(hash)), eq_(std::move(eq)), arena_(Arena::create(memory)) {}
+  Trie(Hash hash, Eq eq, const memory_options& memory) : hash_(std::move(hash)), eq_(std::move(eq)) {
+    std::tie(family_, version_) = FamilyT::create(memory);
+  }
 
+  // Of a trie that is not being edited.
   Trie(const Trie& other)
-      : hash_(other.hash_), eq_(other.eq_), arena_(other.arena_), root_(other.root_), size_(other.size_) {
-    if (arena_ != nullptr) arena_->retain();
-    if (root_.table != nullptr) retain(root_.table);
+      : hash_(other.hash_),
+        eq_(other.eq_),
+        family_(other.family_),
+        version_(other.version_),
+        root_(other.root_),
+        size_(other.size_) {
+    if (version_ != nullptr) increment(version_->handles);
   }
   Trie(Trie&& other) noexcept(std::is_nothrow_copy_constructible_v<Hash>&& std::is_nothrow_copy_constructible_v<Eq>)
-      : hash_(other.hash_),  // NOLINT(performance-move-constructor-init): copied, since the emptied one must stay usable
+      : hash_(
+            other.hash_),  // NOLINT(performance-move-constructor-init): copied, since the emptied one must stay usable
         eq_(other.eq_),
-        arena_(std::exchange(other.arena_, nullptr)),
+        family_(std::exchange(other.family_, nullptr)),
+        version_(std::exchange(other.version_, nullptr)),
         root_(std::exchange(other.root_, Child{})),
         size_(std::exchange(other.size_, 0)),
+        editing_(std::exchange(other.editing_, false)),
         leased_(std::exchange(other.leased_, false)) {}
   Trie& operator=(Trie other) noexcept(std::is_nothrow_swappable_v<Hash>&& std::is_nothrow_swappable_v<Eq>) {
     swap(other);
     return *this;
   }
   ~Trie() {
-    if (arena_ == nullptr) return;
-    // The last handle of a family whose blocks hold nothing to destroy: the chunks go as a whole, unvisited.
-    const bool skip_walk = kTrivialDrop && arena_->sole_owner() && !arena_->has_direct_blocks();
-    if (!skip_walk) drop(root_);
-    end_edit();
-    arena_->release();
+    if (family_ == nullptr) return;
+    if (editing_) publish();
+    family_->leave(version_, leased_);
   }
   void swap(Trie& other) noexcept(std::is_nothrow_swappable_v<Hash>&& std::is_nothrow_swappable_v<Eq>) {
     using std::swap;
     swap(hash_, other.hash_);
     swap(eq_, other.eq_);
-    swap(arena_, other.arena_);
+    swap(family_, other.family_);
+    swap(version_, other.version_);
     swap(root_, other.root_);
     swap(size_, other.size_);
+    swap(editing_, other.editing_);
     swap(leased_, other.leased_);
   }
 
@@ -113,17 +123,10 @@ class Trie {
       return false;
     }
     begin_edit();
+    find_exclusive(path);
     NewSlot fresh(*this, hash, make, nullptr);
     switch (path.site) {
-      case Site::kVacant: {
-        const ChangeT change{.before = Item::kNothing,
-                             .after = Item::kEntry,
-                             .bit = path.last().bit,
-                             .bucket_index = path.bucket_index,
-                             .slot = &fresh.slot};
-        apply(path, path.depth, change);
-        break;
-      }
+      case Site::kVacant: add_entry(path, fresh.slot); break;
       case Site::kForeignEntry: split_entry(path, hash, fresh.slot); break;
       case Site::kForeignBucket: split_bucket(path, hash, fresh.slot); break;
     }
@@ -139,29 +142,45 @@ class Trie {
     Path path = locate(key, hash_of(key));
     if (path.match == nullptr) return false;
     begin_edit();
+    find_exclusive(path);
+    const Slot removed = *path.match;
+    reserve_retired(path);
     const Child& at = *path.last().ref;
-    const ChangeT removal{
-        .before = Item::kEntry, .after = Item::kNothing, .bit = path.last().bit, .bucket_index = path.bucket_index};
     if (size_ == 1) {
-      drop(std::exchange(root_, Child{}));
+      dispose(std::exchange(root_, Child{}).table);
     } else if (const Slot* slot = sole_entry_without(at, path)) {
       collapse(path, ChangeT{.before = Item::kChild, .after = Item::kEntry, .slot = slot});
     } else if (const Child* bucket = sole_bucket_without(at, path)) {
       collapse(path, ChangeT{.before = Item::kChild, .after = Item::kChild, .child = bucket});
     } else {
-      apply(path, path.depth, removal);
+      apply(path, path.depth,
+            ChangeT{.before = Item::kEntry,
+                    .after = Item::kNothing,
+                    .bit = path.last().bit,
+                    .bucket_index = path.bucket_index});
     }
+    dispose_slot(removed);
     --size_;
     return true;
   }
 
-  // Around the mutators: takes the arena's lease if it is free, and gives it back.
+  // Before each change: takes the family's lease if it is free, and makes this trie the writer of a version of its own.
   void begin_edit() {
-    if (arena_ == nullptr) arena_ = Arena::create(memory_options{});
-    if (!leased_) leased_ = arena_->try_lease();
+    if (family_ == nullptr) std::tie(family_, version_) = FamilyT::create(memory_options{});
+    if (leased_) {
+      family_->work_off();
+    } else {
+      leased_ = family_->try_lease();
+    }
+    if (!editing_) open_version();
+    if (leased_ && !version_->registered) family_->enter(version_);
+    floor_ = version_->floor();
   }
+  // After the last change: the version can be copied now, and others may have the lease.
   void end_edit() noexcept {
-    if (leased_) arena_->end_lease();
+    if (family_ == nullptr) return;
+    if (editing_) publish();
+    if (leased_) family_->end_lease();
     leased_ = false;
   }
 
@@ -179,22 +198,22 @@ class Trie {
 
   std::string validate() const;
   size_t memory_usage() const { return root_.table == nullptr ? 0 : memory_below(root_); }
-  size_t memory_reserved() const { return arena_ == nullptr ? 0 : arena_->reserved_bytes(); }
+  size_t memory_reserved() const { return family_ == nullptr ? 0 : family_->reserved_bytes(); }
 
  private:
   using ChangeT = Change<Slot>;
-  static constexpr bool kTrivialDrop = !Slots::kBoxed || std::is_trivially_destructible_v<Entry>;
+  using FamilyT = Family<Slots>;
 
   enum class Site : uint8_t { kVacant, kForeignEntry, kForeignBucket };
   struct Step {
     Child* ref;    // in the parent table or root_; written only where the parent is exclusive
     uint32_t bit;  // position in the table of `ref`
   };
-  // The way to where a key is or would be. Tables [0, exclusive) of it can be reached by this trie alone.
+  // The way to where a key is or would be.
   struct Path {
     std::array<Step, kTableLevels + 1> steps;
-    unsigned depth = 0;  // of the last step
-    unsigned exclusive = 0;
+    unsigned depth = 0;      // of the last step
+    unsigned exclusive = 0;  // see find_exclusive
     Site site = Site::kVacant;
     uint32_t bucket_index = 0;
     uint64_t resident_hash = 0;   // of the foreign entry or bucket
@@ -211,7 +230,7 @@ class Trie {
     NewSlot(const NewSlot&) = delete;
     NewSlot& operator=(const NewSlot&) = delete;
     ~NewSlot() {
-      if (armed) trie.drop_slot(slot);
+      if (armed) trie.dispose_slot(slot);
     }
     Trie& trie;
     Slot slot;
@@ -282,10 +301,7 @@ class Trie {
   Path locate(const Q& key, uint64_t hash) {
     Path path;
     Child* ref = &root_;
-    uint64_t rest = hash;
-    for (bool unique = true;; rest <<= kChunkBits) {
-      unique = unique && ref->table->refs.load(std::memory_order_acquire) == 1;
-      path.exclusive += unique ? 1 : 0;
+    for (uint64_t rest = hash;; rest <<= kChunkBits) {
       Step& step = path.last();
       step = {ref, 0};
       if (is_bucket(*ref)) {
@@ -330,12 +346,54 @@ class Trie {
     }
   }
 
+  // Editing.
+  void open_version() {
+    // A version that nobody else has a handle of, nor made another from, is written on.
+    const bool writes_on =
+        leased_ && version_->handles.load(std::memory_order_acquire) == 1 && version_->child_count == 0;
+    if (!writes_on) version_ = family_->make_version(version_, leased_);
+    editing_ = true;
+  }
+  void publish() noexcept {
+    editing_ = false;
+    version_->root = root_;
+    if (!version_->registered) family_->announce(version_);
+  }
+  // Tables [0, exclusive) of the path can be reached by this version alone. What lies above such a table does so too.
+  void find_exclusive(Path& path) const {
+    unsigned exclusive = path.depth + 1;
+    while (exclusive > 0 && stamp_of(path.steps[exclusive - 1].ref->table) <= floor_) --exclusive;
+    path.exclusive = exclusive;
+  }
+  BlockBatch batch() { return BlockBatch(family_->arena(), version_->stamp, leased_); }
+  Block* allocate(size_t words) const { return family_->arena().allocate(words, version_->stamp, leased_); }
+
+  // Room to retire everything that one change of this path can take away.
+  void reserve_retired(const Path& path) {
+    const bool all_exclusive = path.exclusive == path.depth + 1;
+    if (all_exclusive && (!Slots::kBoxed || floor_ == 0)) return;
+    const size_t count = path.depth + 2;  // the tables and a box
+    if (version_->retired.has_room(count)) return;
+    version_->retired.add_chunk(allocate(RetiredList::chunk_words(2 * count)));
+  }
+  // A table that this version reaches no more: free if no other one does.
+  void dispose(Block* table) noexcept {
+    if (stamp_of(table) > floor_) return family_->arena().free(table);
+    version_->retired.push(table, false);
+  }
+  void dispose_slot(const Slot& slot) noexcept {
+    if constexpr (Slots::kBoxed) {
+      if (stamp_of(slot.box) > floor_) return family_->free_box(slot.box);
+      version_->retired.push(slot.box, true);
+    }
+  }
+
   // Inserting.
   template <typename Make>
   bool put_first(uint64_t hash, Make& make) {
     begin_edit();
     NewSlot fresh(*this, hash, make, nullptr);
-    Block* const table = arena_->allocate(Tables::words_for(sizeof(Slot)), leased_);
+    Block* const table = allocate(Tables::words_for(sizeof(Slot)));
     std::memcpy(payload(table), static_cast<const void*>(&fresh.slot), sizeof(Slot));
     fresh.armed = false;
     root_ = Child{table, bit_at(hash, 0), 0};
@@ -346,7 +404,10 @@ class Trie {
   template <typename Make>
   void replace(Path& path, uint64_t hash, Make& make) {
     begin_edit();
+    find_exclusive(path);
     NewSlot fresh(*this, hash, make, &entry_of(*path.match));
+    const Slot replaced = *path.match;
+    reserve_retired(path);
     apply(path, path.depth,
           ChangeT{.before = Item::kEntry,
                   .after = Item::kEntry,
@@ -354,13 +415,24 @@ class Trie {
                   .bucket_index = path.bucket_index,
                   .slot = &fresh.slot});
     fresh.armed = false;
+    dispose_slot(replaced);
+  }
+
+  void add_entry(Path& path, const Slot& fresh) {
+    reserve_retired(path);
+    apply(path, path.depth,
+          ChangeT{.before = Item::kNothing,
+                  .after = Item::kEntry,
+                  .bit = path.last().bit,
+                  .bucket_index = path.bucket_index,
+                  .slot = &fresh});
   }
 
   // The entry in the way and the new one move into a table (or a bucket) of their own.
   void split_entry(Path& path, uint64_t hash, const Slot& fresh) {
     const Slot resident = *path.foreign;
     const uint64_t other = resident_hash(resident, hash);
-    BlockBatch batch(*arena_, leased_);
+    BlockBatch batch = this->batch();
     const unsigned level = path.depth + 1;
     const size_t slots_bytes = 2 * sizeof(Slot);
     if (other == hash) {
@@ -370,8 +442,8 @@ class Trie {
     }
     const ChangeT shape{.before = Item::kEntry, .after = Item::kChild, .bit = path.last().bit};
     prepare(path, path.depth, shape, batch);
+    reserve_retired(path);
 
-    retain_slot(resident);
     Child below;
     if (other == hash) {
       below = Child{batch.take(), 0, 2};
@@ -395,12 +467,12 @@ class Trie {
     const unsigned level = path.depth;  // the new table takes the bucket's place
     const Child bucket = *path.last().ref;
     const unsigned parent = path.depth - 1;
-    BlockBatch batch(*arena_, leased_);
+    BlockBatch batch = this->batch();
     prepare_fork(batch, level, path.resident_hash ^ hash, sizeof(Child) + sizeof(Slot));
     const ChangeT shape{.before = Item::kChild, .after = Item::kChild, .bit = path.steps[parent].bit};
     prepare(path, parent, shape, batch);
+    reserve_retired(path);
 
-    retain(bucket.table);
     const unsigned fork = fork_level(path.resident_hash ^ hash);
     const uint32_t bucket_bit = bit_at(path.resident_hash, fork);
     Child below{batch.take(), bucket_bit | bit_at(hash, fork), bucket_bit};
@@ -455,20 +527,22 @@ class Trie {
     unsigned level = path.depth - 1;
     while (level > 0 && is_single_child_table(*path.steps[level].ref)) --level;
     change.bit = path.steps[level].bit;
-    BlockBatch batch(*arena_, leased_);
+    BlockBatch batch = this->batch();
     prepare(path, level, change, batch);
     // Copies: the originals go with the tables that fall away.
+    Slot slot{};
+    Child child;
     if (change.after == Item::kEntry) {
-      const Slot survivor = *change.slot;
-      retain_slot(survivor);
-      change.slot = &survivor;
-      commit(path, level, change, batch);
+      slot = *change.slot;
+      change.slot = &slot;
     } else {
-      const Child survivor = *change.child;
-      retain(survivor.table);
-      change.child = &survivor;
-      commit(path, level, change, batch);
+      child = *change.child;
+      change.child = &child;
     }
+    std::array<Block*, kTableLevels + 1> fallen;
+    for (unsigned below = level + 1; below <= path.depth; ++below) fallen[below] = path.steps[below].ref->table;
+    commit(path, level, change, batch);
+    for (unsigned below = level + 1; below <= path.depth; ++below) dispose(fallen[below]);
   }
 
   // Changing one item of the table at `level` of the path.
@@ -478,7 +552,7 @@ class Trie {
       const typename Tables::Plan plan = Tables::plan(ref, change);
       return commit_in_place(ref, change, plan, larger_or_smaller_block(ref, plan.size_after));
     }
-    BlockBatch batch(*arena_, leased_);
+    BlockBatch batch = this->batch();
     prepare(path, level, change, batch);
     commit(path, level, change, batch);
   }
@@ -497,15 +571,15 @@ class Trie {
   }
   // nullptr: the table may stay in its block.
   Block* larger_or_smaller_block(const Child& old, size_t bytes_after) const {
-    if (bytes_after > payload_bytes(old.table)) return arena_->allocate(Tables::words_for(bytes_after), leased_);
+    if (bytes_after > payload_bytes(old.table)) return allocate(Tables::words_for(bytes_after));
     if (bytes_after * 2 > payload_bytes(old.table)) return nullptr;
-    const uint32_t words = Tables::words_for(bytes_after);
+    const size_t words = Tables::words_for(bytes_after);
     return words * 2 <= payload_words(old.table) ? try_allocate(words) : nullptr;
   }
   // Shrinking is a courtesy: without memory for it the table stays large.
-  Block* try_allocate(uint32_t words) const noexcept {
+  Block* try_allocate(size_t words) const noexcept {
     try {
-      return arena_->allocate(words, leased_);
+      return allocate(words);
     } catch (...) {
       return nullptr;
     }
@@ -521,134 +595,43 @@ class Trie {
       const ChangeT link{.before = Item::kChild, .after = Item::kChild, .bit = path.steps[level].bit, .child = &below};
       fresh = copy_table(*path.steps[level].ref, link, batch.take());
     }
-    drop(std::exchange(*path.steps[level].ref, fresh));
+    *path.steps[level].ref = fresh;
   }
 
   // `table`: where the table moves to; nullptr when it stays.
   void commit_in_place(Child& ref, const ChangeT& change, const typename Tables::Plan& plan, Block* table) noexcept {
-    const Child old = ref;
-    Child removed_child;
-    if (change.before == Item::kChild) std::memcpy(&removed_child, payload(old.table) + plan.child_at, sizeof(Child));
-    Block* removed_box = nullptr;
-    if constexpr (Slots::kBoxed) {
-      if (change.before == Item::kEntry)
-        removed_box = reinterpret_cast<const Slot*>(payload(old.table) + plan.m_end)->box;
-    }
-    ref = Tables::shape_after(old, change);
-    Chain dead;
-    if (table != nullptr) {
-      Tables::copy_changed(payload(table), payload(old.table), plan, change);
-      ref.table = table;
-      bury(old.table, dead);
-    } else {
-      Tables::change_in_place(payload(old.table), plan, change);
-      ref.table = old.table;
-    }
-    if (change.before == Item::kChild) drop_into(removed_child, dead);
-    if constexpr (Slots::kBoxed) {
-      if (removed_box != nullptr) drop_box(removed_box, dead);
-    }
-    arena_->give_back(dead, leased_);
+    Block* const old = ref.table;
+    ref = Tables::shape_after(ref, change);
+    ref.table = table != nullptr ? table : old;
+    if (table == nullptr) return Tables::change_in_place(payload(old), plan, change);
+    Tables::copy_changed(payload(table), payload(old), plan, change);
+    family_->arena().free(old);
   }
 
-  // A changed copy of a shared table: it holds one more reference to everything but the new item, whose reference it takes over.
+  // A changed copy of a table that older versions keep.
   Child copy_table(const Child& old, const ChangeT& change, Block* table) noexcept {
     Child fresh = Tables::shape_after(old, change);
     fresh.table = table;
-    const typename Tables::Plan plan = Tables::plan(old, change);
-    Tables::copy_changed(payload(table), payload(old.table), plan, change);
-    const Child* const children = Tables::children(std::as_const(fresh));
-    const uint32_t children_total = child_count(fresh);
-    // The counts lie in lines of their own; a locked addition waits for each, so all are called for first.
-    for (uint32_t index = 0; index < children_total; ++index) __builtin_prefetch(children[index].table, 1);
-    const size_t new_child = change.after == Item::kChild ? plan.child_at / sizeof(Child) : children_total;
-    for (uint32_t index = 0; index < children_total; ++index) {
-      if (index != new_child) retain(children[index].table);
-    }
-    if constexpr (Slots::kBoxed) {
-      const Slot* const slots = Tables::entries(fresh);
-      const uint32_t slots_total = entry_count(fresh);
-      const Slot* const new_slot =
-          change.after == Item::kEntry ? reinterpret_cast<const Slot*>(payload(table) + plan.slot_at) : nullptr;
-      for (uint32_t index = 0; index < slots_total; ++index) __builtin_prefetch(slots[index].box, 1);
-      for (uint32_t index = 0; index < slots_total; ++index) {
-        if (slots + index != new_slot) retain(slots[index].box);
-      }
-    }
+    Tables::copy_changed(payload(table), payload(old.table), Tables::plan(old, change), change);
+    version_->retired.push(old.table, false);
     return fresh;
-  }
-
-  // References.
-  static void retain(Block* block) noexcept { block->refs.fetch_add(1, std::memory_order_relaxed); }
-  static bool release(Block* block) noexcept {
-    return block->refs.load(std::memory_order_acquire) == 1 || block->refs.fetch_sub(1, std::memory_order_acq_rel) == 1;
-  }
-  static void retain_slot(const Slot& slot) noexcept {
-    if constexpr (Slots::kBoxed) retain(slot.box);
   }
 
   template <typename Make>
   Slot make_slot(uint64_t hash, Make& make, const Entry* existing) {
     if constexpr (Slots::kBoxed) {
-      Block* const box = Slots::kPooled ? arena_->allocate(Slots::kWords, leased_)
-                                        : arena_->allocate_direct(Slots::kWords, Slots::kAlignment);
+      Arena& arena = family_->arena();
+      Block* const box = Slots::kPooled ? allocate(Slots::kWords)
+                                        : arena.allocate_direct(Slots::kWords, version_->stamp, Slots::kAlignment);
       try {
         new (Slots::entry_memory(box)) Entry(make(existing));
       } catch (...) {
-        Chain dead;
-        bury_box(box, dead);
-        arena_->give_back(dead, leased_);
+        arena.free(box, Slots::kAlignment);
         throw;
       }
       return Slot{box, hash};
     } else {
       return make(existing);
-    }
-  }
-
-  void drop(const Child& child) noexcept {
-    if (child.table == nullptr) return;
-    Chain dead;
-    drop_into(child, dead);
-    arena_->give_back(dead, leased_);
-  }
-  void drop_slot(const Slot& slot) noexcept {
-    if constexpr (Slots::kBoxed) {
-      Chain dead;
-      drop_box(slot.box, dead);
-      arena_->give_back(dead, leased_);
-    }
-  }
-  // Recursion as deep as the trie: at most 14.
-  void drop_into(const Child& child, Chain& dead) noexcept {
-    if (!release(child.table)) return;
-    const Child* const children = Tables::children(child);
-    const uint32_t children_total = child_count(child);
-    for (uint32_t index = 0; index < children_total; ++index) drop_into(children[index], dead);
-    if constexpr (Slots::kBoxed) {
-      const Slot* const slots = Tables::entries(child);
-      const uint32_t slots_total = entry_count(child);
-      for (uint32_t index = 0; index < slots_total; ++index) drop_box(slots[index].box, dead);
-    }
-    bury(child.table, dead);
-  }
-  void drop_box(Block* box, Chain& dead) noexcept {
-    if (!release(box)) return;
-    entry_of(Slot{box, 0}).~Entry();
-    bury_box(box, dead);
-  }
-  void bury(Block* block, Chain& dead) noexcept {
-    if (is_direct(block)) {
-      arena_->free_direct(block, alignof(Block));
-    } else {
-      dead.add(block);
-    }
-  }
-  void bury_box(Block* box, Chain& dead) noexcept {
-    if (is_direct(box)) {
-      arena_->free_direct(box, Slots::kAlignment);
-    } else {
-      dead.add(box);
     }
   }
 
@@ -683,10 +666,13 @@ class Trie {
 
   [[no_unique_address]] Hash hash_{};
   [[no_unique_address]] Eq eq_{};
-  Arena* arena_ = nullptr;
+  FamilyT* family_ = nullptr;
+  Version* version_ = nullptr;  // null only where family_ is
   Child root_;
   size_t size_ = 0;
-  bool leased_ = false;  // this trie holds the arena's lease: only while it is being edited
+  uint64_t floor_ = 0;    // of version_, while it is being edited: see family.h
+  bool editing_ = false;  // version_ is this trie's alone, and root_ ahead of what it says
+  bool leased_ = false;   // this trie holds the family's lease: only while it is being edited
 };
 
 // Visits every entry once: a table's own entries, then its children. Borrows the version: valid while any handle of it lives and is not assigned to.
@@ -847,7 +833,7 @@ template <typename Entry, typename KeyOf, typename Hash, typename Eq>
 template <typename Same, typename Visitor>
 void Trie<Entry, KeyOf, Hash, Eq>::diff(const Trie& after, const Same& same, Visitor& visitor) const {
   Differ<Same, Visitor> differ(*this, same, visitor);
-  const bool one_family = arena_ == after.arena_ && root_.table != nullptr && after.root_.table != nullptr;
+  const bool one_family = family_ == after.family_ && root_.table != nullptr && after.root_.table != nullptr;
   if (one_family) return differ.tables(root_, after.root_, 0);
   differ.by_lookup(*this, after);
 }
@@ -858,7 +844,7 @@ template <typename Same>
 bool Trie<Entry, KeyOf, Hash, Eq>::equals(const Trie& other, const Same& same) const {
   if (size_ != other.size_) return false;
   if (root_.table == other.root_.table) return true;
-  if (arena_ != other.arena_) {
+  if (family_ != other.family_) {
     for (const Entry& entry : *this) {
       const Entry* const found = other.find(KeyOf{}(entry));
       if (found == nullptr || !same(entry, *found)) return false;
@@ -912,7 +898,7 @@ class Trie<Entry, KeyOf, Hash, Eq>::Checker {
   }
   // `prefix`: the hash bits that lead here, left-aligned.
   void table(const Child& at, unsigned level, uint64_t prefix) {
-    check(at.table->refs.load(std::memory_order_relaxed) > 0, "a dead table is reachable");
+    check(stamp_of(at.table) > 0, "a free table is reachable");
     check(Tables::used_bytes(at) <= payload_bytes(at.table), "a table is larger than its block");
     if (is_bucket(at)) return bucket(at, level, prefix);
     check(level < kTableLevels, "a table lies too deep");
@@ -950,7 +936,7 @@ class Trie<Entry, KeyOf, Hash, Eq>::Checker {
     const unsigned bits = std::min(64u, kChunkBits * levels);
     check(((hash ^ prefix) >> (64 - bits)) == 0, "an entry lies off the path of its hash");
     if constexpr (Slots::kBoxed) {
-      check(slot.box->refs.load(std::memory_order_relaxed) > 0, "a dead entry is reachable");
+      check(stamp_of(slot.box) > 0, "a free entry is reachable");
       check(slot.hash == hash, "an entry keeps a hash that is not its own");
     }
     if constexpr (HasPrefix<Hash, Key>)

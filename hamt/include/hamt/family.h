@@ -1,0 +1,401 @@
+#pragma once
+
+// The versions of one family and what each of them keeps alive. Not a door: include hamt/map.h or hamt/set.h.
+//
+// Versions form a tree: a version's parent is the one it was made from. Tables carry no reference counts. Each bears the *stamp* of the version it was
+// born in, and a version lists what it *retired*: the blocks of its parent that it no longer reaches. Stamps grow from parent to child, hence:
+//   - What a version reaches and its parent does not was born after the parent: a writer may change, and free, any table whose stamp is above that of
+//     the parent of the version being written (its *floor*). All of that version's own tables are above it, so one comparison tells.
+//   - When the last handle of a version goes and it has one child, the child takes its place: what the child retired and was born above the floor of
+//     the dead version dies, the rest joins what the dead one retired, and the child's parent is now the dead one's.
+//   - When it has no child, every block above its floor dies, found by a walk that stops at older tables; then its parent is looked at again.
+//   - With several children it waits for them.
+// So a dropped version costs what it alone held, however many others live, and copying a path touches no table but those on it.
+//
+// One thread at a time holds the *lease* on the tree and on the arena; nobody waits for it. Who finds it taken leaves word of a birth or a death on a
+// stack, which the holder works through before it gives the lease back.
+
+#include <hamt/arena.h>
+#include <hamt/table.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <utility>
+
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#endif
+
+namespace hamt::detail {
+
+// A process that never started a thread need not pay for locked instructions (as std::shared_ptr does it).
+inline bool single_threaded() {
+#if __has_include(<sys/single_threaded.h>)
+  return __libc_single_threaded != 0;
+#else
+  return false;
+#endif
+}
+
+inline void increment(std::atomic<uint32_t>& count) noexcept {
+  if (single_threaded()) {
+    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  } else {
+    count.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+// True if nothing is left. The last one may look without a locked instruction: nobody else could add to it.
+inline bool decrement(std::atomic<uint32_t>& count) noexcept {
+  const uint32_t before = count.load(std::memory_order_acquire);
+  if (before == 1 || single_threaded()) {
+    count.store(before - 1, std::memory_order_relaxed);
+    return before == 1;
+  }
+  return count.fetch_sub(1, std::memory_order_acq_rel) == 1;
+}
+
+// Blocks waiting for the end of older versions, in chunks that are blocks themselves. A boxed entry is told by the lowest bit.
+class RetiredList {
+ public:
+  bool has_room(size_t count) const { return last_ != nullptr && capacity(last_) - at(last_)->count >= count; }
+  // Makes has_room(count) true for counts up to the capacity of the chunk.
+  void add_chunk(Block* chunk) {
+    new (payload(chunk)) Chunk{nullptr, 0};
+    if (last_ == nullptr) {
+      first_ = chunk;
+    } else {
+      at(last_)->next = chunk;
+    }
+    last_ = chunk;
+  }
+  static size_t chunk_words(size_t count) { return 2 + count; }
+
+  void push(Block* block, bool is_box) noexcept {
+    Chunk* const chunk = at(last_);
+    const uintptr_t word = reinterpret_cast<uintptr_t>(block) | uintptr_t{is_box};
+    std::memcpy(payload(last_) + sizeof(Chunk) + chunk->count++ * kWordBytes, &word, kWordBytes);
+  }
+
+  // Takes out what `dies(block, is_box)` says; empty chunks go to `free_chunk`.
+  template <typename Dies, typename FreeChunk>
+  void filter(Dies dies, FreeChunk free_chunk) noexcept {
+    Block* chunk = std::exchange(first_, nullptr);
+    last_ = nullptr;
+    while (chunk != nullptr) {
+      Block* const next = at(chunk)->next;
+      size_t kept = 0;
+      for (size_t index = 0, count = at(chunk)->count; index < count; ++index) {
+        const uintptr_t word = word_at(chunk, index);
+        if (dies(reinterpret_cast<Block*>(word & ~uintptr_t{1}), (word & 1) != 0)) continue;
+        std::memcpy(payload(chunk) + sizeof(Chunk) + kept++ * kWordBytes, &word, kWordBytes);
+      }
+      at(chunk)->count = kept;
+      append(chunk, free_chunk);
+      chunk = next;
+    }
+  }
+  // Everything of `other`, which is empty then.
+  template <typename FreeChunk>
+  void take_all(RetiredList& other, FreeChunk free_chunk) noexcept {
+    Block* chunk = std::exchange(other.first_, nullptr);
+    other.last_ = nullptr;
+    while (chunk != nullptr) {
+      Block* const next = at(chunk)->next;
+      append(chunk, free_chunk);
+      chunk = next;
+    }
+  }
+  template <typename FreeChunk>
+  void clear(FreeChunk free_chunk) noexcept {
+    filter([](Block*, bool) { return true; }, free_chunk);
+  }
+
+ private:
+  struct Chunk {
+    Block* next;
+    size_t count;
+  };
+  static_assert(sizeof(Chunk) == 2 * kWordBytes);
+
+  static Chunk* at(Block* chunk) { return std::launder(reinterpret_cast<Chunk*>(payload(chunk))); }
+  static size_t capacity(const Block* chunk) { return payload_words(chunk) - 2; }
+  static uintptr_t word_at(const Block* chunk, size_t index) {
+    uintptr_t word;
+    std::memcpy(&word, payload(chunk) + sizeof(Chunk) + index * kWordBytes, kWordBytes);
+    return word;
+  }
+  // The words of a chunk move into the last one where they fit, so that chunks stay about as full as they were made.
+  template <typename FreeChunk>
+  void append(Block* chunk, FreeChunk& free_chunk) noexcept {
+    const size_t count = at(chunk)->count;
+    if (count != 0 && !has_room(count)) return add_kept(chunk, count);
+    if (count != 0) {
+      std::memcpy(payload(last_) + sizeof(Chunk) + at(last_)->count * kWordBytes, payload(chunk) + sizeof(Chunk),
+                  count * kWordBytes);
+      at(last_)->count += count;
+    }
+    free_chunk(chunk);
+  }
+  void add_kept(Block* chunk, size_t count) {
+    add_chunk(chunk);
+    at(chunk)->count = count;
+  }
+
+  Block* first_ = nullptr;
+  Block* last_ = nullptr;
+};
+
+// A node of the tree. `handles` counts maps and transients on any thread; a version that is being written has one, and holds one of its parent until it
+// is registered. All else belongs to the lease holder, or to the writer of a version that is not registered yet.
+struct Version {
+  explicit Version(uint64_t born, Version* made_from) : stamp(born), parent(made_from) {}
+  std::atomic<uint32_t> handles{1};
+  uint32_t child_count = 0;
+  bool registered = false;
+  bool dead = false;
+  const uint64_t stamp;
+  Version* parent;
+  uintptr_t children_xor = 0;  // of the children's addresses: of a single child its address
+  Child root;                  // as it was when the last writer was done
+  RetiredList retired;
+  uintptr_t next_birth = 0;  // in the stack of Family::state_
+  uintptr_t next_death = 0;
+
+  uint64_t floor() const { return parent == nullptr ? 0 : parent->stamp; }
+  void add_child(Version* child) {
+    ++child_count;
+    children_xor ^= reinterpret_cast<uintptr_t>(child);
+  }
+  void remove_child(Version* child) {
+    --child_count;
+    children_xor ^= reinterpret_cast<uintptr_t>(child);
+  }
+  Version* only_child() const { return reinterpret_cast<Version*>(children_xor); }
+};
+
+template <typename Slots>
+class Family {
+ public:
+  // With its first, empty version, the caller's. Throws what the source throws.
+  static std::pair<Family*, Version*> create(const memory_options& options) {
+    void* const memory = options.source->allocate(sizeof(Family), alignof(Family));
+    Family* const family = new (memory) Family(options);
+    try {
+      Version* const version = family->make_version(nullptr, false);
+      family->enter(version);
+      return {family, version};
+    } catch (...) {
+      family->destroy();
+      throw;
+    }
+  }
+  Family(const Family&) = delete;
+  Family& operator=(const Family&) = delete;
+
+  Arena& arena() { return arena_; }
+  size_t reserved_bytes() const { return sizeof(Family) + arena_.reserved_bytes(); }
+
+  // --- the lease ---
+
+  // Never waits. What others left on the stack is done before it returns true.
+  bool try_lease() noexcept {
+    uintptr_t idle = 0;
+    if (state_.load(std::memory_order_relaxed) != 0) return false;
+    if (!exchange_state(idle, kLeased)) return false;
+    return true;
+  }
+  void work_off() noexcept {
+    if (state_.load(std::memory_order_relaxed) != kLeased) drain();
+  }
+  // The family may be gone afterwards, unless the caller has a handle.
+  void end_lease() noexcept {
+    for (;;) {
+      if (version_count_ == 0) return destroy();
+      uintptr_t leased = kLeased;
+      if (exchange_state(leased, 0)) return;
+      drain();
+    }
+  }
+
+  // --- versions ---
+
+  // A child of `parent`, of which the caller has a handle that goes over to the child. Throws what the source throws.
+  Version* make_version(Version* parent, bool leased) {
+    Block* const block = arena_.allocate((sizeof(Version) + kWordBytes - 1) / kWordBytes, 1, leased);
+    return new (payload(block)) Version(next_stamp(), parent);
+  }
+  // Into the tree; the handle of the parent is given up. By the lease holder.
+  void enter(Version* version) noexcept {
+    version->registered = true;
+    ++version_count_;
+    if (version->parent == nullptr) return;
+    version->parent->add_child(version);
+    if (decrement(version->parent->handles)) bury(version->parent);
+  }
+  // The end of writing a version that never had the lease: it enters the tree now or when the holder comes round to it.
+  void announce(Version* version) noexcept {
+    if (!lease_or_push(version, kBirth)) return;
+    enter(version);
+    end_lease();
+  }
+  // Gives up a handle, and the lease where `leased`.
+  void leave(Version* version, bool leased) noexcept {
+    if (!decrement(version->handles)) {
+      if (leased) end_lease();
+      return;
+    }
+    if (!leased && !lease_or_push(version, kDeath)) return;
+    bury(version);
+    end_lease();
+  }
+
+  // --- blocks ---
+
+  // Of a version above whose floor the block was born, or that nobody sees yet.
+  void free_box(Block* box) noexcept {
+    if constexpr (Slots::kBoxed) {
+      Slots::entry_in(box).~Entry();
+      arena_.free(box, Slots::kAlignment);
+    }
+  }
+  void free_block(Block* block, bool is_box) noexcept {
+    if (is_box) return free_box(block);
+    arena_.free(block);
+  }
+  // Every block below `child` that was born above the floor.
+  void free_below(const Child& child, uint64_t floor) noexcept {
+    if (child.table == nullptr || stamp_of(child.table) <= floor) return;
+    const Child* const children = Tables::children(child);
+    for (uint32_t index = 0, total = child_count(child); index < total; ++index) free_below(children[index], floor);
+    if constexpr (Slots::kBoxed) {
+      const auto* const slots = Tables::entries(child);
+      for (uint32_t index = 0, total = entry_count(child); index < total; ++index) {
+        if (stamp_of(slots[index].box) > floor) free_box(slots[index].box);
+      }
+    }
+    arena_.free(child.table);
+  }
+
+ private:
+  using Entry = typename Slots::EntryType;
+  using Tables = Layout<typename Slots::Slot>;
+  static constexpr bool kTrivialDrop = !Slots::kBoxed || std::is_trivially_destructible_v<Entry>;
+
+  // The state: 0 when idle; kLeased, and above it the top of the stack: the address of a version with kBirth or kDeath.
+  static constexpr uintptr_t kLeased = 1;
+  static constexpr uintptr_t kBirth = 2;
+  static constexpr uintptr_t kDeath = 4;
+  static constexpr uintptr_t kTags = kLeased | kBirth | kDeath;
+
+  explicit Family(const memory_options& options) : arena_(options) {}
+  ~Family() = default;
+  void destroy() noexcept {
+    std::pmr::memory_resource* const source = arena_.source();
+    this->~Family();
+    source->deallocate(this, sizeof(Family), alignof(Family));
+  }
+
+  uint64_t next_stamp() noexcept {
+    if (!single_threaded()) return stamps_.fetch_add(1, std::memory_order_relaxed) + 1;
+    const uint64_t stamp = stamps_.load(std::memory_order_relaxed) + 1;
+    stamps_.store(stamp, std::memory_order_relaxed);
+    return stamp;
+  }
+
+  bool exchange_state(uintptr_t& expected, uintptr_t wanted) noexcept {
+    if (!single_threaded())
+      return state_.compare_exchange_strong(expected, wanted, std::memory_order_acq_rel, std::memory_order_relaxed);
+    const uintptr_t now = state_.load(std::memory_order_relaxed);
+    if (now != expected) {
+      expected = now;
+      return false;
+    }
+    state_.store(wanted, std::memory_order_relaxed);
+    return true;
+  }
+  // True: the caller has the lease now. False: the holder will see the word and do it; the family may be gone already.
+  bool lease_or_push(Version* version, uintptr_t kind) noexcept {
+    uintptr_t state = state_.load(std::memory_order_relaxed);
+    for (;;) {
+      if (state == 0) {
+        if (exchange_state(state, kLeased)) return true;
+        continue;
+      }
+      (kind == kBirth ? version->next_birth : version->next_death) = state & ~kLeased;
+      if (exchange_state(state, reinterpret_cast<uintptr_t>(version) | kind | kLeased)) return false;
+    }
+  }
+  static Version* version_of(uintptr_t word) { return reinterpret_cast<Version*>(word & ~kTags); }
+  static uintptr_t& next_of_word(uintptr_t word) {
+    return (word & kBirth) != 0 ? version_of(word)->next_birth : version_of(word)->next_death;
+  }
+  // Births in the order in which they came, since a parent's comes before its children's; then deaths, since a version dies after its birth.
+  void drain() noexcept {
+    uintptr_t word = state_.exchange(kLeased, std::memory_order_acq_rel) & ~kLeased;
+    uintptr_t births = 0;
+    uintptr_t deaths = 0;
+    while (word != 0) {
+      const uintptr_t next = next_of_word(word);
+      uintptr_t& list = (word & kBirth) != 0 ? births : deaths;
+      next_of_word(word) = list;
+      list = word;
+      word = next;
+    }
+    while (births != 0) enter(version_of(std::exchange(births, next_of_word(births))));
+    while (deaths != 0) bury(version_of(std::exchange(deaths, next_of_word(deaths))));
+  }
+
+  // The last handle is gone.
+  void bury(Version* version) noexcept {
+    version->dead = true;
+    while (version != nullptr && version->dead && version->child_count < 2) {
+      version = version->child_count == 1 ? replace_by_child(version) : remove_leaf(version);
+    }
+  }
+  Version* replace_by_child(Version* version) noexcept {
+    Version* const child = version->only_child();
+    Version* const parent = version->parent;
+    const uint64_t floor = version->floor();
+    const auto free_chunk = [this](Block* chunk) { arena_.free(chunk); };
+    child->retired.filter(
+        [&](Block* block, bool is_box) {
+          const bool dies = stamp_of(block) > floor;
+          if (dies) free_block(block, is_box);
+          return dies;
+        },
+        free_chunk);
+    version->retired.take_all(child->retired, free_chunk);
+    child->retired = version->retired;
+    child->parent = parent;
+    if (parent != nullptr) {
+      parent->remove_child(version);
+      parent->add_child(child);
+    }
+    free_version(version);
+    return nullptr;
+  }
+  Version* remove_leaf(Version* version) noexcept {
+    // The last version of a family whose blocks hold nothing to destroy: the chunks go as a whole, unvisited.
+    const bool skip_walk = kTrivialDrop && version_count_ == 1 && !arena_.has_direct_blocks();
+    if (!skip_walk) free_below(version->root, version->floor());
+    version->retired.clear([this](Block* chunk) { arena_.free(chunk); });
+    Version* const parent = version->parent;
+    if (parent != nullptr) parent->remove_child(version);
+    free_version(version);
+    return parent;
+  }
+  void free_version(Version* version) noexcept {
+    --version_count_;
+    version->~Version();
+    arena_.free(reinterpret_cast<Block*>(version) - 1);
+  }
+
+  Arena arena_;
+  size_t version_count_ = 0;  // in the tree; the lease holder's
+  std::atomic<uint64_t> stamps_{0};
+  alignas(64) std::atomic<uintptr_t> state_{0};
+};
+
+}  // namespace hamt::detail
