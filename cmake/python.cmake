@@ -28,6 +28,7 @@ install(TARGETS _omendb LIBRARY DESTINATION omendb COMPONENT python)
 
 if(NOT OMENDB_SANITIZE)  # stubs come from importing the module, which a sanitizer's runtime would have to precede
   nanobind_add_stub(_omendb_stub MODULE _omendb OUTPUT ${CMAKE_BINARY_DIR}/python/omendb/_omendb.pyi
+    PATTERN_FILE ${CMAKE_SOURCE_DIR}/python/_omendb.pat
     PYTHON_PATH $<TARGET_FILE_DIR:_omendb> DEPENDS _omendb)
   install(FILES ${CMAKE_BINARY_DIR}/python/omendb/_omendb.pyi DESTINATION omendb COMPONENT python)
 endif()

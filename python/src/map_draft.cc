@@ -172,6 +172,7 @@ PyMethodDef methods[] = {
      "use raises ValueError."},
     {"__enter__", &enter, METH_NOARGS, nullptr},
     {"__exit__", as_method(&exit), METH_FASTCALL, "Finishes the draft, also when the block raised."},
+    {"__class_getitem__", &Py_GenericAlias, METH_O | METH_CLASS, "MapDraft[K, V], for annotations."},
     {nullptr, nullptr, 0, nullptr}};
 
 constexpr const char* kDoc =
@@ -210,7 +211,8 @@ void bind_map_draft(nb::module_& module) {
                                 {0, nullptr}};
   static PyType_Spec spec = {"omendb.MapDraft", sizeof(PyMapDraft), 0,
                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
-  draft_type = add_type(module, spec);
+  draft_type = make_type(module, spec);
+  module.attr("MapDraft") = nb::handle(reinterpret_cast<PyObject*>(draft_type));
 }
 
 }  // namespace omendb::python

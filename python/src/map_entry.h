@@ -123,4 +123,11 @@ class Value : private Link {
 using Trie = hamt::map<Key, Value, KeyHash, KeyEq>;
 static_assert(sizeof(Trie::value_type) == sizeof(Key) + sizeof(Value), "Value::key() needs the key right before it");
 
+// A type of the module, as one reference that lives as long as the process.
+inline PyTypeObject* make_type(nanobind::module_& module, PyType_Spec& spec) {
+  PyObject* const type = PyType_FromModuleAndSpec(module.ptr(), &spec, nullptr);
+  if (type == nullptr) throw nanobind::python_error();
+  return reinterpret_cast<PyTypeObject*>(type);
+}
+
 }  // namespace omendb::python

@@ -93,7 +93,7 @@ void bind_map_iterator(nb::module_& module) {
                                 {0, nullptr}};
   static PyType_Spec spec = {"omendb._omendb.MapIterator", sizeof(PyMapIterator), 0,
                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
-  iterator_type = add_type(module, spec);
+  iterator_type = make_type(module, spec);
 }
 
 }  // namespace omendb::python

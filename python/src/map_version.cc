@@ -119,8 +119,7 @@ void bind_share(nb::module_& module) {
       {0, nullptr}};
   static PyType_Spec spec = {"omendb._omendb.MapShare", sizeof(Share), 0,
                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
-  share_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module.ptr(), &spec, nullptr));
-  if (share_type == nullptr) throw nb::python_error();
+  share_type = make_type(module, spec);
 }
 
 }  // namespace omendb::python

@@ -303,14 +303,6 @@ void check_argument_count(const char* method, Py_ssize_t count, Py_ssize_t least
   throw Raised();
 }
 
-PyTypeObject* add_type(nb::module_& module, PyType_Spec& spec) {
-  PyObject* const type = PyType_FromModuleAndSpec(module.ptr(), &spec, nullptr);
-  if (type == nullptr || PyModule_AddType(module.ptr(), reinterpret_cast<PyTypeObject*>(type)) != 0) {
-    throw nb::python_error();
-  }
-  return reinterpret_cast<PyTypeObject*>(type);  // the reference that is left is the global's
-}
-
 void bind_map(nb::module_& module) {
   static PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>(kDoc)},
                                 {Py_tp_new, reinterpret_cast<void*>(&make)},
@@ -328,7 +320,8 @@ void bind_map(nb::module_& module) {
                                 {Py_tp_dealloc, reinterpret_cast<void*>(&dealloc)},
                                 {0, nullptr}};
   static PyType_Spec spec = {"omendb.Map", sizeof(PyMap), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, slots};
-  map_type = add_type(module, spec);
+  map_type = make_type(module, spec);
+  module.attr("Map") = nb::handle(reinterpret_cast<PyObject*>(map_type));
   bind_share(module);
   bind_map_draft(module);
   bind_map_iterator(module);

@@ -64,9 +64,6 @@ PyCFunction as_method(Function function) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
-// Registers a heap type of the module.
-PyTypeObject* add_type(nanobind::module_& module, PyType_Spec& spec);
-
 void bind_map(nanobind::module_& module);
 void bind_map_draft(nanobind::module_& module);
 void bind_map_iterator(nanobind::module_& module);
