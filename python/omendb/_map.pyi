@@ -1,6 +1,6 @@
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from types import GenericAlias, TracebackType
-from typing import Any, Generic, NamedTuple, NoReturn, Protocol, Self, TypeVar, final, overload
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar, final, overload
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -67,7 +67,6 @@ class Map(Mapping[K, V_co]):
 
 @final
 class MapDraft(Generic[K, V]):
-    def __new__(cls, *args: NoReturn) -> NoReturn: ...
     def __len__(self) -> int: ...
     def __contains__(self, key: object, /) -> bool: ...
     def __getitem__(self, key: K, /) -> V: ...
