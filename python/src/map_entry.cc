@@ -67,8 +67,9 @@ int Ring::traverse(visitproc visit, void* arg) const {
   return 0;
 }
 
-Value::Value(PyObject* value, PyObject* key, Ring& ring) noexcept : object_(Py_NewRef(value)) {
-  if (is_collectable(value) || is_collectable(key)) ring.add(*this);
+Value::Value(PyObject* value, const Value& replaced, Ring& ring) noexcept : object_(Py_NewRef(value)) {
+  if (replaced.object_ != nullptr) key().become(replaced.key());
+  if (is_collectable(value) || is_collectable(key().object)) ring.add(*this);
 }
 
 }  // namespace omendb::python

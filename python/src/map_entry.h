@@ -48,6 +48,7 @@ class Key : public KeyView {
   Key(Key&& other) noexcept : KeyView{std::exchange(other.object, nullptr), other.hash} {}
   Key(const Key&) = delete;
   Key& operator=(const Key&) = delete;
+  void become(const Key& equal) noexcept { drop(std::exchange(object, Py_NewRef(equal.object))); }
   ~Key() {
     if (object != nullptr) drop(object);
   }
@@ -96,11 +97,12 @@ class Ring {
   Link head_;
 };
 
-// Never moves, so that its neighbours in the ring may point to it.
+// Made in place behind its key (hamt::map::update does that, and it cannot be moved), so its neighbours in the ring may point to it.
 class Value : private Link {
  public:
   Value() = default;  // what hamt::map::update shows for a key that is missing
-  Value(PyObject* value, PyObject* key, Ring& ring) noexcept;
+  // As in a dict the key of `replaced` (where there is one) stays the object that it was.
+  Value(PyObject* value, const Value& replaced, Ring& ring) noexcept;
   Value(const Value&) = delete;
   Value& operator=(const Value&) = delete;
   ~Value() {
@@ -117,6 +119,7 @@ class Value : private Link {
 
  private:
   friend class Ring;
+  Key& key() { return reinterpret_cast<Key*>(this)[-1]; }
   PyObject* object_ = nullptr;
 };
 

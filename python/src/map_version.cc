@@ -86,10 +86,7 @@ ShareRef Version::share_out() {
 }
 
 void Draft::put(const KeyView& key, PyObject* value) {
-  const Value* const old = edit_->find(key);
-  if (old != nullptr && old->object() == value) return;
-  PyObject* const kept = old != nullptr ? old->key().object : key.object;
-  edit_->update(Key({kept, key.hash}), [&](const Value&) { return Value(value, kept, own_); });
+  edit_->update(Key(key), [&](const Value& replaced) { return Value(value, replaced, own_); });
   changed_ = true;
 }
 

@@ -49,7 +49,7 @@ class Draft {
 
   size_t size() const { return edit_->size(); }
   const Value* find(const KeyView& key) const { return edit_->find(key); }
-  // A key that is there stays the object that it is, as in a dict. The very same value changes nothing.
+  // A key that is there stays the object that it is, as in a dict.
   void put(const KeyView& key, PyObject* value);
   // True if the key was there.
   bool erase(const KeyView& key);

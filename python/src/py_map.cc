@@ -72,11 +72,15 @@ constexpr const char* kItemsView = "MapItems";
 PyObject* set(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   return raising([&] {
     check_argument_count("set", count, 2, 2);
-    const KeyView key = view_of(arguments[0]);
+    KeyView key = view_of(arguments[0]);
+    if (const Value* const found = trie_of(self).find(key)) {
+      if (found->object() == arguments[1]) return Py_NewRef(self);
+      key = found->key();  // known by identity from here on: its __eq__ is called once
+    }
     const Burial burial;
     Draft draft(as_map(self)->version);
     draft.put(key, arguments[1]);
-    return to_map_unless_same(draft, self);
+    return to_map(draft);
   });
 }
 

@@ -174,7 +174,6 @@ def test_what_changes_nothing_is_the_same_object():
     assert one.set("a", [1]) is not one
     assert one.discard("b") is one
     assert one.update({}) is one
-    assert one.update(a=value) is one
     assert one | {} is one
     assert copy.copy(one) is one
     assert Map(one, b=2) == {"a": [1], "b": 2}
@@ -252,6 +251,29 @@ def test_texts_of_every_kind_are_keys():
     texts = ["", "a", "ä", "日本語", "\U0001f600", "\0", "a\0b", "\ud800", "x" * 10_000]
     one = Map(zip(texts, range(len(texts)), strict=True))
     assert [one["".join(list(text))] for text in texts] == list(range(len(texts)))
+
+
+def test_a_call_hashes_and_compares_as_rarely_as_that_of_a_dict():
+    asked = []
+    one = Map((key, key.name) for key in [Key(number, number) for number in range(100)])
+    Key.on_hash = lambda: asked.append("hash")
+    Key.on_eq = lambda: asked.append("eq")
+    draft = one.mutate()
+    for call in (
+        lambda key: one[key],
+        lambda key: one.get(key),
+        lambda key: key in one,
+        lambda key: one.set(key, None),
+        lambda key: one.delete(key),
+        lambda key: draft.__setitem__(key, None),
+        lambda key: draft.pop(key),
+    ):
+        asked.clear()
+        call(Key(50, 50))
+        assert asked == ["hash", "eq"]
+    asked.clear()
+    assert one | one == one
+    assert asked == []
 
 
 # Drafts.
