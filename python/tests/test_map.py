@@ -1,5 +1,6 @@
 """omendb.Map against dict: branching histories, keys that collide or raise, references, garbage, pickling."""
 
+import collections
 import collections.abc
 import copy
 import gc
@@ -7,6 +8,7 @@ import pickle
 import sys
 import threading
 import weakref
+from random import Random
 
 import pytest
 from hypothesis import strategies as st
@@ -868,6 +870,53 @@ def test_a_cycle_through_a_deleted_value_is_collected_with_the_versions_made_fro
     assert later == {"other": [1]}
     del later
     assert collected(watched)
+
+
+def shown_by(holder):
+    """What an object and the internal ones below it show to the collector, each as often as it is shown."""
+    found, waiting, seen = [], [holder], set()
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        for referent in gc.get_referents(thing):
+            if type(referent).__name__ == "MapShare":
+                waiting.append(referent)
+            found.append(referent)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_reference_is_shown_to_the_collector_once(seed):
+    random = Random(seed)
+    values = [[number] for number in range(200)]
+    versions = [Map()]
+    drafts = []
+    for value in values:
+        choice = random.random()
+        one = random.choice(versions)
+        key = random.randrange(20)
+        if choice < 0.6:
+            versions.append(one.set(key, value))
+        elif choice < 0.7:
+            versions.append(one.discard(key))
+        elif choice < 0.8:
+            drafts.append(one.mutate())
+            drafts[-1].update({key: value, key + 1: value})
+        elif choice < 0.9 and drafts:
+            versions.append(drafts.pop(random.randrange(len(drafts))).finish())
+        while len(versions) > 12:
+            versions.pop(random.randrange(len(versions)))
+    del value, one
+    holders = [thing for thing in gc.get_objects() if type(thing).__name__ in ("Map", "MapDraft", "MapShare")]
+    counted = collections.Counter(id(shown) for holder in holders for shown in gc.get_referents(holder))
+    references = [sys.getrefcount(value) - 3 for value in values]  # without the list, the loop and the call that counts
+    assert [counted[id(value)] for value in values] == references
+    assert sum(references) > 10
+    for version in versions:
+        shown = {id(thing) for thing in shown_by(version)}
+        assert all(id(held) in shown for held in version.values())
 
 
 def test_versions_that_come_and_go_leave_no_shares_behind():
