@@ -20,14 +20,8 @@ PyTypeObject* iterator_type = nullptr;
 
 PyMapIterator* as_iterator(PyObject* self) { return reinterpret_cast<PyMapIterator*>(self); }
 
-PyObject* part_of(const Trie::value_type& entry, Part part) {
-  switch (part) {
-    case Part::kKeys: return Py_NewRef(entry.key.object);
-    case Part::kValues: return Py_NewRef(entry.value.object());
-    case Part::kItems: return PyTuple_Pack(2, entry.key.object, entry.value.object());
-  }
-  return nullptr;
-}
+// Owns both: making the tuple may run the collector, and that code which uses up this iterator and drops its map.
+PyObject* pair(const nb::object& key, const nb::object& value) { return PyTuple_Pack(2, key.ptr(), value.ptr()); }
 
 int clear(PyObject* self) {
   as_iterator(self)->left = 0;
@@ -41,11 +35,15 @@ PyObject* next(PyObject* self) {
     clear(self);
     return nullptr;
   }
-  PyObject* const result = part_of(*iterator.next, iterator.part);
-  if (result == nullptr) return nullptr;
+  const Trie::value_type& entry = *iterator.next;
   ++iterator.next;
   --iterator.left;
-  return result;
+  switch (iterator.part) {
+    case Part::kKeys: return Py_NewRef(entry.key.object);
+    case Part::kValues: return Py_NewRef(entry.value.object());
+    case Part::kItems: return pair(nb::borrow(entry.key.object), nb::borrow(entry.value.object()));
+  }
+  return nullptr;
 }
 
 PyObject* length_hint(PyObject* self, PyObject* /*unused*/) { return PyLong_FromSize_t(as_iterator(self)->left); }
