@@ -19,7 +19,9 @@ from omendb import Map, MapDraft
 
 
 class Key:
-    """Hashes to what it is told to (the same for the same name), and can be made to raise, or to do anything, when it is hashed or compared."""
+    """Hashes to what it is told (the same for one name), and can be made to raise, or to do anything, when it is hashed or
+    compared.
+    """
 
     on_hash = None
     on_eq = None
