@@ -31,6 +31,7 @@ from ._errors import (
     UnsupportedFormatError,
 )
 from ._hits import Hit, Hits, HitsList
+from ._map import Map, MapDiff, MapDraft
 from ._schema import TextColumn, VectorColumn, text, vector
 from ._table import Table
 
@@ -52,6 +53,9 @@ __all__ = [
     "InvalidArgumentError",
     "IoError",
     "LockedError",
+    "Map",
+    "MapDiff",
+    "MapDraft",
     "NotFoundError",
     "NotSupportedError",
     "OutOfMemoryError",

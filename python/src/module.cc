@@ -7,6 +7,7 @@
 #include "py_batch.h"
 #include "py_database.h"
 #include "py_hits.h"
+#include "py_map.h"
 #include "py_schema.h"
 #include "py_table.h"
 
@@ -19,4 +20,5 @@ NB_MODULE(_omendb, module) {
   bind_hits(module);
   bind_table(module);
   bind_database(module);
+  bind_map(module);
 }

@@ -26,14 +26,15 @@ def test_the_package_is_typed():
                 assert not untyped, f"{source.name}:{node.lineno} {node.name}: {untyped}"
 
 
-def test_the_stub_names_everything_of_the_extension():
-    stub = ast.parse(pathlib.Path(_omendb.__file__).with_name("_omendb.pyi").read_text())
+def test_the_stubs_name_everything_of_the_extension():
+    stubs = [ast.parse((FOLDER / name).read_text()) for name in ("_omendb.pyi", "_map.pyi")]
+    nodes = [node for stub in stubs for node in stub.body]
     classes = {
         node.name: {inner.name for inner in node.body if isinstance(inner, ast.FunctionDef)}
-        for node in stub.body
+        for node in nodes
         if isinstance(node, ast.ClassDef)
     }
-    functions = {node.name for node in stub.body if isinstance(node, ast.FunctionDef)}
+    functions = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
     for name, value in vars(_omendb).items():
         if inspect.isclass(value):
             assert {member for member in vars(value) if not member.startswith("_")} <= classes[name]
