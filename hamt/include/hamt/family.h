@@ -12,8 +12,9 @@
 //   - With several children it waits for them.
 // So a dropped version costs what it alone held, however many others live, and copying a path touches no table but those on it.
 //
-// One thread at a time holds the *lease* on the tree and on the arena; nobody waits for it. Who finds it taken leaves word of a birth or a death on a
-// stack, which the holder works through before it gives the lease back.
+// One operation at a time holds the *lease* on the tree and on the arena; nobody waits for it. Who finds it taken goes on with blocks that are
+// allocations of their own, and leaves word of a version that was written or has died on a stack, which the holder works through before it gives the
+// lease back.
 
 #include <hamt/arena.h>
 #include <hamt/table.h>
@@ -148,7 +149,8 @@ class RetiredList {
 };
 
 // A node of the tree. `handles` counts maps and transients on any thread; a version that is being written has one, and holds one of its parent until it
-// is registered. All else belongs to the lease holder, or to the writer of a version that is not registered yet.
+// is registered. `root` and `staged` belong to the writer while there is one, and so does everything before the version is registered; all else to the
+// lease holder.
 struct Version {
   explicit Version(uint64_t born, Version* made_from) : stamp(born), parent(made_from) {}
   std::atomic<uint32_t> handles{1};
@@ -160,8 +162,9 @@ struct Version {
   uintptr_t children_xor = 0;  // of the children's addresses: of a single child its address
   Child root;                  // as it was when the last writer was done
   RetiredList retired;
-  uintptr_t next_birth = 0;  // in the stack of Family::state_
-  uintptr_t next_death = 0;
+  RetiredList staged;          // what the writer retired, until it is done
+  uintptr_t next_written = 0;  // in the stack of Family::state_
+  uintptr_t next_dead = 0;
 
   uint64_t floor() const { return parent == nullptr ? 0 : parent->stamp; }
   void add_child(Version* child) {
@@ -183,8 +186,8 @@ class Family {
     void* const memory = options.source->allocate(sizeof(Family), alignof(Family));
     Family* const family = new (memory) Family(options);
     try {
-      Version* const version = family->make_version(nullptr, false);
-      family->enter(version);
+      Version* const version = family->make_version(nullptr, true);
+      family->settle(version);
       return {family, version};
     } catch (...) {
       family->destroy();
@@ -199,15 +202,10 @@ class Family {
 
   // --- the lease ---
 
-  // Never waits. What others left on the stack is done before it returns true.
+  // Never waits. Nothing is on the stack while nobody has the lease.
   bool try_lease() noexcept {
     uintptr_t idle = 0;
-    if (state_.load(std::memory_order_relaxed) != 0) return false;
-    if (!exchange_state(idle, kLeased)) return false;
-    return true;
-  }
-  void work_off() noexcept {
-    if (state_.load(std::memory_order_relaxed) != kLeased) drain();
+    return state_.load(std::memory_order_relaxed) == idle && exchange_state(idle, kLeased);
   }
   // The family may be gone afterwards, unless the caller has a handle.
   void end_lease() noexcept {
@@ -226,18 +224,11 @@ class Family {
     Block* const block = arena_.allocate((sizeof(Version) + kWordBytes - 1) / kWordBytes, 1, leased);
     return new (payload(block)) Version(next_stamp(), parent);
   }
-  // Into the tree; the handle of the parent is given up. By the lease holder.
-  void enter(Version* version) noexcept {
-    version->registered = true;
-    ++version_count_;
-    if (version->parent == nullptr) return;
-    version->parent->add_child(version);
-    if (decrement(version->parent->handles)) bury(version->parent);
-  }
-  // The end of writing a version that never had the lease: it enters the tree now or when the holder comes round to it.
-  void announce(Version* version) noexcept {
-    if (!lease_or_push(version, kBirth)) return;
-    enter(version);
+  // A writer is done with the version: it enters the tree, now or when the holder of the lease comes round to it.
+  void announce(Version* version, bool leased) noexcept {
+    if (leased) return settle(version);
+    if (!lease_or_push(version, kWritten)) return;
+    settle(version);
     end_lease();
   }
   // Gives up a handle, and the lease where `leased`.
@@ -246,7 +237,7 @@ class Family {
       if (leased) end_lease();
       return;
     }
-    if (!leased && !lease_or_push(version, kDeath)) return;
+    if (!leased && !lease_or_push(version, kDead)) return;
     bury(version);
     end_lease();
   }
@@ -260,34 +251,17 @@ class Family {
       arena_.free(box, Slots::kAlignment);
     }
   }
-  void free_block(Block* block, bool is_box) noexcept {
-    if (is_box) return free_box(block);
-    arena_.free(block);
-  }
-  // Every block below `child` that was born above the floor.
-  void free_below(const Child& child, uint64_t floor) noexcept {
-    if (child.table == nullptr || stamp_of(child.table) <= floor) return;
-    const Child* const children = Tables::children(child);
-    for (uint32_t index = 0, total = child_count(child); index < total; ++index) free_below(children[index], floor);
-    if constexpr (Slots::kBoxed) {
-      const auto* const slots = Tables::entries(child);
-      for (uint32_t index = 0, total = entry_count(child); index < total; ++index) {
-        if (stamp_of(slots[index].box) > floor) free_box(slots[index].box);
-      }
-    }
-    arena_.free(child.table);
-  }
 
  private:
   using Entry = typename Slots::EntryType;
   using Tables = Layout<typename Slots::Slot>;
   static constexpr bool kTrivialDrop = !Slots::kBoxed || std::is_trivially_destructible_v<Entry>;
 
-  // The state: 0 when idle; kLeased, and above it the top of the stack: the address of a version with kBirth or kDeath.
+  // The state: 0 when idle; kLeased, and above it the top of the stack: the address of a version with kWritten or kDead.
   static constexpr uintptr_t kLeased = 1;
-  static constexpr uintptr_t kBirth = 2;
-  static constexpr uintptr_t kDeath = 4;
-  static constexpr uintptr_t kTags = kLeased | kBirth | kDeath;
+  static constexpr uintptr_t kWritten = 2;
+  static constexpr uintptr_t kDead = 4;
+  static constexpr uintptr_t kTags = kLeased | kWritten | kDead;
 
   explicit Family(const memory_options& options) : arena_(options) {}
   ~Family() = default;
@@ -323,28 +297,42 @@ class Family {
         if (exchange_state(state, kLeased)) return true;
         continue;
       }
-      (kind == kBirth ? version->next_birth : version->next_death) = state & ~kLeased;
+      (kind == kWritten ? version->next_written : version->next_dead) = state & ~kLeased;
       if (exchange_state(state, reinterpret_cast<uintptr_t>(version) | kind | kLeased)) return false;
     }
   }
   static Version* version_of(uintptr_t word) { return reinterpret_cast<Version*>(word & ~kTags); }
   static uintptr_t& next_of_word(uintptr_t word) {
-    return (word & kBirth) != 0 ? version_of(word)->next_birth : version_of(word)->next_death;
+    return (word & kWritten) != 0 ? version_of(word)->next_written : version_of(word)->next_dead;
   }
-  // Births in the order in which they came, since a parent's comes before its children's; then deaths, since a version dies after its birth.
+  // First the written ones in the order in which they came, a parent before its children; then the dead, which were written before.
   void drain() noexcept {
     uintptr_t word = state_.exchange(kLeased, std::memory_order_acq_rel) & ~kLeased;
-    uintptr_t births = 0;
-    uintptr_t deaths = 0;
+    uintptr_t written = 0;
+    uintptr_t dead = 0;
     while (word != 0) {
       const uintptr_t next = next_of_word(word);
-      uintptr_t& list = (word & kBirth) != 0 ? births : deaths;
+      uintptr_t& list = (word & kWritten) != 0 ? written : dead;
       next_of_word(word) = list;
       list = word;
       word = next;
     }
-    while (births != 0) enter(version_of(std::exchange(births, next_of_word(births))));
-    while (deaths != 0) bury(version_of(std::exchange(deaths, next_of_word(deaths))));
+    while (written != 0) settle(version_of(std::exchange(written, next_of_word(written))));
+    while (dead != 0) bury(version_of(std::exchange(dead, next_of_word(dead))));
+  }
+
+  // Into the tree with it, if it is new (the handle of the parent is given up), and what its writer retired to the rest.
+  void settle(Version* version) noexcept {
+    if (!version->registered) enter(version);
+    free_above(version->staged, version->floor());
+    version->retired.take_all(version->staged, [this](Block* chunk) { arena_.free(chunk); });
+  }
+  void enter(Version* version) noexcept {
+    version->registered = true;
+    ++version_count_;
+    if (version->parent == nullptr) return;
+    version->parent->add_child(version);
+    if (decrement(version->parent->handles)) bury(version->parent);
   }
 
   // The last handle is gone.
@@ -357,16 +345,8 @@ class Family {
   Version* replace_by_child(Version* version) noexcept {
     Version* const child = version->only_child();
     Version* const parent = version->parent;
-    const uint64_t floor = version->floor();
-    const auto free_chunk = [this](Block* chunk) { arena_.free(chunk); };
-    child->retired.filter(
-        [&](Block* block, bool is_box) {
-          const bool dies = stamp_of(block) > floor;
-          if (dies) free_block(block, is_box);
-          return dies;
-        },
-        free_chunk);
-    version->retired.take_all(child->retired, free_chunk);
+    free_above(child->retired, version->floor());
+    version->retired.take_all(child->retired, [this](Block* chunk) { arena_.free(chunk); });
     child->retired = version->retired;
     child->parent = parent;
     if (parent != nullptr) {
@@ -385,6 +365,29 @@ class Family {
     if (parent != nullptr) parent->remove_child(version);
     free_version(version);
     return parent;
+  }
+  // Every block below `child` that was born above the floor.
+  void free_below(const Child& child, uint64_t floor) noexcept {
+    if (child.table == nullptr || stamp_of(child.table) <= floor) return;
+    const Child* const children = Tables::children(child);
+    for (uint32_t index = 0, total = child_count(child); index < total; ++index) free_below(children[index], floor);
+    if constexpr (Slots::kBoxed) {
+      const auto* const slots = Tables::entries(child);
+      for (uint32_t index = 0, total = entry_count(child); index < total; ++index) {
+        if (stamp_of(slots[index].box) > floor) free_box(slots[index].box);
+      }
+    }
+    arena_.free(child.table);
+  }
+  void free_above(RetiredList& list, uint64_t floor) noexcept {
+    list.filter(
+        [&](Block* block, bool is_box) {
+          const bool dies = stamp_of(block) > floor;
+          if (dies && is_box) free_box(block);
+          if (dies && !is_box) arena_.free(block);
+          return dies;
+        },
+        [this](Block* chunk) { arena_.free(chunk); });
   }
   void free_version(Version* version) noexcept {
     --version_count_;

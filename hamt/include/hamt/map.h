@@ -72,8 +72,8 @@ class map {
   map(std::initializer_list<value_type> entries) : map(entries.begin(), entries.end()) {}
   template <std::input_iterator Iterator>
   map(Iterator first, Iterator last) {  // of two equal keys the later one counts
+    const detail::Edit edit(trie_);
     for (; first != last; ++first) assign(trie_, first->key, first->value);
-    trie_.end_edit();
   }
 
   size_t size() const { return trie_.size(); }
@@ -109,7 +109,7 @@ class map {
   [[nodiscard]] map set(K key, V value) const& { return map(*this).set(std::move(key), std::move(value)); }
   [[nodiscard]] map set(K key, V value) && {
     {
-      const Edit edit(trie_);
+      const detail::Edit edit(trie_);
       assign(trie_, std::move(key), std::move(value));
     }
     return std::move(*this);
@@ -118,7 +118,7 @@ class map {
   [[nodiscard]] map insert(K key, V value) const& { return map(*this).insert(std::move(key), std::move(value)); }
   [[nodiscard]] map insert(K key, V value) && {
     {
-      const Edit edit(trie_);
+      const detail::Edit edit(trie_);
       add(trie_, std::move(key), std::move(value));
     }
     return std::move(*this);
@@ -131,7 +131,7 @@ class map {
   template <std::invocable<const V&> Function>
   [[nodiscard]] map update(K key, Function&& function) && {
     {
-      const Edit edit(trie_);
+      const detail::Edit edit(trie_);
       update_in(trie_, std::move(key), function);
     }
     return std::move(*this);
@@ -176,15 +176,6 @@ class map {
  private:
   explicit map(Trie&& trie) : trie_(std::move(trie)) {}
 
-  // One operation on this handle; over before the handle is handed on.
-  struct Edit {
-    explicit Edit(Trie& edited) : trie(edited) {}
-    Edit(const Edit&) = delete;
-    Edit& operator=(const Edit&) = delete;
-    ~Edit() { trie.end_edit(); }
-    Trie& trie;
-  };
-
   static const V* value_of(const value_type* entry) { return entry == nullptr ? nullptr : &entry->value; }
   static const V& checked(const V* value) {
     if (value == nullptr) throw std::out_of_range("hamt::map::at: no such key");
@@ -217,7 +208,7 @@ class map {
   template <typename Q>
   map erase_key(const Q& key) && {
     {
-      const Edit edit(trie_);
+      const detail::Edit edit(trie_);
       trie_.erase(key);
     }
     return std::move(*this);
@@ -248,18 +239,31 @@ class map<K, V, Hash, Eq>::transient_type {
   }
 
   // True if the key is new; otherwise nothing changes.
-  bool insert(K key, V value) { return add(trie_, std::move(key), std::move(value)); }
+  bool insert(K key, V value) {
+    const Operation operation(trie_);
+    return add(trie_, std::move(key), std::move(value));
+  }
   // True if the key is new; otherwise its value is replaced.
-  bool insert_or_assign(K key, V value) { return assign(trie_, std::move(key), std::move(value)); }
-  void set(K key, V value) { assign(trie_, std::move(key), std::move(value)); }
+  bool insert_or_assign(K key, V value) {
+    const Operation operation(trie_);
+    return assign(trie_, std::move(key), std::move(value));
+  }
+  void set(K key, V value) { insert_or_assign(std::move(key), std::move(value)); }
   template <std::invocable<const V&> Function>
   void update(K key, Function&& function) {
+    const Operation operation(trie_);
     update_in(trie_, std::move(key), function);
   }
   // True if the key was there.
-  bool erase(const K& key) { return trie_.erase(key); }
+  bool erase(const K& key) {
+    const Operation operation(trie_);
+    return trie_.erase(key);
+  }
   template <typename Q>
-  requires kTransparent bool erase(const Q& key) { return trie_.erase(key); }
+  requires kTransparent bool erase(const Q& key) {
+    const Operation operation(trie_);
+    return trie_.erase(key);
+  }
 
   [[nodiscard]] map persistent() && {
     trie_.end_edit();
@@ -268,6 +272,7 @@ class map<K, V, Hash, Eq>::transient_type {
 
  private:
   friend class map;
+  using Operation = detail::Operation<Trie>;
   explicit transient_type(Trie trie) : trie_(std::move(trie)) {}
   Trie trie_;
 };

@@ -52,8 +52,8 @@ class set {
   set(std::initializer_list<Entry> entries) : set(entries.begin(), entries.end()) {}
   template <std::input_iterator Iterator>
   set(Iterator first, Iterator last) {  // of two equal entries the earlier one stays
+    const detail::Edit edit(trie_);
     for (; first != last; ++first) put(trie_, *first, detail::Existing::kKeep);
-    trie_.end_edit();
   }
 
   size_t size() const { return trie_.size(); }
@@ -84,7 +84,7 @@ class set {
   [[nodiscard]] set insert(Entry entry) const& { return set(*this).insert(std::move(entry)); }
   [[nodiscard]] set insert(Entry entry) && {
     {
-      const Edit edit(trie_);
+      const detail::Edit edit(trie_);
       put(trie_, std::move(entry), detail::Existing::kKeep);
     }
     return std::move(*this);
@@ -93,7 +93,7 @@ class set {
   [[nodiscard]] set insert_or_assign(Entry entry) const& { return set(*this).insert_or_assign(std::move(entry)); }
   [[nodiscard]] set insert_or_assign(Entry entry) && {
     {
-      const Edit edit(trie_);
+      const detail::Edit edit(trie_);
       put(trie_, std::move(entry), detail::Existing::kReplace);
     }
     return std::move(*this);
@@ -135,22 +135,13 @@ class set {
  private:
   explicit set(Trie&& trie) : trie_(std::move(trie)) {}
 
-  // One operation on this handle; over before the handle is handed on.
-  struct Edit {
-    explicit Edit(Trie& edited) : trie(edited) {}
-    Edit(const Edit&) = delete;
-    Edit& operator=(const Edit&) = delete;
-    ~Edit() { trie.end_edit(); }
-    Trie& trie;
-  };
-
   static bool put(Trie& trie, Entry entry, detail::Existing existing) {
     return trie.put(entry, existing, [&](const Entry*) { return Entry(std::move(entry)); });
   }
   template <typename Q>
   set erase_key(const Q& key) && {
     {
-      const Edit edit(trie_);
+      const detail::Edit edit(trie_);
       trie_.erase(key);
     }
     return std::move(*this);
@@ -190,13 +181,25 @@ class set<Entry, Hash, Eq>::transient_type {
   }
 
   // True if the entry is new; otherwise nothing changes.
-  bool insert(Entry entry) { return put(trie_, std::move(entry), detail::Existing::kKeep); }
+  bool insert(Entry entry) {
+    const Operation operation(trie_);
+    return put(trie_, std::move(entry), detail::Existing::kKeep);
+  }
   // True if the entry is new; otherwise it takes the place of the equal one.
-  bool insert_or_assign(Entry entry) { return put(trie_, std::move(entry), detail::Existing::kReplace); }
+  bool insert_or_assign(Entry entry) {
+    const Operation operation(trie_);
+    return put(trie_, std::move(entry), detail::Existing::kReplace);
+  }
   // True if it was there.
-  bool erase(const Entry& key) { return trie_.erase(key); }
+  bool erase(const Entry& key) {
+    const Operation operation(trie_);
+    return trie_.erase(key);
+  }
   template <typename Q>
-  requires kTransparent bool erase(const Q& key) { return trie_.erase(key); }
+  requires kTransparent bool erase(const Q& key) {
+    const Operation operation(trie_);
+    return trie_.erase(key);
+  }
 
   [[nodiscard]] set persistent() && {
     trie_.end_edit();
@@ -205,6 +208,7 @@ class set<Entry, Hash, Eq>::transient_type {
 
  private:
   friend class set;
+  using Operation = detail::Operation<Trie>;
   explicit transient_type(Trie trie) : trie_(std::move(trie)) {}
   Trie trie_;
 };

@@ -77,6 +77,7 @@ class Trie {
         version_(std::exchange(other.version_, nullptr)),
         root_(std::exchange(other.root_, Child{})),
         size_(std::exchange(other.size_, 0)),
+        floor_(other.floor_),
         editing_(std::exchange(other.editing_, false)),
         leased_(std::exchange(other.leased_, false)) {}
   Trie& operator=(Trie other) noexcept(std::is_nothrow_swappable_v<Hash>&& std::is_nothrow_swappable_v<Eq>) {
@@ -96,6 +97,7 @@ class Trie {
     swap(version_, other.version_);
     swap(root_, other.root_);
     swap(size_, other.size_);
+    swap(floor_, other.floor_);
     swap(editing_, other.editing_);
     swap(leased_, other.leased_);
   }
@@ -164,24 +166,14 @@ class Trie {
     return true;
   }
 
-  // Before each change: takes the family's lease if it is free, and makes this trie the writer of a version of its own.
-  void begin_edit() {
-    if (family_ == nullptr) std::tie(family_, version_) = FamilyT::create(memory_options{});
-    if (leased_) {
-      family_->work_off();
-    } else {
-      leased_ = family_->try_lease();
-    }
-    if (!editing_) open_version();
-    if (leased_ && !version_->registered) family_->enter(version_);
-    floor_ = version_->floor();
+  // After each change: others may have the lease.
+  void end_operation() noexcept {
+    if (std::exchange(leased_, false)) family_->end_lease();
   }
-  // After the last change: the version can be copied now, and others may have the lease.
+  // After the last change, too: the version can be copied now.
   void end_edit() noexcept {
-    if (family_ == nullptr) return;
     if (editing_) publish();
-    if (leased_) family_->end_lease();
-    leased_ = false;
+    end_operation();
   }
 
   template <typename Function>
@@ -346,7 +338,14 @@ class Trie {
     }
   }
 
-  // Editing.
+  // Editing. Before each change: takes the family's lease if it is free, and makes this trie the writer of a version of its own.
+  void begin_edit() {
+    if (family_ == nullptr) std::tie(family_, version_) = FamilyT::create(memory_options{});
+    if (!leased_) leased_ = family_->try_lease();
+    if (!editing_) open_version();
+    // A registered version may be given another parent meanwhile, by who has the lease. Its floor only sinks: an old one is too careful, not wrong.
+    if (leased_ || !version_->registered) floor_ = version_->floor();
+  }
   void open_version() {
     // A version that nobody else has a handle of, nor made another from, is written on.
     const bool writes_on =
@@ -357,7 +356,7 @@ class Trie {
   void publish() noexcept {
     editing_ = false;
     version_->root = root_;
-    if (!version_->registered) family_->announce(version_);
+    family_->announce(version_, leased_);
   }
   // Tables [0, exclusive) of the path can be reached by this version alone. What lies above such a table does so too.
   void find_exclusive(Path& path) const {
@@ -371,20 +370,22 @@ class Trie {
   // Room to retire everything that one change of this path can take away.
   void reserve_retired(const Path& path) {
     const bool all_exclusive = path.exclusive == path.depth + 1;
-    if (all_exclusive && (!Slots::kBoxed || floor_ == 0)) return;
+    if (leased_ && all_exclusive && (!Slots::kBoxed || floor_ == 0)) return;
     const size_t count = path.depth + 2;  // the tables and a box
-    if (version_->retired.has_room(count)) return;
-    version_->retired.add_chunk(allocate(RetiredList::chunk_words(2 * count)));
+    if (version_->staged.has_room(count)) return;
+    version_->staged.add_chunk(allocate(RetiredList::chunk_words(2 * count)));
   }
-  // A table that this version reaches no more: free if no other one does.
+  // What only this version could reach is free at once, unless it goes back to lists that are somebody else's just now.
+  bool frees_at_once(const Block* block) const { return stamp_of(block) > floor_ && (leased_ || is_direct(block)); }
+  // A table that this version reaches no more.
   void dispose(Block* table) noexcept {
-    if (stamp_of(table) > floor_) return family_->arena().free(table);
-    version_->retired.push(table, false);
+    if (frees_at_once(table)) return family_->arena().free(table);
+    version_->staged.push(table, false);
   }
   void dispose_slot(const Slot& slot) noexcept {
     if constexpr (Slots::kBoxed) {
-      if (stamp_of(slot.box) > floor_) return family_->free_box(slot.box);
-      version_->retired.push(slot.box, true);
+      if (frees_at_once(slot.box)) return family_->free_box(slot.box);
+      version_->staged.push(slot.box, true);
     }
   }
 
@@ -605,7 +606,7 @@ class Trie {
     ref.table = table != nullptr ? table : old;
     if (table == nullptr) return Tables::change_in_place(payload(old), plan, change);
     Tables::copy_changed(payload(table), payload(old), plan, change);
-    family_->arena().free(old);
+    dispose(old);
   }
 
   // A changed copy of a table that older versions keep.
@@ -613,7 +614,7 @@ class Trie {
     Child fresh = Tables::shape_after(old, change);
     fresh.table = table;
     Tables::copy_changed(payload(table), payload(old.table), Tables::plan(old, change), change);
-    version_->retired.push(old.table, false);
+    dispose(old.table);
     return fresh;
   }
 
@@ -672,7 +673,7 @@ class Trie {
   size_t size_ = 0;
   uint64_t floor_ = 0;    // of version_, while it is being edited: see family.h
   bool editing_ = false;  // version_ is this trie's alone, and root_ ahead of what it says
-  bool leased_ = false;   // this trie holds the family's lease: only while it is being edited
+  bool leased_ = false;   // this trie holds the family's lease: only during an operation
 };
 
 // Visits every entry once: a table's own entries, then its children. Borrows the version: valid while any handle of it lives and is not assigned to.
@@ -952,5 +953,23 @@ template <typename Entry, typename KeyOf, typename Hash, typename Eq>
 std::string Trie<Entry, KeyOf, Hash, Eq>::validate() const {
   return Checker(*this).run();
 }
+
+// What stands around each change of a transient, and around the last one of a version: over before its handle is handed on.
+template <typename Trie>
+struct Operation {
+  explicit Operation(Trie& edited) : trie(edited) {}
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+  ~Operation() { trie.end_operation(); }
+  Trie& trie;
+};
+template <typename Trie>
+struct Edit {
+  explicit Edit(Trie& edited) : trie(edited) {}
+  Edit(const Edit&) = delete;
+  Edit& operator=(const Edit&) = delete;
+  ~Edit() { trie.end_edit(); }
+  Trie& trie;
+};
 
 }  // namespace hamt::detail
