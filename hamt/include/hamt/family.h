@@ -100,6 +100,7 @@ class RetiredList {
   // Everything of `other`, which is empty then.
   template <typename FreeChunk>
   void take_all(RetiredList& other, FreeChunk free_chunk) noexcept {
+    if (first_ == nullptr) return std::swap(*this, other);
     Block* chunk = std::exchange(other.first_, nullptr);
     other.last_ = nullptr;
     while (chunk != nullptr) {
@@ -163,6 +164,7 @@ struct Version {
   Child root;                  // as it was when the last writer was done
   RetiredList retired;
   RetiredList staged;          // what the writer retired, until it is done
+  uint64_t staged_top = 0;     // the highest stamp in there
   uintptr_t next_written = 0;  // in the stack of Family::state_
   uintptr_t next_dead = 0;
 
@@ -324,7 +326,8 @@ class Family {
   // Into the tree with it, if it is new (the handle of the parent is given up), and what its writer retired to the rest.
   void settle(Version* version) noexcept {
     if (!version->registered) enter(version);
-    free_above(version->staged, version->floor());
+    if (version->staged_top > version->floor()) free_above(version->staged, version->floor());
+    version->staged_top = 0;
     version->retired.take_all(version->staged, [this](Block* chunk) { arena_.free(chunk); });
   }
   void enter(Version* version) noexcept {

@@ -108,7 +108,14 @@ class map {
   }
 
   // A version with key -> value. Called on an rvalue (`m = std::move(m).set(k, v)`) these change in place what no other version shares.
-  [[nodiscard]] map set(K key, V value) const& { return map(*this).set(std::move(key), std::move(value)); }
+  [[nodiscard]] map set(K key, V value) const& {
+    map next(*this);
+    {
+      const detail::Edit edit(next.trie_);
+      assign(next.trie_, std::move(key), std::move(value));
+    }
+    return next;
+  }
   [[nodiscard]] map set(K key, V value) && {
     {
       const detail::Edit edit(trie_);
@@ -117,7 +124,14 @@ class map {
     return std::move(*this);
   }
   // As set, but a key that is there keeps its value.
-  [[nodiscard]] map insert(K key, V value) const& { return map(*this).insert(std::move(key), std::move(value)); }
+  [[nodiscard]] map insert(K key, V value) const& {
+    map next(*this);
+    {
+      const detail::Edit edit(next.trie_);
+      add(next.trie_, std::move(key), std::move(value));
+    }
+    return next;
+  }
   [[nodiscard]] map insert(K key, V value) && {
     {
       const detail::Edit edit(trie_);
@@ -144,10 +158,10 @@ class map {
     return contains(key) ? update(std::move(key), function) : *this;
   }
   // Without the key; where it is missing the result shares everything with this version.
-  [[nodiscard]] map erase(const K& key) const& { return map(*this).erase(key); }
+  [[nodiscard]] map erase(const K& key) const& { return without(key); }
   [[nodiscard]] map erase(const K& key) && { return std::move(*this).erase_key(key); }
   template <typename Q>
-  requires kTransparent [[nodiscard]] map erase(const Q& key) const& { return map(*this).erase_key(key); }
+  requires kTransparent [[nodiscard]] map erase(const Q& key) const& { return without(key); }
   template <typename Q>
   requires kTransparent [[nodiscard]] map erase(const Q& key) && { return std::move(*this).erase_key(key); }
 
@@ -206,6 +220,15 @@ class map {
       return existing != nullptr ? value_type{std::move(key), function(existing->value)}
                                  : value_type{std::move(key), function(V())};
     });
+  }
+  template <typename Q>
+  map without(const Q& key) const {
+    map next(*this);
+    {
+      const detail::Edit edit(next.trie_);
+      next.trie_.erase(key);
+    }
+    return next;
   }
   template <typename Q>
   map erase_key(const Q& key) && {

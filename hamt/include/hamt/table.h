@@ -131,6 +131,15 @@ struct Layout {
     size_t child_at, slot_at, size_after;
   };
 
+  static size_t size_after(const Child& old, const Change<Slot>& change) {
+    return used_bytes(old) +
+           (change.after == Item::kChild   ? sizeof(Child)
+            : change.after == Item::kEntry ? sizeof(Slot)
+                                           : 0) -
+           (change.before == Item::kChild   ? sizeof(Child)
+            : change.before == Item::kEntry ? sizeof(Slot)
+                                            : 0);
+  }
   static Plan plan(const Child& old, const Change<Slot>& change) {
     constexpr size_t kC = sizeof(Child);
     constexpr size_t kS = sizeof(Slot);
@@ -178,6 +187,19 @@ struct Layout {
     std::memcpy(to + moved(p.m_begin, p.m_shift), from + p.m_begin, p.m_end - p.m_begin);
     std::memcpy(to + moved(p.tail_begin, p.tail_shift), from + p.tail_begin, p.tail_end - p.tail_begin);
     write_new(to, p, change);
+  }
+
+  // As copy_changed where one item takes the place of another of its kind: nothing moves.
+  static void copy_replaced(char* to, const Child& old, const Change<Slot>& change) {
+    const bool child = change.after == Item::kChild;
+    std::memcpy(to, payload(old.table), used_bytes(old));
+    if (child) {
+      std::memcpy(to + sizeof(Child) * rank(old.nodes, change.bit), change.child, sizeof(Child));
+    } else {
+      const size_t index = is_bucket(old) ? change.bucket_index : rank(old.all & ~old.nodes, change.bit);
+      const size_t at = sizeof(Child) * child_count(old) + sizeof(Slot) * index;
+      std::memcpy(to + at, static_cast<const void*>(change.slot), sizeof(Slot));
+    }
   }
 
   // In place: whichever piece lies in the way of the other moves first.

@@ -380,13 +380,17 @@ class Trie {
   // A table that this version reaches no more.
   void dispose(Block* table) noexcept {
     if (frees_at_once(table)) return family_->arena().free(table);
-    version_->staged.push(table, false);
+    retire(table, false);
   }
   void dispose_slot(const Slot& slot) noexcept {
     if constexpr (Slots::kBoxed) {
       if (frees_at_once(slot.box)) return family_->free_box(slot.box);
-      version_->staged.push(slot.box, true);
+      retire(slot.box, true);
     }
+  }
+  void retire(Block* block, bool is_box) noexcept {
+    version_->staged.push(block, is_box);
+    version_->staged_top = std::max(version_->staged_top, stamp_of(block));
   }
 
   // Inserting.
@@ -561,7 +565,7 @@ class Trie {
   // The same in two halves, for changes that need other blocks besides: prepare may throw, commit may not.
   void prepare(Path& path, unsigned level, const ChangeT& change, BlockBatch& batch) const {
     const Child& old = *path.steps[level].ref;
-    const size_t bytes_after = Tables::plan(old, change).size_after;
+    const size_t bytes_after = Tables::size_after(old, change);
     if (level < path.exclusive) {
       if (Block* const block = larger_or_smaller_block(old, bytes_after)) batch.adopt(block);
       return;
@@ -611,9 +615,14 @@ class Trie {
 
   // A changed copy of a table that older versions keep.
   Child copy_table(const Child& old, const ChangeT& change, Block* table) noexcept {
-    Child fresh = Tables::shape_after(old, change);
+    Child fresh = old;
+    if (change.before == change.after) {
+      Tables::copy_replaced(payload(table), old, change);
+    } else {
+      fresh = Tables::shape_after(old, change);
+      Tables::copy_changed(payload(table), payload(old.table), Tables::plan(old, change), change);
+    }
     fresh.table = table;
-    Tables::copy_changed(payload(table), payload(old.table), Tables::plan(old, change), change);
     dispose(old.table);
     return fresh;
   }
