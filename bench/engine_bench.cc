@@ -302,9 +302,8 @@ void write_queries(const std::string& path, size_t) {
 }
 
 const std::map<std::string_view, void (*)(const std::string&, size_t)> kModes = {
-    {"burst", burst}, {"sustained", sustained}, {"reopen", reopen}, {"quality", quality},
-    {"die", die},     {"replay", replay},       {"calls", calls},   {"turns", turns},
-    {"queries", write_queries}};
+    {"burst", burst},   {"sustained", sustained}, {"reopen", reopen}, {"quality", quality},      {"die", die},
+    {"replay", replay}, {"calls", calls},         {"turns", turns},   {"queries", write_queries}};
 
 // Runs one mode in a fresh process and returns what it printed.
 Figures run(const std::string& program, const char* mode, const std::string& path, size_t row_count,

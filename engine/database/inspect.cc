@@ -14,8 +14,9 @@ namespace omendb::database {
 Result<void> Engine::usable() const {
   if (closed_) return Error{ErrorCode::kClosed, fmt::format("database '{}' is closed", path())};
   if (!inherited()) return {};
-  return Error{ErrorCode::kClosed,
-               fmt::format("database '{}' was opened before fork(), by the parent process; open it again here", path())};
+  return Error{
+      ErrorCode::kClosed,
+      fmt::format("database '{}' was opened before fork(), by the parent process; open it again here", path())};
 }
 
 Result<std::shared_ptr<const table::DatabaseVersion>> Engine::version() const {

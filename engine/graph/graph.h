@@ -25,9 +25,10 @@ struct VectorsView {
 
 struct GraphOptions {
   simd::Metric metric = simd::Metric::kL2;
-  uint32_t m = 16;                  // 2 to 512 links per row on upper levels; 2 * m on level 0. More: better recall at high targets, more memory, slower build
-  uint32_t ef_construction = 200;   // beam while inserting. More: better graph, slower build
-  uint64_t seed = 42;               // levels are a function of (seed, row), so a single-threaded build is reproducible
+  // 2 to 512 links per row on upper levels; 2 * m on level 0. More: better recall at high targets, more memory, slower build
+  uint32_t m = 16;
+  uint32_t ef_construction = 200;  // beam while inserting. More: better graph, slower build
+  uint64_t seed = 42;              // levels are a function of (seed, row), so a single-threaded build is reproducible
 };
 
 struct Neighbor {
@@ -85,8 +86,8 @@ class Graph {
   // Rows that are not live are walked through but never returned; while fewer than k live rows are found the beam grows, so that the result holds k
   // rows whenever k live rows are linked; where live rows are few, all of them are compared. Threads: any, beside inserts; takes no lock and waits for nobody;
   // allocates nothing after a thread's first searches, and throws std::bad_alloc if those get no memory.
-  size_t search(const VectorsView& vectors, const float* query, const LiveRows& live, const SearchOptions& options, std::span<Neighbor> out,
-                SearchCounters* counters = nullptr) const;
+  size_t search(const VectorsView& vectors, const float* query, const LiveRows& live, const SearchOptions& options,
+                std::span<Neighbor> out, SearchCounters* counters = nullptr) const;
 
   bool contains(RowId row) const;
   GraphStats stats() const;
@@ -97,10 +98,11 @@ class Graph {
   enum class Stream : uint8_t { kRows = 1, kUpperLevels = 2 };
   // Calls sink(stream, block_number, bytes) for every block that changed since the last call that returned success, then forgets the changes. The
   // last block of a stream may be shorter. If the sink fails, nothing is forgotten and its error is returned.
-  Result<void> copy_changed_blocks(const std::function<Result<void>(Stream, uint64_t, std::span<const std::byte>)>& sink);
+  Result<void> copy_changed_blocks(
+      const std::function<Result<void>(Stream, uint64_t, std::span<const std::byte>)>& sink);
   // Takes a block back that was copied but never reached the disk: the next copy_changed_blocks delivers it again. Threads: any.
   void mark_block_changed(Stream stream, uint64_t block_number);
-  struct Shape {  // small, goes into the root
+  struct Shape {                      // small, goes into the root
     uint64_t row_count = 0;           // rows 0 .. row_count - 1 have a slot (linked or not)
     uint64_t rows_bytes = 0;          // length of the kRows stream
     uint64_t upper_bytes = 0;         // length of the kUpperLevels stream
@@ -111,7 +113,8 @@ class Graph {
   Shape shape() const;
   // Fills an empty graph. `source(stream, block_number, into)` fills exactly into.size() bytes. Everything read is checked (ids in range, levels sane, offsets inside): kCorruption
   // otherwise, and the graph is empty again. Blocks loaded count as unchanged.
-  Result<void> load(const Shape& shape, const std::function<Result<void>(Stream, uint64_t, std::span<std::byte>)>& source);
+  Result<void> load(const Shape& shape,
+                    const std::function<Result<void>(Stream, uint64_t, std::span<std::byte>)>& source);
 
  private:
   friend Result<void> check(const Graph& graph, const LiveRows& live);

@@ -315,7 +315,8 @@ TEST_P(FileTest, CopiesItsContentsOutAndIn) {
 }
 
 TEST(AddressRange, ReservesWithoutMemoryAndRefusesTheImpossible) {
-  constexpr size_t kMoreThanMemoryBytes = size_t{1} << 36;  // ThreadSanitizer leaves a program little more than a terabyte of addresses, in pieces
+  constexpr size_t kMoreThanMemoryBytes =
+      size_t{1} << 36;  // ThreadSanitizer leaves a program little more than a terabyte of addresses, in pieces
   const AddressRange large = must(AddressRange::reserve(kMoreThanMemoryBytes));
   EXPECT_EQ(large.size_bytes(), kMoreThanMemoryBytes);
   EXPECT_EQ(must(AddressRange::reserve(1)).size_bytes(), kPageBytes);

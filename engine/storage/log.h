@@ -15,14 +15,17 @@
 namespace omendb::storage {
 
 struct LogRecord {
-  uint8_t kind = 0;                                        // the caller's; storage does not look inside
-  std::span<const std::span<const std::byte>> pieces;      // concatenated; no copy is made before the write. At most kRecordBytesMax in all
+  uint8_t kind = 0;  // the caller's; storage does not look inside
+  std::span<const std::span<const std::byte>>
+      pieces;  // concatenated; no copy is made before the write. At most kRecordBytesMax in all
 };
 inline constexpr uint64_t kRecordBytesMax = 256ULL << 20;
 
 struct ReplayVisitor {
-  std::function<Result<void>(uint8_t kind, std::span<const std::byte> payload)> record;   // payload borrowed for the call
-  std::function<Result<void>(CommitNumber commit, uint64_t wall_micros)> commit;         // all its records were delivered just before
+  std::function<Result<void>(uint8_t kind, std::span<const std::byte> payload)>
+      record;  // payload borrowed for the call
+  std::function<Result<void>(CommitNumber commit, uint64_t wall_micros)>
+      commit;  // all its records were delivered just before
 };
 
 // Threads: append by one thread at a time (the committer holds its own lock); wait_durable by any number.

@@ -28,8 +28,8 @@ enum class ArrayKind : uint8_t {
 struct RootArray {
   ArrayKind kind = ArrayKind::kBlocks;
   SpaceKind space = SpaceKind::kShared;
-  uint64_t size_bytes = 0;           // at least 1: an empty array is not in the root
-  std::vector<ExtentRun> runs;       // in logical order; none in a space of its own, where extent i is extent i of the file
+  uint64_t size_bytes = 0;      // at least 1: an empty array is not in the root
+  std::vector<ExtentRun> runs;  // in logical order; none in a space of its own, where extent i is extent i of the file
   std::vector<uint32_t> checksums;   // CRC32C of the used bytes of each extent
   std::vector<uint64_t> run_ends{};  // not on disk: the array's extents up to the end of each run
 
