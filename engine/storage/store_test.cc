@@ -535,8 +535,10 @@ TEST(LogCommits, ThatWereTornAreCutOffForGood) {
   }
   {
     const auto file = must(directory->open("log-1", os::OpenMode::kMustExist));
-    const std::byte junk{0x5a};
-    must(file->write_at(std::span(&junk, 1), after_two + 3));  // tears commit 3
+    std::byte torn{};
+    must(file->read_at(std::span(&torn, 1), after_two + 3));
+    torn = ~torn;                                              // another one than was there, whatever that was
+    must(file->write_at(std::span(&torn, 1), after_two + 3));  // tears commit 3
   }
   for (int i = 0; i < 2; ++i) {
     const auto store = open(directory);
