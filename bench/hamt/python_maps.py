@@ -92,12 +92,12 @@ class ContextTrie:
 
     persistent = True
 
-    def __init__(self, kind):
-        self.kind = kind
-        self.put, self.erase = kind.set, kind.delete
+    def __init__(self, make_empty):
+        self.make_empty = make_empty
+        self.put, self.erase = type(make_empty()).set, type(make_empty()).delete
 
     def build(self, pairs):
-        built = self.kind()
+        built = self.make_empty()
         for key, value in pairs:
             built = built.set(key, value)
         return built
