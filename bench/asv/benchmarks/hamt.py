@@ -1,4 +1,4 @@
-"""hamt::map over commits: ns per operation, its ratio to std::unordered_map in the same run, bytes per entry. By hamt_compare (bench/hamt)."""
+"""hamt::map over commits: ns per operation, its ratio to std::unordered_map in the same run, bytes per entry. Measured by hamt_compare."""
 
 import pathlib
 import subprocess
