@@ -31,9 +31,12 @@ function(omen_hamt_peer name version)
   set(omen_hamt_versions "${omen_hamt_versions}built,${source},${version}\\n" PARENT_SCOPE)
 endfunction()
 
-# The commit of a checkout, where it has one.
+# The commit of a checkout, where git knows it.
 function(omen_commit_of folder variable)
   execute_process(COMMAND git -C ${folder} describe --always --dirty OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  if(NOT commit)
+    set(commit "unknown commit")
+  endif()
   set(${variable} "${commit}" PARENT_SCOPE)
 endfunction()
 
