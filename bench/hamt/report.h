@@ -60,7 +60,8 @@ class Report {
   }
 
  private:
-  static constexpr size_t kRoundsMax = 20'000;  // the unmeasured part of a round may be the longer one
+  static constexpr uint64_t kPreparationMax =
+      10;  // a repeat ends after so many times its length, where most of it is not measured
 
   struct Repeat {
     uint64_t total_ns = 0;
@@ -74,8 +75,10 @@ class Report {
   Repeat repeat_of(Round& round) const {
     Stopwatch watch;
     size_t op_count = 0;
-    for (size_t done = 0; done == 0 || (done < kRoundsMax && watch.elapsed_ns() < plan_.repeat_ns); ++done)
+    const uint64_t began_ns = thread_ns();
+    do {
       op_count += round(watch);
+    } while (watch.elapsed_ns() < plan_.repeat_ns && thread_ns() - began_ns < kPreparationMax * plan_.repeat_ns);
     return {watch.elapsed_ns(), op_count};
   }
 
