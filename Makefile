@@ -24,7 +24,7 @@ bench: package  ## OmenDB beside hnswlib, faiss and usearch on real and seeded s
 	@tools/python_env.sh bench/requirements.txt
 	@.venv/bin/python -m bench.compare $(BENCH_ARGS)
 
-bench-hamt: install-deps  ## hamt beside other maps (an hour; BENCH_ARGS=--quick: 5 min; LIBHAMT= and IMMER= name checkouts of these two)
+bench-hamt: install-deps  ## hamt beside other maps (hours; BENCH_ARGS=--quick: minutes; LIBHAMT= and IMMER= name checkouts of these two)
 	@tools/python_env.sh requirements.txt bench/requirements.txt
 	@cmake --preset release -DHAMT_BENCH_LIBHAMT=$(LIBHAMT) -DHAMT_BENCH_IMMER=$(IMMER) >/dev/null
 	@cmake --build --preset release --target hamt_compare

@@ -1,7 +1,7 @@
 """hamt::map beside every other map that the build found, in one run: times, memory, ratios, plots.
 
-    python -m bench.hamt.compare                          keys x sizes x maps (about an hour on one core)
-    python -m bench.hamt.compare --quick                  two kinds of keys, 1,000 and 100,000 entries (about 3 minutes)
+    python -m bench.hamt.compare                          keys x sizes x maps (not timed yet: hours)
+    python -m bench.hamt.compare --quick                  two kinds of keys, 1,000 and 100,000 entries
     python -m bench.hamt.compare --keys random,words --maps hamt,libhamt,immer --sizes 1000,1000000
 
 Each cell (map, keys, size) is a process of its own, pinned to one core, which measures all operations in thread CPU time,
