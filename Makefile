@@ -1,9 +1,11 @@
 # `make` alone prints what there is. Needs Debian 12 (or a like system) with make; everything else is installed by name.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long bench format tidy docs install-deps package clean
+.PHONY: help demo test test-long bench bench-hamt format tidy docs install-deps package clean
 MAKEFLAGS += --no-print-directory
 
 BENCH_ARGS ?=
+LIBHAMT ?=
+IMMER ?=
 SOURCES = $(shell git ls-files '*.h' '*.cc' '*.c')
 
 help:  ## this list
@@ -21,6 +23,12 @@ test-long: install-deps  ## the same with randomised, crash and corruption tests
 bench: package  ## OmenDB beside hnswlib, faiss and usearch on real and seeded sets (about 40 min; BENCH_ARGS=--quick: 5)
 	@tools/python_env.sh bench/requirements.txt
 	@.venv/bin/python -m bench.compare $(BENCH_ARGS)
+
+bench-hamt: install-deps  ## hamt beside other maps (hours; BENCH_ARGS=--quick: minutes; LIBHAMT= and IMMER= name checkouts of these two)
+	@tools/python_env.sh requirements.txt bench/requirements.txt
+	@cmake --preset release -DHAMT_BENCH_LIBHAMT=$(LIBHAMT) -DHAMT_BENCH_IMMER=$(IMMER) >/dev/null
+	@cmake --build --preset release --target hamt_compare
+	@.venv/bin/python -m bench.hamt.compare $(BENCH_ARGS)
 
 format:  ## clang-format over all C and C++ sources (seconds)
 	@clang-format -i $(SOURCES)

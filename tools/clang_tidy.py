@@ -17,7 +17,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build-tidy"
 CLEAN = BUILD / "clean"
-TEST_OR_BENCH = re.compile(r"_(test|bench|fuzz)\.(cc|c)$")
+TEST_OR_BENCH = re.compile(r"^bench/|_(test|bench|fuzz)\.(cc|c)$")
 
 
 def compile_commands():
@@ -60,7 +60,7 @@ def main():
     sources = sorted(source for source in commands if BUILD not in source.parents and source.is_relative_to(ROOT))
     sources = [source for source in sources if not prefixes or source.relative_to(ROOT).as_posix().startswith(tuple(prefixes))]
     if quick:
-        sources = [source for source in sources if not TEST_OR_BENCH.search(source.name)]
+        sources = [source for source in sources if not TEST_OR_BENCH.search(source.relative_to(ROOT).as_posix())]
     headers = headers_digest()
     failed_count = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:

@@ -6,6 +6,7 @@ packages=(
   cmake ninja-build g++ ccache pkgconf                           # build
   clang clang-tidy clang-format libclang-rt-14-dev               # second compiler, sanitizers, lint, format
   libgtest-dev libbenchmark-dev                                  # tests and benches
+  libboost1.81-dev libabsl-dev libglib2.0-dev                    # the maps beside hamt in hamt_compare
   libisal-dev libxxhash-dev libfmt-dev libsimdjson-dev           # what the engine links
   python3 python3-venv python3-dev                               # the Python package and the command line
   wordnet-base                                                   # the dictionary that `make demo` searches
