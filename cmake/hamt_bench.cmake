@@ -1,6 +1,6 @@
 # hamt_compare: hamt::map beside every other map that is found (bench/hamt/README.md). Peers that come as Debian packages are looked for; two more come
-# from checkouts outside of the project, which are compiled but never copied:
-#   -DHAMT_BENCH_LIBHAMT=DIR    libhamt (https://github.com/mkirchner/hamt), or a C library with its API
+# from checkouts outside of the project, which are never copied:
+#   -DHAMT_BENCH_LIBHAMT=DIR    libhamt (https://github.com/mkirchner/hamt), or a C library with its API, built by its own means (bench/hamt/README.md)
 #   -DHAMT_BENCH_IMMER=DIR      immer (https://github.com/arximboldi/immer)
 
 if(NOT OMENDB_TESTS OR OMENDB_SANITIZE)
@@ -8,13 +8,11 @@ if(NOT OMENDB_TESTS OR OMENDB_SANITIZE)
 endif()
 
 set(HAMT_BENCH_FLAGS "-O3 -march=native -DNDEBUG" CACHE STRING "how hamt and its C++ peers are compiled in hamt_compare")
-set(HAMT_BENCH_LIBHAMT_FLAGS "-O3 -DNDEBUG" CACHE STRING "how libhamt is compiled: what its Makefile releases with")
 set(HAMT_BENCH_LIBHAMT "" CACHE PATH "a checkout of libhamt")
 set(HAMT_BENCH_IMMER "" CACHE PATH "a checkout of immer")
 
 set(omen_hamt_bench ${CMAKE_SOURCE_DIR}/bench/hamt)
 separate_arguments(omen_hamt_flags UNIX_COMMAND "${HAMT_BENCH_FLAGS}")
-separate_arguments(omen_libhamt_flags UNIX_COMMAND "${HAMT_BENCH_LIBHAMT_FLAGS}")
 set(omen_hamt_versions "")
 
 add_executable(hamt_compare ${omen_hamt_bench}/hamt_compare.cc ${omen_hamt_bench}/keys.cc ${omen_hamt_bench}/heap_use.cc
@@ -62,25 +60,30 @@ if(HAMT_BENCH_IMMER)
   omen_hamt_peer(IMMER "${omen_immer_commit}" omen_immer)
 endif()
 
-# One shared object of the library and our adapter; the library's names stay inside, so that two builds of it fit into one program.
+# One shared object of the built library and our adapter; the library's names stay inside, so that two builds of it fit into one program.
 function(omen_libhamt variant)
-  file(GLOB sources ${HAMT_BENCH_LIBHAMT}/src/*.c)
-  add_library(libhamt_${variant} SHARED ${omen_hamt_bench}/libhamt_adapter.cc ${omen_hamt_bench}/heap_use.cc ${sources})
-  set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS "${omen_libhamt_flags}")
-  set_target_properties(libhamt_${variant} PROPERTIES PREFIX "" C_VISIBILITY_PRESET hidden C_STANDARD 11)
+  set(archive ${HAMT_BENCH_LIBHAMT}/libhamt_${variant}.a)
+  if(NOT EXISTS ${archive})
+    return()
+  endif()
+  add_library(libhamt_${variant} SHARED ${omen_hamt_bench}/libhamt_adapter.cc ${omen_hamt_bench}/heap_use.cc)
+  target_link_libraries(libhamt_${variant} PRIVATE ${archive})
+  target_link_options(libhamt_${variant} PRIVATE -Wl,--exclude-libs,ALL)
+  set_target_properties(libhamt_${variant} PROPERTIES PREFIX "")
   target_include_directories(libhamt_${variant} SYSTEM PRIVATE ${HAMT_BENCH_LIBHAMT}/include ${HAMT_BENCH_LIBHAMT}/src)
   target_include_directories(libhamt_${variant} PRIVATE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/hamt/include)
   target_compile_options(libhamt_${variant} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${omen_hamt_flags}>)
   target_compile_definitions(libhamt_${variant} PRIVATE ${ARGN})
   target_link_libraries(hamt_compare PRIVATE libhamt_${variant})
+  string(TOUPPER ${variant} name)
+  target_compile_definitions(hamt_compare PRIVATE HAMT_BENCH_HAS_LIBHAMT_${name})
 endfunction()
 
 if(HAMT_BENCH_LIBHAMT)
   omen_libhamt(malloc)
   omen_libhamt(pool WITH_TABLE_CACHE)
-  target_compile_definitions(hamt_compare PRIVATE HAMT_BENCH_HAS_LIBHAMT)
   omen_commit_of(${HAMT_BENCH_LIBHAMT} omen_libhamt_commit)
-  string(APPEND omen_hamt_versions "built,libhamt,${omen_libhamt_commit} ${HAMT_BENCH_LIBHAMT_FLAGS}\\n")
+  string(APPEND omen_hamt_versions "built,libhamt,${omen_libhamt_commit}\\n")
 endif()
 
 set_source_files_properties(${omen_hamt_bench}/hamt_compare.cc PROPERTIES COMPILE_DEFINITIONS

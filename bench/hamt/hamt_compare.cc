@@ -31,8 +31,10 @@ constexpr int kNoKeys = 3;  // exit status: this machine lacks the keys, or the 
 
 Peers all_peers() {
   Peers peers = hamt_peers();
-#ifdef HAMT_BENCH_HAS_LIBHAMT
+#ifdef HAMT_BENCH_HAS_LIBHAMT_MALLOC
   add_libhamt_malloc_peers(peers);
+#endif
+#ifdef HAMT_BENCH_HAS_LIBHAMT_POOL
   add_libhamt_pool_peers(peers);
 #endif
   const auto add = [&](const Peers& more) { peers.insert(peers.end(), more.begin(), more.end()); };

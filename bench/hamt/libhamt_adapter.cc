@@ -1,5 +1,5 @@
-// The adapter of libhamt (mkirchner/hamt, C), or of any C library with its API, from a checkout that -DHAMT_BENCH_LIBHAMT= names: its `include/hamt.h`
-// and its sources. This file and the library make one shared object whose C names are hidden, twice: as it comes (with malloc, and with the arena
+// The adapter of libhamt (mkirchner/hamt, C), or of any C library with its API, that was built outside of the project: -DHAMT_BENCH_LIBHAMT= names the
+// folder of its headers and archives. This file and the library make one shared object whose C names are hidden, twice: as it comes (with malloc, and with the arena
 // below), and built WITH_TABLE_CACHE (its pool). How it is used, always to its favour:
 //   keys      the address of the key in the caller's memory, hashed by the library's murmur3 as its own tests do, with the generation as seed
 //   values    the number itself, shifted by two bits (the library marks them) and plus one, so that a null pointer means absent
