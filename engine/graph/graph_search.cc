@@ -28,7 +28,8 @@ class Search {
       if (!walk_on_widely(is_live)) return scan_everything(out);
       answers = &walk_.state.live_beam;
     }
-    if (answers->live_count() < std::min(k_, live_rows_max())) return scan_everything(out);
+    const size_t found = answers->live_count();
+    if (found < k_ && found < live_rows_max()) return scan_everything(out);
     return take(*answers, out);
   }
 
