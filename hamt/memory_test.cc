@@ -42,13 +42,77 @@ TEST(Memory, UsageIsWhatTheTablesTake) {
   const size_t arena_bytes = memory.bytes_out();
   for (uint64_t key = 0; key < 1000; ++key) {
     strings = std::move(strings).set(std::to_string(key), "value");
-    ASSERT_EQ(strings.memory_usage() + arena_bytes, memory.bytes_out()) << key;
+    ASSERT_EQ(strings.memory_usage() + arena_bytes, memory.bytes_out());
   }
   for (uint64_t key = 0; key < 1000; ++key) {
     strings = strings.erase(std::to_string(key));
-    ASSERT_EQ(strings.memory_usage() + arena_bytes, memory.bytes_out()) << key;
+    ASSERT_EQ(strings.memory_usage() + arena_bytes, memory.bytes_out());
   }
   EXPECT_EQ(strings.memory_usage(), 0u);
+}
+
+// Versions branch from any that is held and go in any order. In the end one is left, and nothing is out but what it uses.
+template <typename Map, typename MakeValue>
+void drop_in_any_order(uint64_t seed, MakeValue make_value) {
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  CountingMemory memory;
+  {
+    std::vector<Map> held(1, Map({}, {}, memory_options{.source = &memory, .chunk_bytes_max = 0}));
+    const size_t family_bytes = memory.bytes_out();
+    for (size_t step = 0; step < scaled(3000); ++step) {
+      Map& from = held[below(random, held.size())];
+      const auto key = below(random, 300);
+      switch (below(random, 6)) {
+        case 0: held.push_back(from.erase(key)); break;
+        case 1: from = std::move(from).set(key, make_value(step)); break;
+        case 2: {
+          auto draft = from.transient();
+          for (int change = 0; change < 20; ++change) draft.set(below(random, 300), make_value(step));
+          if (below(random, 4) != 0) held.push_back(std::move(draft).persistent());
+          break;
+        }
+        default: held.push_back(from.set(key, make_value(step)));
+      }
+      while (held.size() > 1 + below(random, 40))
+        held.erase(held.begin() + static_cast<ptrdiff_t>(below(random, held.size())));
+    }
+    held.resize(1, held.front());
+    ASSERT_EQ(held.front().validate(), "");
+    const size_t used_bytes = held.front().memory_usage() + family_bytes;
+    EXPECT_GE(memory.bytes_out(), used_bytes);
+    EXPECT_LE(memory.bytes_out(), used_bytes + 512);  // a chunk of its list of retired blocks
+  }
+  EXPECT_EQ(memory.bytes_out(), 0u);
+}
+
+TEST(Memory, ComesBackInWhateverOrderVersionsAreDropped) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    drop_in_any_order<map<uint64_t, uint64_t>>(seed, [](uint64_t value) { return value; });
+    drop_in_any_order<map<uint64_t, std::string>>(seed, [](uint64_t value) { return std::string(value % 50, 'x'); });
+  }
+}
+
+// A callback of an operation may use, make and drop versions of the same family.
+TEST(Memory, ComesBackFromVersionsDroppedInsideACallback) {
+  CountingMemory memory;
+  {
+    using Map = map<uint64_t, std::string>;
+    Map words({}, {}, memory_options{.source = &memory, .chunk_bytes_max = 0});
+    const size_t family_bytes = memory.bytes_out();
+    for (uint64_t key = 0; key < 500; ++key) words = words.set(key, "word");
+    for (uint64_t key = 0; key < 500; ++key) {
+      words = words.update(key, [&](const std::string& word) {
+        const Map other = words.set(key + 1000, word + "!");
+        return other.erase(key).at(key + 1000);
+      });
+    }
+    EXPECT_EQ(words.at(499), "word!");
+    EXPECT_EQ(words.size(), 500u);
+    EXPECT_EQ(words.validate(), "");
+    EXPECT_LE(memory.bytes_out(), words.memory_usage() + family_bytes + 512);
+  }
+  EXPECT_EQ(memory.bytes_out(), 0u);
 }
 
 // 8-byte keys and values: at most 29 bytes an entry in use, whatever the size; 8-byte entries: at most 19.
