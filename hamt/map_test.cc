@@ -226,6 +226,53 @@ TEST(Map, KeepsEntriesOfEverySizeAndAlignment) {
   EXPECT_EQ(value.use_count(), 1);
 }
 
+// Large enough for the lanes (trie.h), with keys that are missing, and hashes that meet in buckets.
+template <typename Map, typename MakeKey>
+void find_batches(MakeKey make_key) {
+  auto draft = Map().transient();
+  for (uint64_t number = 0; number < 70'000; ++number) draft.insert(make_key(3 * number), number);
+  const Map map = std::move(draft).persistent();
+  for (const size_t count : {size_t{0}, size_t{1}, size_t{15}, size_t{16}, size_t{1000}}) {
+    SCOPED_TRACE(count);
+    std::vector<typename Map::key_type> keys;
+    for (uint64_t number = 0; number < count; ++number) keys.push_back(make_key(number * 7919 % 210'000));
+    std::vector<const uint64_t*> found(count);
+    map.find_batch(keys, found);
+    for (size_t index = 0; index < count; ++index) ASSERT_EQ(found[index], map.find(keys[index])) << index;
+  }
+}
+
+TEST(Map, FindsManyKeysInOneCall) {
+  const auto number = [](uint64_t n) { return n; };
+  find_batches<Numbers>(number);
+  find_batches<map<uint64_t, uint64_t, FewBitsHash<12>>>(number);
+  find_batches<map<uint64_t, uint64_t, DeepHash<16>>>(number);
+  find_batches<map<std::string, uint64_t>>([](uint64_t n) { return "key " + std::to_string(n); });
+}
+
+TEST(Map, TellsWhatItLooksLikeInside) {
+  EXPECT_EQ(Numbers().structure().tables, 0u);
+  const structure_info one = Numbers().set(1, 1).structure();
+  EXPECT_EQ(one.tables, 1u);
+  EXPECT_EQ(one.depth_max, 1u);
+  EXPECT_EQ(one.bitmap_utilisation, 1.0 / 32);
+
+  map<uint64_t, uint64_t, FewBitsHash<0>> equal_hashes;
+  for (uint64_t key = 0; key < 5; ++key) equal_hashes = equal_hashes.set(key, key);
+  const structure_info bucket = equal_hashes.structure();
+  EXPECT_EQ(bucket.buckets, 1u);
+  EXPECT_EQ(bucket.bucket_entries, 5u);
+  EXPECT_EQ(bucket.depth_average, 2.0);  // the root, and the bucket below it
+
+  const Numbers many = numbers_up_to(32'768);
+  const structure_info info = many.structure();
+  EXPECT_EQ(info.buckets, 0u);
+  EXPECT_GT(info.depth_average, 3.0);  // 32 ways: three levels would just hold them
+  EXPECT_LT(info.depth_average, 4.5);
+  EXPECT_GE(static_cast<double>(info.depth_max), info.depth_average);
+  EXPECT_EQ(info.bytes_per_entry, static_cast<double>(many.memory_usage()) / 32'768);
+}
+
 TEST(Transient, ChangesTheDraftAndNotTheMap) {
   const Numbers before = numbers_up_to(1000);
   Numbers::transient_type draft = before.transient();

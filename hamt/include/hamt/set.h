@@ -12,6 +12,7 @@
 #include <cstring>
 #include <functional>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -73,6 +74,11 @@ class set {
   requires kTransparent size_t count(const Q& key)
   const { return contains(key) ? 1 : 0; }
 
+  // Many lookups in one call: found[i] is what find(keys[i]) gives; as long as `keys`.
+  void find_batch(std::span<const Entry> keys, std::span<const Entry*> found) const {
+    trie_.find_batch(keys, [found](size_t index, const Entry* entry) { found[index] = entry; });
+  }
+
   const_iterator begin() const { return trie_.begin(); }
   const_iterator end() const { return trie_.end(); }
   template <typename Function>
@@ -125,6 +131,8 @@ class set {
   bool identical(const set& other) const { return trie_.shares_root_with(other.trie_); }
   // Empty when every invariant of the structure holds, else the first violation. O(size).
   std::string validate() const { return trie_.validate(); }
+  // Depth, fill and collisions. O(tables).
+  structure_info structure() const { return trie_.structure(); }
   // Bytes of the tables and entries of this version, shared or not. O(tables).
   size_t memory_usage() const { return trie_.memory_usage(); }
   // Bytes the whole family holds from its memory source, free blocks included. O(1).

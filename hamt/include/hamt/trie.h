@@ -19,10 +19,26 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <span>
 #include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+
+namespace hamt {
+
+// What a map or set looks like inside; see structure().
+struct structure_info {
+  size_t tables = 0;              // without buckets
+  size_t buckets = 0;             // places where whole hashes are equal
+  size_t bucket_entries = 0;      // entries there: over size(), the rate of collisions
+  size_t depth_max = 0;           // tables from the root to the deepest entry
+  double depth_average = 0;       // over entries
+  double bitmap_utilisation = 0;  // occupied positions of tables, over all 32 of each
+  double bytes_per_entry = 0;     // memory_usage() over size()
+};
+
+}  // namespace hamt
 
 namespace hamt::detail {
 
@@ -113,6 +129,20 @@ class Trie {
     return find_below(root_, key, hash, hash);
   }
 
+  // Calls found(index, entry or nullptr) for every key. Many lookups at once: while the cache line that one waits for is on its way, others go on.
+  // Below kBatchSizeMin entries the trie lies in the caches, and one after the other is faster.
+  template <typename Q, typename Found>
+  void find_batch(std::span<const Q> keys, Found found) const {
+    constexpr size_t kLanes = 16;
+    constexpr size_t kBatchSizeMin = size_t{1} << 16;
+    if (size_ < kBatchSizeMin) {
+      for (size_t index = 0; index < keys.size(); ++index) found(index, find(keys[index]));
+      return;
+    }
+    for (size_t first = 0; first < keys.size(); first += kLanes)
+      find_lanes<kLanes>(keys.subspan(first, std::min(kLanes, keys.size() - first)), first, found);
+  }
+
   // Adds make(nullptr), or, where the key is there, replaces its entry by make(&entry) or keeps it. True if the size grew.
   // `make` returns an Entry whose key equals `key`.
   template <typename Q, typename Make>
@@ -190,6 +220,7 @@ class Trie {
 
   std::string validate() const;
   size_t memory_usage() const { return root_.table == nullptr ? 0 : memory_below(root_); }
+  structure_info structure() const;
   size_t memory_reserved() const { return family_ == nullptr ? 0 : family_->reserved_bytes(); }
 
  private:
@@ -287,6 +318,58 @@ class Trie {
       if (matches(slots[index], key, hash)) return &entry_of(slots[index]);
     }
     return nullptr;
+  }
+
+  // One lookup of a batch, on its way down. `slot` is where it ended; nullptr where that is no entry.
+  struct Lane {
+    const Child* ref;
+    uint64_t hash;
+    uint64_t rest;
+    const Slot* slot;
+  };
+  // One level of one lane, and the call for the cache line that the next step needs. False when there is nothing below.
+  static bool descend(Lane& lane) {
+    const Child& at = *lane.ref;
+    const uint32_t bit = top_bit(lane.rest);
+    if (is_bucket(at) || (at.all & bit) == 0) return false;
+    if ((at.nodes & bit) == 0) {
+      lane.slot = Tables::entry_at(at, bit);
+      __builtin_prefetch(lane.slot);
+      return false;
+    }
+    lane.ref = Tables::children(at) + rank(at.nodes, bit);
+    __builtin_prefetch(lane.ref);
+    lane.rest <<= kChunkBits;
+    return true;
+  }
+  template <size_t kLanes, typename Q, typename Found>
+  void find_lanes(std::span<const Q> keys, size_t first, Found& found) const {
+    std::array<Lane, kLanes> lanes;
+    std::array<uint8_t, kLanes> active;
+    for (size_t lane = 0; lane < keys.size(); ++lane) {
+      const uint64_t hash = hash_of(keys[lane]);
+      lanes[lane] = {&root_, hash, hash, nullptr};
+      active[lane] = static_cast<uint8_t>(lane);
+    }
+    for (size_t active_count = keys.size(); active_count > 0;) {
+      size_t left = 0;
+      for (size_t place = 0; place < active_count; ++place) {
+        active[left] = active[place];
+        if (descend(lanes[active[place]])) ++left;
+      }
+      active_count = left;
+    }
+    if constexpr (Slots::kBoxed) {
+      for (size_t lane = 0; lane < keys.size(); ++lane) {
+        if (lanes[lane].slot != nullptr) __builtin_prefetch(&entry_of(*lanes[lane].slot));
+      }
+    }
+    for (size_t lane = 0; lane < keys.size(); ++lane) found(first + lane, result_of(lanes[lane], keys[lane]));
+  }
+  template <typename Q>
+  const Entry* result_of(const Lane& lane, const Q& key) const {
+    if (lane.slot != nullptr) return matches(*lane.slot, key, lane.hash) ? &entry_of(*lane.slot) : nullptr;
+    return is_bucket(*lane.ref) ? find_in_bucket(*lane.ref, key, lane.hash) : nullptr;
   }
 
   template <typename Q>
@@ -668,6 +751,26 @@ class Trie {
     return bytes;
   }
 
+  struct ShapeSums {
+    size_t depths = 0;     // over entries
+    size_t positions = 0;  // occupied, over tables
+  };
+  static void look_below(const Child& child, size_t depth, structure_info& info, ShapeSums& sums) {
+    const size_t entries = entry_count(child);
+    if (entries > 0) info.depth_max = std::max(info.depth_max, depth);
+    sums.depths += entries * depth;
+    if (is_bucket(child)) {
+      ++info.buckets;
+      info.bucket_entries += entries;
+      return;
+    }
+    ++info.tables;
+    sums.positions += popcount(child.all);
+    const Child* const children = Tables::children(child);
+    for (uint32_t index = 0, total = child_count(child); index < total; ++index)
+      look_below(children[index], depth + 1, info, sums);
+  }
+
   template <typename Same>
   bool same_below(const Child& a, const Child& b, const Same& same) const;
   template <typename Same, typename Visitor>
@@ -883,6 +986,19 @@ bool Trie<Entry, KeyOf, Hash, Eq>::same_below(const Child& a, const Child& b, co
     if (!same_below(Tables::children(a)[index], Tables::children(b)[index], same)) return false;
   }
   return true;
+}
+
+template <typename Entry, typename KeyOf, typename Hash, typename Eq>
+structure_info Trie<Entry, KeyOf, Hash, Eq>::structure() const {
+  structure_info info;
+  if (size_ == 0) return info;
+  ShapeSums sums;
+  look_below(root_, 1, info, sums);
+  const auto entries = static_cast<double>(size_);
+  info.depth_average = static_cast<double>(sums.depths) / entries;
+  info.bitmap_utilisation = static_cast<double>(sums.positions) / (32 * static_cast<double>(info.tables));
+  info.bytes_per_entry = static_cast<double>(memory_usage()) / entries;
+  return info;
 }
 
 // Checks what every operation must preserve; the first violation in words, or nothing.
