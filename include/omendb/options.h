@@ -11,13 +11,14 @@ enum class Sync : uint8_t {
 };
 
 struct OpenOptions {
-  bool create = true;      // make the directory if it is not there
-  bool read_only = false;  // no lock, no writes, nothing in the directory changes
+  bool create = true;  // make the directory if it is not there
+  // No lock, no writes, nothing in the directory changes. Only for directories that nobody writes to meanwhile: a writer uses space again that this
+  // opening may still read.
+  bool read_only = false;
   Sync sync = Sync::kFull;
   unsigned threads = 0;  // background workers; 0 = all cores up to 3, one left free from 4 up, at most 16
-  uint64_t tail_bytes_max =
-      100ULL
-      << 20;  // vectors waiting for the graph before writers are slowed to its rate; more = longer bursts, slower searches meanwhile
+  // Vectors waiting for the graph before writers are slowed to its rate. More: longer bursts, slower searches meanwhile.
+  uint64_t tail_bytes_max = 100ULL << 20;
   uint64_t log_bytes_max = 256ULL << 20;  // log size at which a background checkpoint starts
   bool verify_on_open =
       true;  // check every byte of the base data at open (about 10 GB/s from the page cache); check() does it at any time
