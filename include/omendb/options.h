@@ -20,8 +20,8 @@ struct OpenOptions {
   // Vectors waiting for the graph before writers are slowed to its rate. More: longer bursts, slower searches meanwhile.
   uint64_t tail_bytes_max = 100ULL << 20;
   uint64_t log_bytes_max = 256ULL << 20;  // log size at which a background checkpoint starts
-  bool verify_on_open =
-      true;  // check every byte of the base data at open (about 10 GB/s from the page cache); check() does it at any time
+  // Check every byte of the base data at open (about 10 GB/s from the page cache); check() does it at any time.
+  bool verify_on_open = true;
 };
 
 }  // namespace omendb

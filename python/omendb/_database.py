@@ -36,7 +36,8 @@ def connect(
 
     `sync`: "full" = a statement returns when it would survive a power loss (default); "off" = at once: a crash of the
     machine may lose the last statements, a crash of the process none. `threads`: background workers, chosen by the
-    number of cores by default. `read_only`: no lock, no writes; only where nobody writes meanwhile. `create=False`: NotFoundError if it is not there.
+    number of cores by default. `read_only`: no lock, no writes; only where nobody writes meanwhile. `create=False`:
+    NotFoundError if it is not there.
     Errors: LockedError names the process that has it open for writing; UnsupportedFormatError, CorruptionError,
     PermissionDeniedError, IoError.
     """
