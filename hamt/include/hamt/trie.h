@@ -86,8 +86,7 @@ class Trie {
     if (version_ != nullptr) increment(version_->handles);
   }
   Trie(Trie&& other) noexcept(std::is_nothrow_copy_constructible_v<Hash>&& std::is_nothrow_copy_constructible_v<Eq>)
-      : hash_(
-            other.hash_),  // NOLINT(performance-move-constructor-init): copied, since the emptied one must stay usable
+      : hash_(other.hash_),  // NOLINT(performance-move-constructor-init): the emptied one must stay usable
         eq_(other.eq_),
         family_(std::exchange(other.family_, nullptr)),
         version_(std::exchange(other.version_, nullptr)),
