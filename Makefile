@@ -14,7 +14,7 @@ help:  ## this list
 demo: package  ## build, then search 117,000 dictionary entries by meaning, kill the writer, reopen (10 min the first time, then 2)
 	@.venv/bin/omen demo
 
-test: install-deps  ## every check and test: text, g++ release, Python, clang ASan+UBSan and TSan (under 45 min on 2 cores)
+test: install-deps  ## every check and test: text, g++ release, Python, clang ASan+UBSan and TSan (about 25 min on 2 cores)
 	@python3 tools/run_tests.py
 
 test-long: install-deps  ## the same with randomised, crash and corruption tests 20 times as long (hours)
