@@ -75,7 +75,7 @@ class map {
   map(std::initializer_list<value_type> entries) : map(entries.begin(), entries.end()) {}
   template <std::input_iterator Iterator>
   map(Iterator first, Iterator last) {  // of two equal keys the later one counts
-    const detail::Edit edit(trie_);
+    const detail::Edit<Trie> edit(trie_);
     for (; first != last; ++first) assign(trie_, first->key, first->value);
   }
 
@@ -114,33 +114,19 @@ class map {
   }
 
   // A version with key -> value. Called on an rvalue (`m = std::move(m).set(k, v)`) these change in place what no other version shares.
-  [[nodiscard]] map set(K key, V value) const& {
-    map next(*this);
-    {
-      const detail::Edit edit(next.trie_);
-      assign(next.trie_, std::move(key), std::move(value));
-    }
-    return next;
-  }
+  [[nodiscard]] map set(K key, V value) const& { return map(*this).set(std::move(key), std::move(value)); }
   [[nodiscard]] map set(K key, V value) && {
     {
-      const detail::Edit edit(trie_);
+      const detail::Edit<Trie> edit(trie_);
       assign(trie_, std::move(key), std::move(value));
     }
     return std::move(*this);
   }
   // As set, but a key that is there keeps its value.
-  [[nodiscard]] map insert(K key, V value) const& {
-    map next(*this);
-    {
-      const detail::Edit edit(next.trie_);
-      add(next.trie_, std::move(key), std::move(value));
-    }
-    return next;
-  }
+  [[nodiscard]] map insert(K key, V value) const& { return map(*this).insert(std::move(key), std::move(value)); }
   [[nodiscard]] map insert(K key, V value) && {
     {
-      const detail::Edit edit(trie_);
+      const detail::Edit<Trie> edit(trie_);
       add(trie_, std::move(key), std::move(value));
     }
     return std::move(*this);
@@ -153,7 +139,7 @@ class map {
   template <std::invocable<const V&> Function>
   [[nodiscard]] map update(K key, Function&& function) && {
     {
-      const detail::Edit edit(trie_);
+      const detail::Edit<Trie> edit(trie_);
       update_in(trie_, std::move(key), function);
     }
     return std::move(*this);
@@ -164,10 +150,10 @@ class map {
     return contains(key) ? update(std::move(key), function) : *this;
   }
   // Without the key; where it is missing the result shares everything with this version.
-  [[nodiscard]] map erase(const K& key) const& { return without(key); }
+  [[nodiscard]] map erase(const K& key) const& { return map(*this).erase_key(key); }
   [[nodiscard]] map erase(const K& key) && { return std::move(*this).erase_key(key); }
   template <typename Q>
-  requires kTransparent [[nodiscard]] map erase(const Q& key) const& { return without(key); }
+  requires kTransparent [[nodiscard]] map erase(const Q& key) const& { return map(*this).erase_key(key); }
   template <typename Q>
   requires kTransparent [[nodiscard]] map erase(const Q& key) && { return std::move(*this).erase_key(key); }
 
@@ -230,18 +216,9 @@ class map {
     });
   }
   template <typename Q>
-  map without(const Q& key) const {
-    map next(*this);
-    {
-      const detail::Edit edit(next.trie_);
-      next.trie_.erase(key);
-    }
-    return next;
-  }
-  template <typename Q>
   map erase_key(const Q& key) && {
     {
-      const detail::Edit edit(trie_);
+      const detail::Edit<Trie> edit(trie_);
       trie_.erase(key);
     }
     return std::move(*this);

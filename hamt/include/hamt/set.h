@@ -53,7 +53,7 @@ class set {
   set(std::initializer_list<Entry> entries) : set(entries.begin(), entries.end()) {}
   template <std::input_iterator Iterator>
   set(Iterator first, Iterator last) {  // of two equal entries the earlier one stays
-    const detail::Edit edit(trie_);
+    const detail::Edit<Trie> edit(trie_);
     for (; first != last; ++first) put(trie_, *first, detail::Existing::kKeep);
   }
 
@@ -90,7 +90,7 @@ class set {
   [[nodiscard]] set insert(Entry entry) const& { return set(*this).insert(std::move(entry)); }
   [[nodiscard]] set insert(Entry entry) && {
     {
-      const detail::Edit edit(trie_);
+      const detail::Edit<Trie> edit(trie_);
       put(trie_, std::move(entry), detail::Existing::kKeep);
     }
     return std::move(*this);
@@ -99,7 +99,7 @@ class set {
   [[nodiscard]] set insert_or_assign(Entry entry) const& { return set(*this).insert_or_assign(std::move(entry)); }
   [[nodiscard]] set insert_or_assign(Entry entry) && {
     {
-      const detail::Edit edit(trie_);
+      const detail::Edit<Trie> edit(trie_);
       put(trie_, std::move(entry), detail::Existing::kReplace);
     }
     return std::move(*this);
@@ -149,7 +149,7 @@ class set {
   template <typename Q>
   set erase_key(const Q& key) && {
     {
-      const detail::Edit edit(trie_);
+      const detail::Edit<Trie> edit(trie_);
       trie_.erase(key);
     }
     return std::move(*this);

@@ -128,7 +128,7 @@ struct Layout {
   struct Plan {
     size_t a_end, m_begin, m_end, tail_begin, tail_end;
     ptrdiff_t m_shift, tail_shift;
-    size_t child_at, slot_at, size_after;
+    size_t child_at, slot_at;
   };
 
   static size_t size_after(const Child& old, const Change<Slot>& change) {
@@ -159,7 +159,6 @@ struct Layout {
         p.m_shift + static_cast<ptrdiff_t>(kS) * ((change.after == Item::kEntry) - (change.before == Item::kEntry));
     p.child_at = p.a_end;
     p.slot_at = moved(p.m_end, p.m_shift);
-    p.size_after = moved(p.tail_end, p.tail_shift);
     return p;
   }
 

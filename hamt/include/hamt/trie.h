@@ -636,8 +636,8 @@ class Trie {
   void apply(Path& path, unsigned level, const ChangeT& change) {
     Child& ref = *path.steps[level].ref;
     if (level < path.exclusive) {
-      const typename Tables::Plan plan = Tables::plan(ref, change);
-      return commit_in_place(ref, change, plan, larger_or_smaller_block(ref, plan.size_after));
+      Block* const block = larger_or_smaller_block(ref, Tables::size_after(ref, change));
+      return commit_in_place(ref, change, Tables::plan(ref, change), block);
     }
     BlockBatch batch = this->batch();
     prepare(path, level, change, batch);
@@ -1078,22 +1078,18 @@ std::string Trie<Entry, KeyOf, Hash, Eq>::validate() const {
   return Checker(*this).run();
 }
 
-// What stands around each change of a transient, and around the last one of a version: over before its handle is handed on.
-template <typename Trie>
-struct Operation {
-  explicit Operation(Trie& edited) : trie(edited) {}
-  Operation(const Operation&) = delete;
-  Operation& operator=(const Operation&) = delete;
-  ~Operation() { trie.end_operation(); }
+// Stands around changes, and is over before the handle is handed on: an Operation around each change of a transient, an Edit around the last one of a version.
+template <typename Trie, auto kEnd>
+struct Changing {
+  explicit Changing(Trie& edited) : trie(edited) {}
+  Changing(const Changing&) = delete;
+  Changing& operator=(const Changing&) = delete;
+  ~Changing() { (trie.*kEnd)(); }
   Trie& trie;
 };
 template <typename Trie>
-struct Edit {
-  explicit Edit(Trie& edited) : trie(edited) {}
-  Edit(const Edit&) = delete;
-  Edit& operator=(const Edit&) = delete;
-  ~Edit() { trie.end_edit(); }
-  Trie& trie;
-};
+using Operation = Changing<Trie, &Trie::end_operation>;
+template <typename Trie>
+using Edit = Changing<Trie, &Trie::end_edit>;
 
 }  // namespace hamt::detail
