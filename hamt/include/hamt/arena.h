@@ -34,40 +34,40 @@ inline constexpr size_t kWordBytes = 8;
 inline constexpr uint32_t kPooledWordsMax = 128;  // 32 slots of 32 bytes
 inline constexpr size_t kChunkBytesMin = 2048;
 
-// The payload of a block in words of 8 bytes, as 8 bits: exact up to kPooledWordsMax, then eight sizes between a power of two and the next.
-inline constexpr uint32_t kSizeCodeMax = 255;
+// The payload of a block in words of 8 bytes, as 15 bits: exact up to kScaled, then in steps of 1,024 words.
+inline constexpr uint32_t kScaled = 1u << 14;
+inline constexpr unsigned kScaleBits = 10;
 inline constexpr uint32_t words_of_code(uint32_t code) {
-  if (code <= kPooledWordsMax) return code;
-  const uint32_t place = code - kPooledWordsMax;
-  return (8 + place % 8) << (4 + place / 8);
+  return (code & kScaled) == 0 ? code : (code & (kScaled - 1)) << kScaleBits;
 }
-// Throws std::length_error for more than any table needs: a bucket of four million keys with one hash.
+// Throws std::length_error for more than any table needs: a list of eight million keys with one hash.
 inline uint32_t code_of_words(size_t words) {
-  if (words <= kPooledWordsMax) return static_cast<uint32_t>(words);
-  if (words > words_of_code(kSizeCodeMax)) throw std::length_error("hamt: too many keys with one hash");
-  unsigned shift = static_cast<unsigned>(std::bit_width(words)) - 4;
-  size_t mantissa = (words + (size_t{1} << shift) - 1) >> shift;
-  if (mantissa == 16) {
-    mantissa = 8;
-    ++shift;
-  }
-  return kPooledWordsMax + (shift - 4) * 8 + static_cast<uint32_t>(mantissa - 8);
+  if (words < kScaled) return static_cast<uint32_t>(words);
+  const size_t steps = (words + (size_t{1} << kScaleBits) - 1) >> kScaleBits;
+  if (steps >= kScaled) throw std::length_error("hamt: too many keys with one hash");
+  return kScaled | static_cast<uint32_t>(steps);
 }
 
 // Head of every block: the stamp of the version it was born in (0: free), whether it is an allocation of its own, and its size.
 struct alignas(8) Block {
-  Block(uint64_t stamp, uint32_t code, bool direct) : word(stamp << 9 | uint64_t{direct} << 8 | code) {}
+  Block(uint64_t stamp, uint32_t code, bool direct) : word(stamp << 16 | uint64_t{direct} << 15 | code) {}
   uint64_t word;
 };
 static_assert(sizeof(Block) == 8);
 
-inline uint64_t stamp_of(const Block* block) { return block->word >> 9; }
-inline bool is_direct(const Block* block) { return (block->word & 256) != 0; }
-inline uint32_t payload_words(const Block* block) { return words_of_code(block->word & 255); }
-inline size_t payload_bytes(const Block* block) { return payload_words(block) * kWordBytes; }
-inline size_t block_bytes(uint32_t words) { return sizeof(Block) + words * kWordBytes; }
+inline uint64_t stamp_of(const Block* block) { return block->word >> 16; }
+inline bool is_direct(const Block* block) { return (block->word & (1u << 15)) != 0; }
+inline uint32_t payload_words(const Block* block) { return words_of_code(block->word & 0x7fff); }
+inline uint32_t pooled_words(const Block* block) { return block->word & 0x7fff; }  // of a block that is not direct
+inline size_t payload_bytes(const Block* block) { return size_t{payload_words(block)} * kWordBytes; }
+inline size_t block_bytes(uint32_t words) { return sizeof(Block) + size_t{words} * kWordBytes; }
 inline char* payload(Block* block) { return reinterpret_cast<char*>(block + 1); }
 inline const char* payload(const Block* block) { return reinterpret_cast<const char*>(block + 1); }
+
+// Into a block of the same size.
+inline void copy_payload(Block* to, const Block* from) noexcept {
+  std::memcpy(payload(to), payload(from), payload_bytes(from));
+}
 
 // A dead block keeps the next one of its list in its first payload word.
 inline Block* next_of(const Block* block) {
@@ -95,14 +95,14 @@ class Arena {
 
   // A block of at least `words` payload words. `leased`: the caller holds the family's lease. Throws what the source throws.
   Block* allocate(size_t words, uint64_t stamp, bool leased) {
-    if (!leased || !pools() || words > kPooledWordsMax) return allocate_direct(words, stamp, alignof(Block));
+    if (!leased || words > kPooledWordsMax) return allocate_direct(words, stamp, alignof(Block));
     const auto pooled_words = static_cast<uint32_t>(words);
-    if (free_[pooled_words] == nullptr) return carve(pooled_words, stamp);
+    if (free_[pooled_words] == nullptr) return allocate_fresh(pooled_words, stamp);
     Block* const block = pop(pooled_words);
     *block = Block(stamp, pooled_words, false);
     return block;
   }
-  Block* allocate_direct(size_t words, uint64_t stamp, size_t alignment) {
+  [[gnu::noinline]] Block* allocate_direct(size_t words, uint64_t stamp, size_t alignment) {
     const uint32_t code = code_of_words(words);
     const size_t size_bytes = block_bytes(words_of_code(code));
     void* const memory = options_.source->allocate(size_bytes, alignment);
@@ -112,6 +112,9 @@ class Arena {
   // Pooled blocks only by the lease holder.
   void free(Block* block, size_t alignment = alignof(Block)) noexcept {
     if (!is_direct(block)) return push(block);
+    free_direct(block, alignment);
+  }
+  [[gnu::noinline]] void free_direct(Block* block, size_t alignment) noexcept {
     const size_t size_bytes = block_bytes(payload_words(block));
     direct_bytes_.fetch_sub(size_bytes, std::memory_order_relaxed);
     options_.source->deallocate(block, size_bytes, alignment);
@@ -129,11 +132,10 @@ class Arena {
   };
 
   void push(Block* block) noexcept {
-    const uint32_t words = payload_words(block);
+    const uint32_t words = pooled_words(block);
     *block = Block(0, words, false);
     set_next(block, free_[words]);
     free_[words] = block;
-    nonempty_[words / 64] |= uint64_t{1} << (words % 64);
     free_bytes_ += block_bytes(words);
   }
   Block* pop(uint32_t words) noexcept {
@@ -143,6 +145,10 @@ class Arena {
     return block;
   }
 
+  // Kept out of line: the ways above are short enough to be part of their callers.
+  [[gnu::noinline]] Block* allocate_fresh(uint32_t words, uint64_t stamp) {
+    return pools() ? carve(words, stamp) : allocate_direct(words, stamp, alignof(Block));
+  }
   // No free block of this size: cut one from the bump region, from a larger free block, or from fresh memory.
   Block* carve(uint32_t words, uint64_t stamp) {
     const size_t size_bytes = block_bytes(words);
@@ -156,11 +162,8 @@ class Arena {
   }
 
   Block* split_larger(uint32_t words, uint64_t stamp) noexcept {
-    for (uint32_t larger = next_nonempty(words + 1); larger <= kPooledWordsMax; larger = next_nonempty(larger + 1)) {
-      if (free_[larger] == nullptr) {
-        nonempty_[larger / 64] &= ~(uint64_t{1} << (larger % 64));
-        continue;
-      }
+    for (uint32_t larger = words + 1; larger <= kPooledWordsMax; ++larger) {
+      if (free_[larger] == nullptr) continue;
       Block* const block = pop(larger);
       const bool splits = larger >= words + 2;  // room for the head and one word of another
       *block = Block(stamp, splits ? words : larger, false);
@@ -168,15 +171,6 @@ class Arena {
       return block;
     }
     return nullptr;
-  }
-  // The first size from `words` up that may have a free block; more than kPooledWordsMax when none has.
-  uint32_t next_nonempty(uint32_t words) const {
-    while (words <= kPooledWordsMax) {
-      const uint64_t bits = nonempty_[words / 64] >> (words % 64);
-      if (bits != 0) return words + static_cast<uint32_t>(std::countr_zero(bits));
-      words = (words / 64 + 1) * 64;
-    }
-    return words;
   }
 
   void refill() {
@@ -222,7 +216,8 @@ class Arena {
 
   // `words` counts the head. A run too long for a list keeps its length in its second payload word.
   void add_free(char* at, size_t words) noexcept {
-    Block* const block = new (at) Block(0, static_cast<uint32_t>(std::min<size_t>(words - 1, kSizeCodeMax)), false);
+    Block* const block =
+        new (at) Block(0, static_cast<uint32_t>(std::min<size_t>(words - 1, kPooledWordsMax + 1)), false);
     if (words == 1) return;  // a bare head: only the next sweep can use it
     if (words - 1 <= kPooledWordsMax) return push(block);
     set_next(block, regions_);
@@ -237,13 +232,12 @@ class Arena {
   }
   // Of a pooled block, or of a free run.
   static size_t bytes_at(const Block* block) {
-    return (block->word & 255) <= kPooledWordsMax ? block_bytes(payload_words(block)) : region_bytes(block);
+    return payload_words(block) <= kPooledWordsMax ? block_bytes(payload_words(block)) : region_bytes(block);
   }
 
   // Melts neighbouring free blocks into one, everywhere.
   void sweep() noexcept {
     free_.fill(nullptr);
-    nonempty_.fill(0);
     regions_ = nullptr;
     free_bytes_ = 0;
     refilled_bytes_ = 0;
@@ -271,36 +265,10 @@ class Arena {
   char* bump_ = nullptr;
   char* bump_end_ = nullptr;
   Chunk* chunks_ = nullptr;
-  Block* regions_ = nullptr;                                   // free runs too long for a list
-  size_t free_bytes_ = 0;                                      // in lists and regions
-  size_t refilled_bytes_ = 0;                                  // handed to the bump pointer since the last sweep
-  std::array<Block*, kPooledWordsMax + 1> free_{};             // by payload words
-  std::array<uint64_t, kPooledWordsMax / 64 + 1> nonempty_{};  // a bit per list; may be set for an empty one
-};
-
-// The blocks one operation will need, fetched before it changes anything: after that it cannot fail.
-class BlockBatch {
- public:
-  BlockBatch(Arena& arena, uint64_t stamp, bool leased) : arena_(arena), stamp_(stamp), leased_(leased) {}
-  BlockBatch(const BlockBatch&) = delete;
-  BlockBatch& operator=(const BlockBatch&) = delete;
-  ~BlockBatch() {
-    while (Block* block = take()) arena_.free(block);
-  }
-
-  void add(size_t words) { adopt(arena_.allocate(words, stamp_, leased_)); }
-  void adopt(Block* block) { blocks_[count_++] = block; }
-  // In the order they were added; nullptr when none is left.
-  Block* take() { return taken_ < count_ ? blocks_[taken_++] : nullptr; }
-
- private:
-  static constexpr size_t kBlocksMax = 32;  // a new chain of 14 tables below a copied path of 14
-  Arena& arena_;
-  const uint64_t stamp_;
-  const bool leased_;
-  size_t count_ = 0;
-  size_t taken_ = 0;
-  std::array<Block*, kBlocksMax> blocks_;
+  Block* regions_ = nullptr;                        // free runs too long for a list
+  size_t free_bytes_ = 0;                           // in lists and regions
+  size_t refilled_bytes_ = 0;                       // handed to the bump pointer since the last sweep
+  std::array<Block*, kPooledWordsMax + 1> free_{};  // by payload words
 };
 
 }  // namespace detail

@@ -19,6 +19,7 @@
 #include <hamt/arena.h>
 #include <hamt/table.h>
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -60,6 +61,7 @@ inline bool decrement(std::atomic<uint32_t>& count) noexcept {
 // Blocks waiting for the end of older versions, in chunks that are blocks themselves. A boxed entry is told by the lowest bit.
 class RetiredList {
  public:
+  bool empty() const { return first_ == nullptr; }
   bool has_room(size_t count) const { return last_ != nullptr && capacity(last_) - at(last_)->count >= count; }
   // Makes has_room(count) true for counts up to the capacity of the chunk.
   void add_chunk(Block* chunk) {
@@ -149,26 +151,86 @@ class RetiredList {
   Block* last_ = nullptr;
 };
 
-// A node of the tree. `handles` counts maps and transients on any thread; a version that is being written has one, and holds one of its parent until it
-// is registered. `root` and `staged` belong to the writer while there is one, and so does everything before the version is registered; all else to the
+// What a version retired: a few blocks in place, which is all that most versions have, and more in chunks.
+class Retired {
+ public:
+  bool empty() const { return few_count_ == 0 && more_.empty(); }
+  bool has_room(size_t count) const { return few_count_ + count <= kFew || more_.has_room(count); }
+  void add_chunk(Block* chunk) { more_.add_chunk(chunk); }
+  void push(Block* block, bool is_box) noexcept {
+    if (few_count_ == kFew) return more_.push(block, is_box);
+    few_[few_count_++] = reinterpret_cast<uintptr_t>(block) | uintptr_t{is_box};
+  }
+  // Takes out those in place.
+  template <typename Function>
+  void take_few(Function function) noexcept {
+    for (uint32_t index = 0; index < few_count_; ++index)
+      function(reinterpret_cast<Block*>(few_[index] & ~uintptr_t{1}), (few_[index] & 1) != 0);
+    few_count_ = 0;
+  }
+  // Takes out what `dies(block, is_box)` says; empty chunks go to `free_chunk`.
+  template <typename Dies, typename FreeChunk>
+  void filter(Dies dies, FreeChunk free_chunk) noexcept {
+    uint32_t kept = 0;
+    for (uint32_t index = 0; index < few_count_; ++index) {
+      const uintptr_t word = few_[index];
+      if (!dies(reinterpret_cast<Block*>(word & ~uintptr_t{1}), (word & 1) != 0)) few_[kept++] = word;
+    }
+    few_count_ = kept;
+    if (!more_.empty()) more_.filter(dies, free_chunk);
+  }
+  // Everything of `other`, which is empty then; for its few has_room() must hold.
+  template <typename FreeChunk>
+  void take_all(Retired& other, FreeChunk free_chunk) noexcept {
+    other.take_few([this](Block* block, bool is_box) { push(block, is_box); });
+    take_all(other.more_, free_chunk);
+  }
+  template <typename FreeChunk>
+  void take_all(RetiredList& other, FreeChunk free_chunk) noexcept {
+    if (!other.empty()) more_.take_all(other, free_chunk);
+  }
+  template <typename FreeChunk>
+  void clear(FreeChunk free_chunk) noexcept {
+    few_count_ = 0;
+    if (!more_.empty()) more_.clear(free_chunk);
+  }
+  uint32_t few_count() const { return few_count_; }
+
+ private:
+  static constexpr uint32_t kFew = 7;
+  uint32_t few_count_ = 0;
+  std::array<uintptr_t, kFew> few_;
+  RetiredList more_;
+};
+
+// A node of the tree. `handles` counts maps and transients on any thread; a version that is being written has one, and may hold one of its parent until
+// it is registered. `root` and `staged` belong to the writer while there is one, and so does everything before the version is registered; all else to the
 // lease holder.
 struct Version {
-  explicit Version(uint64_t born, Version* made_from) : stamp(born), parent(made_from) {}
+  explicit Version(uint64_t born, Version* made_from)
+      : stamp(born), floor_(made_from == nullptr ? 0 : made_from->stamp), parent(made_from) {}
   std::atomic<uint32_t> handles{1};
   uint32_t child_count = 0;
   bool registered = false;
   bool dead = false;
+  bool holds_parent = false;  // until it is registered
   const uint64_t stamp;
+  // The stamp of the parent. Read by a writer without the lease, too: it only sinks, and an old one is too careful, not wrong.
+  std::atomic<uint64_t> floor_;
   Version* parent;
   uintptr_t children_xor = 0;  // of the children's addresses: of a single child its address
-  Child root;                  // as it was when the last writer was done
-  RetiredList retired;
-  RetiredList staged;          // what the writer retired, until it is done
+  Node root{};                 // as it was when the last writer was done
+  Retired retired;
+  RetiredList staged;          // what a writer without the lease retired, until it is done
   uint64_t staged_top = 0;     // the highest stamp in there
   uintptr_t next_written = 0;  // in the stack of Family::state_
   uintptr_t next_dead = 0;
 
-  uint64_t floor() const { return parent == nullptr ? 0 : parent->stamp; }
+  uint64_t floor() const { return floor_.load(std::memory_order_relaxed); }
+  void set_parent(Version* version) {
+    parent = version;
+    floor_.store(version == nullptr ? 0 : version->stamp, std::memory_order_relaxed);
+  }
   void add_child(Version* child) {
     ++child_count;
     children_xor ^= reinterpret_cast<uintptr_t>(child);
@@ -209,19 +271,20 @@ class Family {
     uintptr_t idle = 0;
     return state_.load(std::memory_order_relaxed) == idle && exchange_state(idle, kLeased);
   }
-  // The family may be gone afterwards, unless the caller has a handle.
+  // By who has a handle.
+  void give_lease() noexcept {
+    uintptr_t leased = kLeased;
+    if (!exchange_state(leased, 0)) end_lease_slowly();
+  }
+  // The family may be gone afterwards.
   void end_lease() noexcept {
-    for (;;) {
-      if (version_count_ == 0) return destroy();
-      uintptr_t leased = kLeased;
-      if (exchange_state(leased, 0)) return;
-      drain();
-    }
+    uintptr_t leased = kLeased;
+    if (version_count_ == 0 || !exchange_state(leased, 0)) end_lease_slowly();
   }
 
   // --- versions ---
 
-  // A child of `parent`, of which the caller has a handle that goes over to the child. Throws what the source throws.
+  // A child of `parent`, with one handle, the caller's. Throws what the source throws.
   Version* make_version(Version* parent, bool leased) {
     Block* const block = arena_.allocate((sizeof(Version) + kWordBytes - 1) / kWordBytes, 1, leased);
     return new (payload(block)) Version(next_stamp(), parent);
@@ -229,17 +292,12 @@ class Family {
   // A writer is done with the version: it enters the tree, now or when the holder of the lease comes round to it.
   void announce(Version* version, bool leased) noexcept {
     if (leased) return settle(version);
-    if (!lease_or_push(version, kWritten)) return;
-    settle(version);
-    end_lease();
+    announce_without_lease(version);
   }
-  // Gives up a handle, and the lease where `leased`.
-  void leave(Version* version, bool leased) noexcept {
-    if (!decrement(version->handles)) {
-      if (leased) end_lease();
-      return;
-    }
-    if (!leased && !lease_or_push(version, kDead)) return;
+  // Gives up a handle.
+  void leave(Version* version) noexcept {
+    if (!decrement(version->handles)) return;
+    if (!try_lease() && !lease_or_push(version, kDead)) return;
     bury(version);
     end_lease();
   }
@@ -256,7 +314,7 @@ class Family {
 
  private:
   using Entry = typename Slots::EntryType;
-  using Tables = Layout<typename Slots::Slot>;
+  using Tables = Layout<Slots>;
   static constexpr bool kTrivialDrop = !Slots::kBoxed || std::is_trivially_destructible_v<Entry>;
 
   // The state: 0 when idle; kLeased, and above it the top of the stack: the address of a version with kWritten or kDead.
@@ -292,7 +350,7 @@ class Family {
     return true;
   }
   // True: the caller has the lease now. False: the holder will see the word and do it; the family may be gone already.
-  bool lease_or_push(Version* version, uintptr_t kind) noexcept {
+  [[gnu::noinline]] bool lease_or_push(Version* version, uintptr_t kind) noexcept {
     uintptr_t state = state_.load(std::memory_order_relaxed);
     for (;;) {
       if (state == 0) {
@@ -306,6 +364,14 @@ class Family {
   static Version* version_of(uintptr_t word) { return reinterpret_cast<Version*>(word & ~kTags); }
   static uintptr_t& next_of_word(uintptr_t word) {
     return (word & kWritten) != 0 ? version_of(word)->next_written : version_of(word)->next_dead;
+  }
+  [[gnu::noinline]] void end_lease_slowly() noexcept {
+    for (;;) {
+      if (version_count_ == 0) return destroy();
+      uintptr_t leased = kLeased;
+      if (exchange_state(leased, 0)) return;
+      drain();
+    }
   }
   // First the written ones in the order in which they came, a parent before its children; then the dead, which were written before.
   void drain() noexcept {
@@ -323,9 +389,18 @@ class Family {
     while (dead != 0) bury(version_of(std::exchange(dead, next_of_word(dead))));
   }
 
+  [[gnu::noinline]] void announce_without_lease(Version* version) noexcept {
+    if (!lease_or_push(version, kWritten)) return;
+    settle(version);
+    end_lease();
+  }
+
   // Into the tree with it, if it is new (the handle of the parent is given up), and what its writer retired to the rest.
   void settle(Version* version) noexcept {
     if (!version->registered) enter(version);
+    if (!version->staged.empty()) join_staged(version);
+  }
+  [[gnu::noinline]] void join_staged(Version* version) noexcept {
     if (version->staged_top > version->floor()) free_above(version->staged, version->floor());
     version->staged_top = 0;
     version->retired.take_all(version->staged, [this](Block* chunk) { arena_.free(chunk); });
@@ -335,31 +410,44 @@ class Family {
     ++version_count_;
     if (version->parent == nullptr) return;
     version->parent->add_child(version);
-    if (decrement(version->parent->handles)) bury(version->parent);
+    if (std::exchange(version->holds_parent, false) && decrement(version->parent->handles)) bury(version->parent);
   }
 
   // The last handle is gone.
   void bury(Version* version) noexcept {
     version->dead = true;
-    while (version != nullptr && version->dead && version->child_count < 2) {
-      version = version->child_count == 1 ? replace_by_child(version) : remove_leaf(version);
-    }
+    if (version->child_count == 1) return replace_by_child(version);
+    while (version != nullptr && version->dead && version->child_count == 0) version = remove_leaf(version);
+    if (version != nullptr && version->dead && version->child_count == 1) replace_by_child(version);
   }
-  Version* replace_by_child(Version* version) noexcept {
+  // Without the memory to join their lists the dead version stays until its child goes.
+  void replace_by_child(Version* version) noexcept {
     Version* const child = version->only_child();
     Version* const parent = version->parent;
-    free_above(child->retired, version->floor());
-    version->retired.take_all(child->retired, [this](Block* chunk) { arena_.free(chunk); });
-    child->retired = version->retired;
-    child->parent = parent;
+    if (parent == nullptr) {
+      free_all(child->retired);
+    } else {
+      free_above(child->retired, version->floor());
+    }
+    if (!version->retired.empty() && !join_retired(child->retired, version->retired)) return;
+    child->set_parent(parent);
     if (parent != nullptr) {
       parent->remove_child(version);
       parent->add_child(child);
     }
     free_version(version);
-    return nullptr;
   }
-  Version* remove_leaf(Version* version) noexcept {
+  [[gnu::noinline]] bool join_retired(Retired& to, Retired& from) noexcept {
+    const size_t count = from.few_count();
+    try {
+      if (!to.has_room(count)) to.add_chunk(arena_.allocate(RetiredList::chunk_words(4 * count), 1, true));
+    } catch (...) {
+      return false;
+    }
+    to.take_all(from, [this](Block* chunk) { arena_.free(chunk); });
+    return true;
+  }
+  [[gnu::noinline]] Version* remove_leaf(Version* version) noexcept {
     // The last version of a family whose blocks hold nothing to destroy: the chunks go as a whole, unvisited.
     const bool skip_walk = kTrivialDrop && version_count_ == 1 && !arena_.has_direct_blocks();
     if (!skip_walk) free_below(version->root, version->floor());
@@ -369,20 +457,26 @@ class Family {
     free_version(version);
     return parent;
   }
-  // Every block below `child` that was born above the floor.
-  void free_below(const Child& child, uint64_t floor) noexcept {
-    if (child.table == nullptr || stamp_of(child.table) <= floor) return;
-    const Child* const children = Tables::children(child);
-    for (uint32_t index = 0, total = child_count(child); index < total; ++index) free_below(children[index], floor);
-    if constexpr (Slots::kBoxed) {
-      const auto* const slots = Tables::entries(child);
-      for (uint32_t index = 0, total = entry_count(child); index < total; ++index) {
-        if (stamp_of(slots[index].box) > floor) free_box(slots[index].box);
-      }
-    }
-    arena_.free(child.table);
+  // Every block below `node` that was born above the floor.
+  void free_below(const Node& node, uint64_t floor) noexcept {
+    if (node.table == nullptr || stamp_of(node.table) <= floor) return;
+    visit_items<Tables>(
+        node,
+        [&](const auto& slot) {
+          if constexpr (Slots::kBoxed) {
+            if (stamp_of(slot.box) > floor) free_box(slot.box);
+          }
+        },
+        [&](const Node& child) { free_below(child, floor); });
+    arena_.free(node.table);
   }
-  void free_above(RetiredList& list, uint64_t floor) noexcept {
+  // What the first of all versions left behind is of no use to any other.
+  void free_all(Retired& list) noexcept {
+    list.take_few([this](Block* block, bool is_box) { is_box ? free_box(block) : arena_.free(block); });
+    if (!list.empty()) free_above(list, 0);
+  }
+  template <typename List>
+  [[gnu::noinline]] void free_above(List& list, uint64_t floor) noexcept {
     list.filter(
         [&](Block* block, bool is_box) {
           const bool dies = stamp_of(block) > floor;

@@ -53,6 +53,7 @@ struct KeyOfMapEntry {
 template <typename K, typename V, typename Hash = hash<K>, typename Eq = std::equal_to<>>
 class map {
   using Trie = detail::Trie<map_entry<K, V>, detail::KeyOfMapEntry, Hash, Eq>;
+  using Editor = detail::Editor<Trie>;
   static constexpr bool kTransparent = detail::Transparent<Hash> && detail::Transparent<Eq>;
 
  public:
@@ -75,8 +76,12 @@ class map {
   map(std::initializer_list<value_type> entries) : map(entries.begin(), entries.end()) {}
   template <std::input_iterator Iterator>
   map(Iterator first, Iterator last) {  // of two equal keys the later one counts
-    const detail::Edit<Trie> edit(trie_);
-    for (; first != last; ++first) assign(trie_, first->key, first->value);
+    detail::VersionEditor<Trie> editor(trie_);
+    for (; first != last; ++first) {
+      K key(first->key);
+      V value(first->value);
+      assign(editor, key, value);
+    }
   }
 
   size_t size() const { return trie_.size(); }
@@ -114,35 +119,19 @@ class map {
   }
 
   // A version with key -> value. Called on an rvalue (`m = std::move(m).set(k, v)`) these change in place what no other version shares.
-  [[nodiscard]] map set(K key, V value) const& { return map(*this).set(std::move(key), std::move(value)); }
-  [[nodiscard]] map set(K key, V value) && {
-    {
-      const detail::Edit<Trie> edit(trie_);
-      assign(trie_, std::move(key), std::move(value));
-    }
-    return std::move(*this);
-  }
+  [[nodiscard]] map set(K key, V value) const& { return changed(assigning(key, value)); }
+  [[nodiscard]] map set(K key, V value) && { return std::move(*this).changed(assigning(key, value)); }
   // As set, but a key that is there keeps its value.
-  [[nodiscard]] map insert(K key, V value) const& { return map(*this).insert(std::move(key), std::move(value)); }
-  [[nodiscard]] map insert(K key, V value) && {
-    {
-      const detail::Edit<Trie> edit(trie_);
-      add(trie_, std::move(key), std::move(value));
-    }
-    return std::move(*this);
-  }
+  [[nodiscard]] map insert(K key, V value) const& { return changed(adding(key, value)); }
+  [[nodiscard]] map insert(K key, V value) && { return std::move(*this).changed(adding(key, value)); }
   // key -> function(value now), or function(V()) where the key is missing.
   template <std::invocable<const V&> Function>
   [[nodiscard]] map update(K key, Function&& function) const& {
-    return map(*this).update(std::move(key), function);
+    return changed(updating(key, function));
   }
   template <std::invocable<const V&> Function>
   [[nodiscard]] map update(K key, Function&& function) && {
-    {
-      const detail::Edit<Trie> edit(trie_);
-      update_in(trie_, std::move(key), function);
-    }
-    return std::move(*this);
+    return std::move(*this).changed(updating(key, function));
   }
   // As update, but a missing key stays missing.
   template <std::invocable<const V&> Function>
@@ -150,12 +139,12 @@ class map {
     return contains(key) ? update(std::move(key), function) : *this;
   }
   // Without the key; where it is missing the result shares everything with this version.
-  [[nodiscard]] map erase(const K& key) const& { return map(*this).erase_key(key); }
-  [[nodiscard]] map erase(const K& key) && { return std::move(*this).erase_key(key); }
+  [[nodiscard]] map erase(const K& key) const& { return changed(erasing(key)); }
+  [[nodiscard]] map erase(const K& key) && { return std::move(*this).changed(erasing(key)); }
   template <typename Q>
-  requires kTransparent [[nodiscard]] map erase(const Q& key) const& { return map(*this).erase_key(key); }
+  requires kTransparent [[nodiscard]] map erase(const Q& key) const& { return changed(erasing(key)); }
   template <typename Q>
-  requires kTransparent [[nodiscard]] map erase(const Q& key) && { return std::move(*this).erase_key(key); }
+  requires kTransparent [[nodiscard]] map erase(const Q& key) && { return std::move(*this).changed(erasing(key)); }
 
   [[nodiscard]] transient_type transient() const& { return transient_type(trie_); }
   [[nodiscard]] transient_type transient() && { return transient_type(std::move(trie_)); }
@@ -198,31 +187,53 @@ class map {
       return &a == &b;
     }
   }
-  static bool assign(Trie& trie, K key, V value) {
-    return trie.put(key, detail::Existing::kReplace, [&](const value_type*) {
+
+  // What an editor of the trie is told to do; keys and values are moved from.
+  static auto assigning(K& key, V& value) {
+    return [&](Editor& editor) { return assign(editor, key, value); };
+  }
+  static auto adding(K& key, V& value) {
+    return [&](Editor& editor) { return add(editor, key, value); };
+  }
+  template <typename Function>
+  static auto updating(K& key, Function& function) {
+    return [&](Editor& editor) { return update_in(editor, key, function); };
+  }
+  template <typename Q>
+  static auto erasing(const Q& key) {
+    return [&](Editor& editor) { return editor.erase(key); };
+  }
+  static bool assign(Editor& editor, K& key, V& value) {
+    return editor.put(key, detail::Existing::kReplace, [&](const value_type*) {
       return value_type{std::move(key), std::move(value)};
     });
   }
-  static bool add(Trie& trie, K key, V value) {
-    return trie.put(key, detail::Existing::kKeep, [&](const value_type*) {
+  static bool add(Editor& editor, K& key, V& value) {
+    return editor.put(key, detail::Existing::kKeep, [&](const value_type*) {
       return value_type{std::move(key), std::move(value)};
     });
   }
   template <typename Function>
-  static bool update_in(Trie& trie, K key, Function& function) {
-    return trie.put(key, detail::Existing::kReplace, [&](const value_type* existing) {
+  static bool update_in(Editor& editor, K& key, Function& function) {
+    return editor.put(key, detail::Existing::kReplace, [&](const value_type* existing) {
       return existing != nullptr ? value_type{std::move(key), function(existing->value)}
                                  : value_type{std::move(key), function(V())};
     });
   }
-  template <typename Q>
-  map erase_key(const Q& key) && {
+  template <typename Change>
+  map changed(Change&& change) const& {
+    return map(trie_, change);
+  }
+  template <typename Change>
+  map changed(Change&& change) && {
     {
-      const detail::Edit<Trie> edit(trie_);
-      trie_.erase(key);
+      detail::VersionEditor<Trie> editor(trie_);
+      change(editor);
     }
     return std::move(*this);
   }
+  template <typename Change>
+  map(const Trie& from, Change& change) : trie_(from, change) {}
 
   Trie trie_;
 };
@@ -249,41 +260,32 @@ class map<K, V, Hash, Eq>::transient_type {
   }
 
   // True if the key is new; otherwise nothing changes.
-  bool insert(K key, V value) {
-    const Operation operation(trie_);
-    return add(trie_, std::move(key), std::move(value));
-  }
+  bool insert(K key, V value) { return change(adding(key, value)); }
   // True if the key is new; otherwise its value is replaced.
-  bool insert_or_assign(K key, V value) {
-    const Operation operation(trie_);
-    return assign(trie_, std::move(key), std::move(value));
-  }
-  void set(K key, V value) { insert_or_assign(std::move(key), std::move(value)); }
+  bool insert_or_assign(K key, V value) { return change(assigning(key, value)); }
+  void set(K key, V value) { change(assigning(key, value)); }
   template <std::invocable<const V&> Function>
   void update(K key, Function&& function) {
-    const Operation operation(trie_);
-    update_in(trie_, std::move(key), function);
+    change(updating(key, function));
   }
   // True if the key was there.
-  bool erase(const K& key) {
-    const Operation operation(trie_);
-    return trie_.erase(key);
-  }
+  bool erase(const K& key) { return change(erasing(key)); }
   template <typename Q>
-  requires kTransparent bool erase(const Q& key) {
-    const Operation operation(trie_);
-    return trie_.erase(key);
-  }
+  requires kTransparent bool erase(const Q& key) { return change(erasing(key)); }
 
   [[nodiscard]] map persistent() && {
-    trie_.end_edit();
+    trie_.publish();
     return map(std::move(trie_));
   }
 
  private:
   friend class map;
-  using Operation = detail::Operation<Trie>;
   explicit transient_type(Trie trie) : trie_(std::move(trie)) {}
+  template <typename Change>
+  bool change(Change&& what) {
+    Editor editor(trie_);
+    return what(editor);
+  }
   Trie trie_;
 };
 

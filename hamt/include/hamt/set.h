@@ -32,6 +32,7 @@ struct KeyOfSetEntry {
 template <typename Entry, typename Hash = hash<Entry>, typename Eq = std::equal_to<>>
 class set {
   using Trie = detail::Trie<Entry, detail::KeyOfSetEntry, Hash, Eq>;
+  using Editor = detail::Editor<Trie>;
   static constexpr bool kTransparent = detail::Transparent<Hash> && detail::Transparent<Eq>;
 
  public:
@@ -53,8 +54,8 @@ class set {
   set(std::initializer_list<Entry> entries) : set(entries.begin(), entries.end()) {}
   template <std::input_iterator Iterator>
   set(Iterator first, Iterator last) {  // of two equal entries the earlier one stays
-    const detail::Edit<Trie> edit(trie_);
-    for (; first != last; ++first) put(trie_, *first, detail::Existing::kKeep);
+    detail::VersionEditor<Trie> editor(trie_);
+    for (; first != last; ++first) put(editor, Entry(*first), detail::Existing::kKeep);
   }
 
   size_t size() const { return trie_.size(); }
@@ -87,30 +88,20 @@ class set {
   }
 
   // A version with the entry; an equal one that is there stays. On an rvalue these change in place what no other version shares.
-  [[nodiscard]] set insert(Entry entry) const& { return set(*this).insert(std::move(entry)); }
-  [[nodiscard]] set insert(Entry entry) && {
-    {
-      const detail::Edit<Trie> edit(trie_);
-      put(trie_, std::move(entry), detail::Existing::kKeep);
-    }
-    return std::move(*this);
-  }
+  [[nodiscard]] set insert(Entry entry) const& { return changed(putting(entry, detail::Existing::kKeep)); }
+  [[nodiscard]] set insert(Entry entry) && { return std::move(*this).changed(putting(entry, detail::Existing::kKeep)); }
   // As insert, but takes the place of an equal entry.
-  [[nodiscard]] set insert_or_assign(Entry entry) const& { return set(*this).insert_or_assign(std::move(entry)); }
+  [[nodiscard]] set insert_or_assign(Entry entry) const& { return changed(putting(entry, detail::Existing::kReplace)); }
   [[nodiscard]] set insert_or_assign(Entry entry) && {
-    {
-      const detail::Edit<Trie> edit(trie_);
-      put(trie_, std::move(entry), detail::Existing::kReplace);
-    }
-    return std::move(*this);
+    return std::move(*this).changed(putting(entry, detail::Existing::kReplace));
   }
   // Without the entry; where it is missing the result shares everything with this version.
-  [[nodiscard]] set erase(const Entry& key) const& { return set(*this).erase(key); }
-  [[nodiscard]] set erase(const Entry& key) && { return std::move(*this).erase_key(key); }
+  [[nodiscard]] set erase(const Entry& key) const& { return changed(erasing(key)); }
+  [[nodiscard]] set erase(const Entry& key) && { return std::move(*this).changed(erasing(key)); }
   template <typename Q>
-  requires kTransparent [[nodiscard]] set erase(const Q& key) const& { return set(*this).erase_key(key); }
+  requires kTransparent [[nodiscard]] set erase(const Q& key) const& { return changed(erasing(key)); }
   template <typename Q>
-  requires kTransparent [[nodiscard]] set erase(const Q& key) && { return std::move(*this).erase_key(key); }
+  requires kTransparent [[nodiscard]] set erase(const Q& key) && { return std::move(*this).changed(erasing(key)); }
 
   [[nodiscard]] transient_type transient() const& { return transient_type(trie_); }
   [[nodiscard]] transient_type transient() && { return transient_type(std::move(trie_)); }
@@ -143,17 +134,32 @@ class set {
  private:
   explicit set(Trie&& trie) : trie_(std::move(trie)) {}
 
-  static bool put(Trie& trie, Entry entry, detail::Existing existing) {
-    return trie.put(entry, existing, [&](const Entry*) { return Entry(std::move(entry)); });
+  static bool put(Editor& editor, Entry&& entry, detail::Existing existing) {
+    return editor.put(entry, existing, [&](const Entry*) { return Entry(std::move(entry)); });
+  }
+  // What an editor of the trie is told to do; the entry is moved from.
+  static auto putting(Entry& entry, detail::Existing existing) {
+    return [&entry, existing](Editor& editor) { return put(editor, std::move(entry), existing); };
   }
   template <typename Q>
-  set erase_key(const Q& key) && {
+  static auto erasing(const Q& key) {
+    return [&](Editor& editor) { return editor.erase(key); };
+  }
+  template <typename Change>
+  set changed(Change&& change) const& {
+    return set(trie_, change);
+  }
+  template <typename Change>
+  set changed(Change&& change) && {
     {
-      const detail::Edit<Trie> edit(trie_);
-      trie_.erase(key);
+      detail::VersionEditor<Trie> editor(trie_);
+      change(editor);
     }
     return std::move(*this);
   }
+  template <typename Change>
+  set(const Trie& from, Change& change) : trie_(from, change) {}
+
   static bool same_entry(const Entry& a, const Entry& b) {
     if constexpr (std::equality_comparable<Entry>) {
       return a == b;
@@ -189,35 +195,27 @@ class set<Entry, Hash, Eq>::transient_type {
   }
 
   // True if the entry is new; otherwise nothing changes.
-  bool insert(Entry entry) {
-    const Operation operation(trie_);
-    return put(trie_, std::move(entry), detail::Existing::kKeep);
-  }
+  bool insert(Entry entry) { return change(putting(entry, detail::Existing::kKeep)); }
   // True if the entry is new; otherwise it takes the place of the equal one.
-  bool insert_or_assign(Entry entry) {
-    const Operation operation(trie_);
-    return put(trie_, std::move(entry), detail::Existing::kReplace);
-  }
+  bool insert_or_assign(Entry entry) { return change(putting(entry, detail::Existing::kReplace)); }
   // True if it was there.
-  bool erase(const Entry& key) {
-    const Operation operation(trie_);
-    return trie_.erase(key);
-  }
+  bool erase(const Entry& key) { return change(erasing(key)); }
   template <typename Q>
-  requires kTransparent bool erase(const Q& key) {
-    const Operation operation(trie_);
-    return trie_.erase(key);
-  }
+  requires kTransparent bool erase(const Q& key) { return change(erasing(key)); }
 
   [[nodiscard]] set persistent() && {
-    trie_.end_edit();
+    trie_.publish();
     return set(std::move(trie_));
   }
 
  private:
   friend class set;
-  using Operation = detail::Operation<Trie>;
   explicit transient_type(Trie trie) : trie_(std::move(trie)) {}
+  template <typename Change>
+  bool change(Change&& what) {
+    Editor editor(trie_);
+    return what(editor);
+  }
   Trie trie_;
 };
 

@@ -1,33 +1,44 @@
 #pragma once
 
-// What a table looks like and how one item of it changes. Not a door: include hamt/map.h or hamt/set.h.
+// What a table looks like. Not a door: include hamt/map.h or hamt/set.h.
 //
-// The trie of Bagwell ("Ideal Hash Trees", 2001) in the compressed form of Steindorfer & Vinju ("Optimizing Hash-Array Mapped Tries", 2015), 32
-// ways, with one difference: the bitmaps of a table lie beside the pointer to it, in its parent. A lookup therefore never reads the table's head,
-// and a miss ends in the parent. A table's payload is
-//     [children in bit order, 16 bytes each][entries in bit order]
-// Keys whose whole hashes are equal share a *bucket*: a payload of entries alone, told by all == 0, hanging where they meet.
-// The shape is canonical: it depends on the entries alone, not on their history, but for the order inside a bucket.
+// The trie of Bagwell ("Ideal Hash Trees", 2001), 32 ways. A table holds its items, entries and children mixed, in the order of their positions; two
+// bitmaps say which positions are occupied and which of those hold children. Where an item lies is one count of bits, an entry becomes a child in its
+// place, and every change moves one run of memory at most. Two layouts:
+//   wide      items of 16 bytes or more. The bitmaps lie beside the pointer to the table, in its parent: a lookup never reads a table's head, and a
+//             miss ends in the parent.
+//   compact   entries of up to 8 bytes in items of 8 (row numbers of a database). A child is a pointer, and the bitmaps lie at the head of its table.
+// Entries that share a *list* have no table: in both layouts those whose whole hashes are equal, in the compact one also any few that would else
+// share a table of their own.
+// The shape is canonical: it depends on the entries alone, not on their history, but for the order inside a list. For n entries below an item:
+//   n = 1                          the entry itself
+//   n <= kListMax, or equal hashes a list
+//   else                           a table; the root is always one
 
 #include <hamt/arena.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <type_traits>
 
 namespace hamt::detail {
 
 inline constexpr unsigned kChunkBits = 5;
-inline constexpr unsigned kTableLevels = 13;  // ceil(64 / 5); a bucket may hang one below
+inline constexpr unsigned kTableLevels = 13;  // ceil(64 / 5); a list may hang one below
 
-struct Child {
-  Block* table = nullptr;
-  uint32_t all = 0;    // occupied positions; 0 tells a bucket (or the empty root)
-  uint32_t nodes = 0;  // those that hold children; in a bucket: its number of entries
+// A table, or a list, as its parent knows it.
+struct Node {
+  Block* table;
+  uint32_t all;    // occupied positions; 0 tells a list (or the empty root)
+  uint32_t nodes;  // those that hold children; of a list: its number of entries
 };
-static_assert(sizeof(Child) == 16);
+static_assert(sizeof(Node) == 16);
+static_assert(std::is_trivially_default_constructible_v<Node>);  // paths have room for many
 
 // The instruction halves the time of a lookup, and every x86-64 processor since 2009 has it; compilers leave it out unless they are told (-mpopcnt).
 inline uint32_t popcount(uint32_t bits) {
@@ -44,15 +55,15 @@ inline uint32_t popcount(uint32_t bits) {
 inline uint32_t top_bit(uint64_t rest) { return uint32_t{1} << (rest >> (64 - kChunkBits)); }
 inline uint32_t bit_at(uint64_t hash, unsigned level) { return top_bit(hash << (kChunkBits * level)); }
 inline uint32_t rank(uint32_t bits, uint32_t bit) { return popcount(bits & (bit - 1)); }
+inline uint32_t lowest(uint32_t bits) { return bits & (~bits + 1); }
+// The level of the table in which two hashes part.
+inline unsigned fork_level(uint64_t difference) {
+  return static_cast<unsigned>(std::countl_zero(difference)) / kChunkBits;
+}
 
-inline bool is_bucket(const Child& child) { return child.all == 0; }
-inline bool is_single_child_table(const Child& child) {
-  return child.nodes == child.all && std::has_single_bit(child.all);
-}
-inline uint32_t child_count(const Child& child) { return is_bucket(child) ? 0 : popcount(child.nodes); }
-inline uint32_t entry_count(const Child& child) {
-  return is_bucket(child) ? child.nodes : popcount(child.all & ~child.nodes);
-}
+inline bool is_list(const Node& node) { return node.all == 0; }
+inline uint32_t item_count(const Node& node) { return is_list(node) ? node.nodes : popcount(node.all); }
+inline uint32_t child_bits(const Node& node) { return is_list(node) ? 0 : node.nodes; }
 
 // Small, trivially copyable entries lie in the table itself.
 template <typename Entry>
@@ -91,132 +102,108 @@ using SlotsOf = std::conditional_t<std::is_trivially_copyable_v<Entry> && sizeof
                                        alignof(Entry) <= alignof(Block),
                                    InlineSlots<Entry>, BoxedSlots<Entry>>;
 
-enum class Item : uint8_t { kNothing, kEntry, kChild };
-
-// One item of one table before and after. `slot` and `child` are the new contents.
-template <typename Slot>
-struct Change {
-  Item before = Item::kNothing;
-  Item after = Item::kNothing;
-  uint32_t bit = 0;           // position in a table
-  uint32_t bucket_index = 0;  // position in a bucket
-  const Slot* slot = nullptr;
-  const Child* child = nullptr;
-};
-
-template <typename Slot>
+template <typename Slots>
 struct Layout {
-  static const Child* children(const Child& of) { return reinterpret_cast<const Child*>(payload(of.table)); }
-  static Child* children(Child& of) { return reinterpret_cast<Child*>(payload(of.table)); }
-  static const Slot* entries(const Child& of) {
-    return reinterpret_cast<const Slot*>(payload(of.table) + sizeof(Child) * child_count(of));
-  }
-  static const Slot* entry_at(const Child& of, uint32_t bit) { return entries(of) + rank(of.all & ~of.nodes, bit); }
+  using Slot = typename Slots::Slot;
+  static constexpr bool kCompact = sizeof(Slot) <= kWordBytes;
+  static constexpr size_t kItemBytes =
+      kCompact ? kWordBytes : std::max(sizeof(Node), (sizeof(Slot) + kWordBytes - 1) / kWordBytes * kWordBytes);
+  static constexpr uint32_t kListMax = kCompact ? 8 : 1;  // see above
 
-  static size_t used_bytes(const Child& of) { return sizeof(Child) * child_count(of) + sizeof(Slot) * entry_count(of); }
+  // Compact tables and long lists bear their bitmaps (or their length) in the first word of their payload.
+  static bool has_head(const Node& node) { return kCompact && (!is_list(node) || node.nodes > kListMax); }
+  static size_t head_bytes(const Node& node) { return has_head(node) ? kWordBytes : 0; }
+  static char* items(const Node& node) { return payload(node.table) + head_bytes(node); }
+  static char* item_at(const Node& node, uint32_t index) { return items(node) + index * kItemBytes; }
+  static size_t items_bytes(const Node& node) { return item_count(node) * kItemBytes; }
+  static size_t used_bytes(const Node& node) { return head_bytes(node) + items_bytes(node); }
 
-  // Spare room for two (small tables) or four items, so that not every insert into a table of one's own moves it; blocks of large buckets come in sizes
-  // an eighth apart anyway.
-  static size_t words_for(size_t bytes) {
-    constexpr size_t kSlotBytes = sizeof(Slot) <= 8 ? 8 : 16;
-    const size_t step_bytes = bytes <= 8 * kSlotBytes ? 2 * kSlotBytes : 4 * kSlotBytes;
-    return ((bytes + step_bytes - 1) / step_bytes * step_bytes + kWordBytes - 1) / kWordBytes;
-  }
-
-  // Where the pieces of a payload lie and how far they go: [0, a_end) stays; [m_begin, m_end) (the later children, then the earlier entries) moves by
-  // m_shift; [tail_begin, tail_end) (the later entries) by tail_shift.
-  struct Plan {
-    size_t a_end, m_begin, m_end, tail_begin, tail_end;
-    ptrdiff_t m_shift, tail_shift;
-    size_t child_at, slot_at;
-  };
-
-  static size_t size_after(const Child& old, const Change<Slot>& change) {
-    return used_bytes(old) +
-           (change.after == Item::kChild   ? sizeof(Child)
-            : change.after == Item::kEntry ? sizeof(Slot)
-                                           : 0) -
-           (change.before == Item::kChild   ? sizeof(Child)
-            : change.before == Item::kEntry ? sizeof(Slot)
-                                            : 0);
-  }
-  static Plan plan(const Child& old, const Change<Slot>& change) {
-    constexpr size_t kC = sizeof(Child);
-    constexpr size_t kS = sizeof(Slot);
-    const bool bucket = is_bucket(old);
-    if (bucket && change.before == Item::kChild) __builtin_unreachable();  // buckets have no children
-    const size_t child_index = bucket ? 0 : rank(old.nodes, change.bit);
-    const size_t entry_index = bucket ? change.bucket_index : rank(old.all & ~old.nodes, change.bit);
-    const size_t child_total = child_count(old);
-    Plan p;
-    p.a_end = kC * child_index;
-    p.m_begin = p.a_end + (change.before == Item::kChild ? kC : 0);
-    p.m_end = kC * child_total + kS * entry_index;
-    p.tail_begin = p.m_end + (change.before == Item::kEntry ? kS : 0);
-    p.tail_end = kC * child_total + kS * entry_count(old);
-    p.m_shift = static_cast<ptrdiff_t>(kC) * ((change.after == Item::kChild) - (change.before == Item::kChild));
-    p.tail_shift =
-        p.m_shift + static_cast<ptrdiff_t>(kS) * ((change.after == Item::kEntry) - (change.before == Item::kEntry));
-    p.child_at = p.a_end;
-    p.slot_at = moved(p.m_end, p.m_shift);
-    return p;
+  static const Slot& slot(const char* item) { return *std::launder(reinterpret_cast<const Slot*>(item)); }
+  static void put_slot(char* item, const Slot& slot) {
+    std::memcpy(item, static_cast<const void*>(std::addressof(slot)), sizeof(Slot));
   }
 
-  // The bitmaps after the change; the table pointer stays to be filled in.
-  static Child shape_after(const Child& old, const Change<Slot>& change) {
-    Child next{nullptr, old.all, old.nodes};
-    if (is_bucket(old)) {
-      next.nodes += change.after == Item::kEntry ? 1 : 0;
-      next.nodes -= change.before == Item::kEntry ? 1 : 0;
-      return next;
-    }
-    next.all = change.after == Item::kNothing ? old.all & ~change.bit : old.all | change.bit;
-    next.nodes = change.after == Item::kChild ? old.nodes | change.bit : old.nodes & ~change.bit;
-    return next;
-  }
-
-  static void write_new(char* to, const Plan& p, const Change<Slot>& change) {
-    if (change.after == Item::kChild) std::memcpy(to + p.child_at, change.child, sizeof(Child));
-    if (change.after == Item::kEntry) std::memcpy(to + p.slot_at, static_cast<const void*>(change.slot), sizeof(Slot));
-  }
-
-  // Into another block.
-  static void copy_changed(char* to, const char* from, const Plan& p, const Change<Slot>& change) {
-    std::memcpy(to, from, p.a_end);
-    std::memcpy(to + moved(p.m_begin, p.m_shift), from + p.m_begin, p.m_end - p.m_begin);
-    std::memcpy(to + moved(p.tail_begin, p.tail_shift), from + p.tail_begin, p.tail_end - p.tail_begin);
-    write_new(to, p, change);
-  }
-
-  // As copy_changed where one item takes the place of another of its kind: nothing moves.
-  static void copy_replaced(char* to, const Child& old, const Change<Slot>& change) {
-    const bool child = change.after == Item::kChild;
-    std::memcpy(to, payload(old.table), used_bytes(old));
-    if (child) {
-      std::memcpy(to + sizeof(Child) * rank(old.nodes, change.bit), change.child, sizeof(Child));
+  static Node child(const char* item) {
+    Node node;
+    if constexpr (kCompact) {
+      uint64_t word;
+      std::memcpy(&word, item, sizeof(word));
+      node = {reinterpret_cast<Block*>(word & kPointerBits), 0, static_cast<uint32_t>(word >> kPointerWidth)};
+      if (node.nodes == 0) get_head(node);
     } else {
-      const size_t index = is_bucket(old) ? change.bucket_index : rank(old.all & ~old.nodes, change.bit);
-      const size_t at = sizeof(Child) * child_count(old) + sizeof(Slot) * index;
-      std::memcpy(to + at, static_cast<const void*>(change.slot), sizeof(Slot));
+      std::memcpy(static_cast<void*>(&node), item, sizeof(node));
+    }
+    return node;
+  }
+  static void put_child(char* item, const Node& node) {
+    if constexpr (kCompact) {
+      const uint64_t length = has_head(node) ? 0 : node.nodes;
+      const uint64_t word = reinterpret_cast<uint64_t>(node.table) | length << kPointerWidth;
+      std::memcpy(item, &word, sizeof(word));
+    } else {
+      std::memcpy(item, static_cast<const void*>(&node), sizeof(node));
+    }
+  }
+  // After a change of the bitmaps of an own table.
+  static void put_head(const Node& node) {
+    if (!has_head(node)) return;
+    const uint64_t word = uint64_t{node.all} | uint64_t{node.nodes} << 32;
+    std::memcpy(payload(node.table), &word, sizeof(word));
+  }
+  // Of a child, for a prefetch.
+  static const void* address(const char* item) {
+    if constexpr (kCompact) {
+      uint64_t word;
+      std::memcpy(&word, item, sizeof(word));
+      return reinterpret_cast<const void*>(word & kPointerBits);
+    } else {
+      const void* table;
+      std::memcpy(&table, item, sizeof(table));
+      return table;
     }
   }
 
-  // In place: whichever piece lies in the way of the other moves first.
-  static void change_in_place(char* at, const Plan& p, const Change<Slot>& change) {
-    const auto move_tail = [&] {
-      std::memmove(at + moved(p.tail_begin, p.tail_shift), at + p.tail_begin, p.tail_end - p.tail_begin);
-    };
-    const bool tail_first = p.m_shift > 0 && p.tail_shift >= 0;
-    if (tail_first && p.tail_shift != 0) move_tail();
-    if (p.m_shift != 0) std::memmove(at + moved(p.m_begin, p.m_shift), at + p.m_begin, p.m_end - p.m_begin);
-    if (!tail_first && p.tail_shift != 0) move_tail();
-    write_new(at, p, change);
+  // Of the payload. Room for up to three more items, so that not every insert into a table of one's own moves it; a compact list is exact, there are
+  // many of them.
+  static size_t words_for(const Node& node) {
+    const uint32_t count = item_count(node);
+    return (head_bytes(node) + rounded(count, has_head(node)) * kItemBytes) / kWordBytes;
   }
 
  private:
-  static size_t moved(size_t offset, ptrdiff_t shift) {
-    return static_cast<size_t>(static_cast<ptrdiff_t>(offset) + shift);
+  static constexpr unsigned kPointerWidth = 48;
+  static constexpr uint64_t kPointerBits = (uint64_t{1} << kPointerWidth) - 1;
+  static_assert(!kCompact || sizeof(void*) == sizeof(uint64_t));
+
+  static void get_head(Node& node) {
+    uint64_t word;
+    std::memcpy(&word, payload(node.table), sizeof(word));
+    node.all = static_cast<uint32_t>(word);
+    node.nodes = static_cast<uint32_t>(word >> 32);
+  }
+  static size_t rounded(uint32_t count, bool headed) {
+    if (kCompact && !headed) return count;
+    if (count <= 8) return (count + 1u) & ~1u;
+    if (count <= 32) return (count + 3u) & ~3u;
+    const uint32_t step = std::bit_floor(count) / 8;  // a list of equal hashes
+    return (count + size_t{step} - 1) / step * step;
   }
 };
+
+// Calls entry(slot) for what lies in the table itself, child(node) for what hangs below it, in this order.
+template <typename Tables, typename EntryFunction, typename ChildFunction>
+void visit_items(const Node& node, EntryFunction&& entry, ChildFunction&& child) {
+  if (is_list(node)) {  // or the empty root
+    for (uint32_t index = 0; index < node.nodes; ++index) entry(Tables::slot(Tables::item_at(node, index)));
+    return;
+  }
+  const char* const items = Tables::items(node);
+  for (uint32_t left = node.nodes; left != 0; left &= left - 1)
+    __builtin_prefetch(Tables::address(items + rank(node.all, lowest(left)) * Tables::kItemBytes));
+  for (uint32_t left = node.all & ~node.nodes; left != 0; left &= left - 1)
+    entry(Tables::slot(items + rank(node.all, lowest(left)) * Tables::kItemBytes));
+  for (uint32_t left = node.nodes; left != 0; left &= left - 1)
+    child(Tables::child(items + rank(node.all, lowest(left)) * Tables::kItemBytes));
+}
 
 }  // namespace hamt::detail
