@@ -31,8 +31,6 @@ struct memory_options {
 namespace detail {
 
 inline constexpr size_t kWordBytes = 8;
-inline constexpr uint32_t kPooledWordsMax = 128;  // 32 slots of 32 bytes
-inline constexpr size_t kChunkBytesMin = 2048;
 
 // The payload of a block in words of 8 bytes, as 15 bits: exact up to kScaled, then in steps of 1,024 words.
 inline constexpr uint32_t kScaled = 1u << 14;
@@ -60,7 +58,7 @@ inline bool is_direct(const Block* block) { return (block->word & (1u << 15)) !=
 inline uint32_t payload_words(const Block* block) { return words_of_code(block->word & 0x7fff); }
 inline uint32_t pooled_words(const Block* block) { return block->word & 0x7fff; }  // of a block that is not direct
 inline size_t payload_bytes(const Block* block) { return size_t{payload_words(block)} * kWordBytes; }
-inline size_t block_bytes(uint32_t words) { return sizeof(Block) + size_t{words} * kWordBytes; }
+inline constexpr size_t block_bytes(uint32_t words) { return sizeof(Block) + size_t{words} * kWordBytes; }
 inline char* payload(Block* block) { return reinterpret_cast<char*>(block + 1); }
 inline const char* payload(const Block* block) { return reinterpret_cast<const char*>(block + 1); }
 
@@ -77,6 +75,8 @@ inline Block* next_of(const Block* block) {
 }
 inline void set_next(Block* block, Block* next) { std::memcpy(payload(block), &next, sizeof(next)); }
 
+// kPooledWordsMax: larger blocks are direct.
+template <uint32_t kPooledWordsMax>
 class Arena {
  public:
   explicit Arena(const memory_options& options) : options_(options) {}
@@ -130,6 +130,7 @@ class Arena {
     Chunk* next;
     size_t size_bytes;
   };
+  static constexpr size_t kChunkBytesMin = std::max<size_t>(1024, sizeof(Chunk) + block_bytes(kPooledWordsMax));
 
   void push(Block* block) noexcept {
     const uint32_t words = pooled_words(block);
@@ -137,6 +138,7 @@ class Arena {
     set_next(block, free_[words]);
     free_[words] = block;
     free_bytes_ += block_bytes(words);
+    largest_free_ = std::max(largest_free_, words);
   }
   Block* pop(uint32_t words) noexcept {
     Block* const block = free_[words];
@@ -149,20 +151,18 @@ class Arena {
   [[gnu::noinline]] Block* allocate_fresh(uint32_t words, uint64_t stamp) {
     return pools() ? carve(words, stamp) : allocate_direct(words, stamp, alignof(Block));
   }
-  // No free block of this size: cut one from the bump region, from a larger free block, or from fresh memory.
+  // No free block of this size: cut one from a larger free block, from the bump region, or from fresh memory.
   Block* carve(uint32_t words, uint64_t stamp) {
     const size_t size_bytes = block_bytes(words);
-    if (static_cast<size_t>(bump_end_ - bump_) < size_bytes) {
-      if (Block* const block = split_larger(words, stamp)) return block;
-      refill();
-    }
+    if (Block* const block = split_larger(words, stamp)) return block;
+    if (static_cast<size_t>(bump_end_ - bump_) < size_bytes) refill();
     Block* const block = new (bump_) Block(stamp, words, false);
     bump_ += size_bytes;
     return block;
   }
 
   Block* split_larger(uint32_t words, uint64_t stamp) noexcept {
-    for (uint32_t larger = words + 1; larger <= kPooledWordsMax; ++larger) {
+    for (uint32_t larger = words + 1; larger <= largest_free_; ++larger) {
       if (free_[larger] == nullptr) continue;
       Block* const block = pop(larger);
       const bool splits = larger >= words + 2;  // room for the head and one word of another
@@ -170,6 +170,7 @@ class Arena {
       if (splits) push(new (payload(block) + words * kWordBytes) Block(0, larger - words - 1, false));
       return block;
     }
+    largest_free_ = std::min(largest_free_, words);
     return nullptr;
   }
 
@@ -191,10 +192,10 @@ class Arena {
     set_bump(reinterpret_cast<char*>(region), size_bytes);
   }
 
-  // Chunks grow with the family (an eighth of it), so that a small map stays small and a large one is cut from few pieces.
+  // Chunks grow with the family (a sixteenth of it), so that a small map stays small and a large one is cut from few pieces.
   void add_chunk() {
-    const size_t eighth_bytes = chunk_bytes_.load(std::memory_order_relaxed) / 8;
-    const size_t size_bytes = std::max(kChunkBytesMin, std::min(eighth_bytes, options_.chunk_bytes_max) / 64 * 64);
+    const size_t share_bytes = chunk_bytes_.load(std::memory_order_relaxed) / 16;
+    const size_t size_bytes = std::max(kChunkBytesMin, std::min(share_bytes, options_.chunk_bytes_max) / 64 * 64);
     void* const memory = options_.source->allocate(size_bytes, alignof(std::max_align_t));
     close_bump();
     chunks_ = new (memory) Chunk{chunks_, size_bytes};
@@ -240,6 +241,7 @@ class Arena {
     free_.fill(nullptr);
     regions_ = nullptr;
     free_bytes_ = 0;
+    largest_free_ = 0;
     refilled_bytes_ = 0;
     for (Chunk* chunk = chunks_; chunk != nullptr; chunk = chunk->next) {
       char* const end = reinterpret_cast<char*>(chunk) + chunk->size_bytes;
@@ -267,7 +269,8 @@ class Arena {
   Chunk* chunks_ = nullptr;
   Block* regions_ = nullptr;                        // free runs too long for a list
   size_t free_bytes_ = 0;                           // in lists and regions
-  size_t refilled_bytes_ = 0;                       // handed to the bump pointer since the last sweep
+  size_t refilled_bytes_ = 0;  // handed to the bump pointer since the last sweep
+  uint32_t largest_free_ = 0;  // no list of a larger size has a block; in words
   std::array<Block*, kPooledWordsMax + 1> free_{};  // by payload words
 };
 

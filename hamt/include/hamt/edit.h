@@ -178,7 +178,7 @@ class Editor {
     trie_.writing_ = true;
   }
 
-  Arena& arena() { return trie_.family_->arena(); }
+  typename FamilyT::ArenaT& arena() { return trie_.family_->arena(); }
   Block* allocate(size_t words) { return arena().allocate(words, version_->stamp, leased_); }
   bool is_own(const Block* block) const { return stamp_of(block) > floor_; }
 
@@ -313,7 +313,7 @@ class Editor {
       Tables::put_slot(Tables::item_at(below, 1), fresh);
     } else {
       const auto write_resident = [&](char* item) { Tables::put_slot(item, resident); };
-      below = fork(tables, path.depth + 1, other, hash, false, write_resident, fresh);
+      below = part(tables, path.depth + 1, other, hash, false, write_resident, fresh);
     }
     Node after = path.last().node;
     after.nodes |= path.last().bit;
@@ -356,7 +356,7 @@ class Editor {
     const Step& step = path.last();
     NewTables tables(*this);
     const auto write_list = [&](char* item) { Tables::put_child(item, step.node); };
-    const Node below = fork(tables, level, list_hash, hash, true, write_list, fresh);
+    const Node below = part(tables, level, list_hash, hash, true, write_list, fresh);
     replace_child(path, level, below);
     tables.release();
   }
@@ -404,7 +404,7 @@ class Editor {
 
   // The table in which two hashes part, with tables of a single child above it up to `level`.
   template <typename WriteResident>
-  Node fork(NewTables& tables, unsigned level, uint64_t other, uint64_t hash, bool resident_is_child,
+  Node part(NewTables& tables, unsigned level, uint64_t other, uint64_t hash, bool resident_is_child,
             WriteResident write_resident, const Slot& fresh) {
     const unsigned forked = fork_level(other ^ hash);
     const uint32_t resident_bit = bit_at(other, forked);
@@ -584,7 +584,7 @@ class Editor {
   // Blocks for copies of the tables from `first` up to the last, which gets `last_words`.
   void fetch(std::array<Block*, kTableLevels + 1>& fresh, const Path& path, unsigned first, unsigned last,
              size_t last_words) {
-    Arena& arena = this->arena();
+    auto& arena = this->arena();
     const uint64_t stamp = version_->stamp;
     const bool leased = leased_;
     unsigned at = first;

@@ -19,6 +19,7 @@
 #include <hamt/arena.h>
 #include <hamt/table.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -245,6 +246,8 @@ struct Version {
 template <typename Slots>
 class Family {
  public:
+  using ArenaT = Arena<std::max<uint32_t>(Layout<Slots>::kTableWordsMax, (sizeof(Version) + kWordBytes - 1) / kWordBytes)>;
+
   // With its first, empty version, the caller's. Throws what the source throws.
   static std::pair<Family*, Version*> create(const memory_options& options) {
     void* const memory = options.source->allocate(sizeof(Family), alignof(Family));
@@ -261,7 +264,7 @@ class Family {
   Family(const Family&) = delete;
   Family& operator=(const Family&) = delete;
 
-  Arena& arena() { return arena_; }
+  ArenaT& arena() { return arena_; }
   size_t reserved_bytes() const { return sizeof(Family) + arena_.reserved_bytes(); }
 
   // --- the lease ---
@@ -429,7 +432,7 @@ class Family {
     } else {
       free_above(child->retired, version->floor());
     }
-    if (!version->retired.empty() && !join_retired(child->retired, version->retired)) return;
+    if (!version->retired.empty() && !join_retired(version->retired, child->retired)) return;
     child->set_parent(parent);
     if (parent != nullptr) {
       parent->remove_child(version);
@@ -437,14 +440,17 @@ class Family {
     }
     free_version(version);
   }
-  [[gnu::noinline]] bool join_retired(Retired& to, Retired& from) noexcept {
-    const size_t count = from.few_count();
+  static constexpr size_t kJoinedChunk = 48;
+  // What the dead version kept may be long, what its child adds is short: it goes to the end, and the child gets the whole.
+  [[gnu::noinline]] bool join_retired(Retired& dead, Retired& child) noexcept {
+    const size_t count = child.few_count();
     try {
-      if (!to.has_room(count)) to.add_chunk(arena_.allocate(RetiredList::chunk_words(4 * count), 1, true));
+      if (!dead.has_room(count)) dead.add_chunk(arena_.allocate(RetiredList::chunk_words(kJoinedChunk), 1, true));
     } catch (...) {
       return false;
     }
-    to.take_all(from, [this](Block* chunk) { arena_.free(chunk); });
+    dead.take_all(child, [this](Block* chunk) { arena_.free(chunk); });
+    child = dead;
     return true;
   }
   [[gnu::noinline]] Version* remove_leaf(Version* version) noexcept {
@@ -492,7 +498,7 @@ class Family {
     arena_.free(reinterpret_cast<Block*>(version) - 1);
   }
 
-  Arena arena_;
+  ArenaT arena_;
   size_t version_count_ = 0;  // in the tree; the lease holder's
   std::atomic<uint64_t> stamps_{0};
   alignas(64) std::atomic<uintptr_t> state_{0};

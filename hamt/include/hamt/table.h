@@ -88,7 +88,7 @@ struct BoxedSlots {
   static constexpr size_t kEntryOffset = kAlignment - sizeof(Block);  // in the payload
   static constexpr uint32_t kWords =
       static_cast<uint32_t>((kEntryOffset + sizeof(Entry) + kWordBytes - 1) / kWordBytes);
-  static constexpr bool kPooled = kAlignment == alignof(Block) && kWords <= kPooledWordsMax;
+  static constexpr bool kPooled = kAlignment == alignof(Block);
 
   static void* entry_memory(Block* box) { return payload(box) + kEntryOffset; }
   static Entry& entry_in(Block* box) { return *std::launder(static_cast<Entry*>(entry_memory(box))); }
@@ -109,6 +109,7 @@ struct Layout {
   static constexpr size_t kItemBytes =
       kCompact ? kWordBytes : std::max(sizeof(Node), (sizeof(Slot) + kWordBytes - 1) / kWordBytes * kWordBytes);
   static constexpr uint32_t kListMax = kCompact ? 8 : 1;  // see above
+  static constexpr uint32_t kTableWordsMax = static_cast<uint32_t>((32 * kItemBytes) / kWordBytes) + 1;
 
   // Compact tables and long lists bear their bitmaps (or their length) in the first word of their payload.
   static bool has_head(const Node& node) { return kCompact && (!is_list(node) || node.nodes > kListMax); }
@@ -193,17 +194,18 @@ struct Layout {
 // Calls entry(slot) for what lies in the table itself, child(node) for what hangs below it, in this order.
 template <typename Tables, typename EntryFunction, typename ChildFunction>
 void visit_items(const Node& node, EntryFunction&& entry, ChildFunction&& child) {
-  if (is_list(node)) {  // or the empty root
-    for (uint32_t index = 0; index < node.nodes; ++index) entry(Tables::slot(Tables::item_at(node, index)));
+  if (child_bits(node) == 0) {
+    for (uint32_t index = 0, count = item_count(node); index < count; ++index)
+      entry(Tables::slot(Tables::item_at(node, index)));
     return;
   }
   const char* const items = Tables::items(node);
-  for (uint32_t left = node.nodes; left != 0; left &= left - 1)
-    __builtin_prefetch(Tables::address(items + rank(node.all, lowest(left)) * Tables::kItemBytes));
-  for (uint32_t left = node.all & ~node.nodes; left != 0; left &= left - 1)
-    entry(Tables::slot(items + rank(node.all, lowest(left)) * Tables::kItemBytes));
-  for (uint32_t left = node.nodes; left != 0; left &= left - 1)
-    child(Tables::child(items + rank(node.all, lowest(left)) * Tables::kItemBytes));
+  const auto item_of = [&](uint32_t bits_left) {
+    return items + rank(node.all, lowest(bits_left)) * Tables::kItemBytes;
+  };
+  for (uint32_t left = node.nodes; left != 0; left &= left - 1) __builtin_prefetch(Tables::address(item_of(left)));
+  for (uint32_t left = node.all & ~node.nodes; left != 0; left &= left - 1) entry(Tables::slot(item_of(left)));
+  for (uint32_t left = node.nodes; left != 0; left &= left - 1) child(Tables::child(item_of(left)));
 }
 
 }  // namespace hamt::detail
