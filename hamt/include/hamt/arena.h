@@ -269,8 +269,8 @@ class Arena {
   Chunk* chunks_ = nullptr;
   Block* regions_ = nullptr;                        // free runs too long for a list
   size_t free_bytes_ = 0;                           // in lists and regions
-  size_t refilled_bytes_ = 0;  // handed to the bump pointer since the last sweep
-  uint32_t largest_free_ = 0;  // no list of a larger size has a block; in words
+  size_t refilled_bytes_ = 0;                       // handed to the bump pointer since the last sweep
+  uint32_t largest_free_ = 0;                       // no list of a larger size has a block; in words
   std::array<Block*, kPooledWordsMax + 1> free_{};  // by payload words
 };
 

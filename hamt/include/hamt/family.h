@@ -246,7 +246,8 @@ struct Version {
 template <typename Slots>
 class Family {
  public:
-  using ArenaT = Arena<std::max<uint32_t>(Layout<Slots>::kTableWordsMax, (sizeof(Version) + kWordBytes - 1) / kWordBytes)>;
+  using ArenaT =
+      Arena<std::max<uint32_t>(Layout<Slots>::kTableWordsMax, (sizeof(Version) + kWordBytes - 1) / kWordBytes)>;
 
   // With its first, empty version, the caller's. Throws what the source throws.
   static std::pair<Family*, Version*> create(const memory_options& options) {

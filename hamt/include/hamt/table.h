@@ -25,6 +25,7 @@
 #include <memory>
 #include <new>
 #include <type_traits>
+#include <utility>
 
 namespace hamt::detail {
 
@@ -51,11 +52,25 @@ inline uint32_t popcount(uint32_t bits) {
 #endif
 }
 
+inline uint32_t rank(uint32_t bits, uint32_t bit) { return popcount(bits & (bit - 1)); }
+inline uint32_t lowest(uint32_t bits) { return bits & (~bits + 1); }
+// The bits of `from` at the positions of `mask`, side by side: positions become indexes.
+inline uint32_t gathered(uint32_t from, uint32_t mask) {
+#ifdef __BMI2__
+  return __builtin_ia32_pext_si(from, mask);
+#else
+  uint32_t result = 0;
+  for (uint32_t left = from; left != 0; left &= left - 1) result |= uint32_t{1} << rank(mask, lowest(left));
+  return result;
+#endif
+}
+
+// `count`: 1 to 32.
+inline uint32_t first_bits(uint32_t count) { return ~uint32_t{0} >> (32 - count); }
+
 // The position of a hash in a table of level 0 is its top five bits; `rest` is the hash shifted left by five per level.
 inline uint32_t top_bit(uint64_t rest) { return uint32_t{1} << (rest >> (64 - kChunkBits)); }
 inline uint32_t bit_at(uint64_t hash, unsigned level) { return top_bit(hash << (kChunkBits * level)); }
-inline uint32_t rank(uint32_t bits, uint32_t bit) { return popcount(bits & (bit - 1)); }
-inline uint32_t lowest(uint32_t bits) { return bits & (~bits + 1); }
 // The level of the table in which two hashes part.
 inline unsigned fork_level(uint64_t difference) {
   return static_cast<unsigned>(std::countl_zero(difference)) / kChunkBits;
@@ -200,12 +215,20 @@ void visit_items(const Node& node, EntryFunction&& entry, ChildFunction&& child)
     return;
   }
   const char* const items = Tables::items(node);
-  const auto item_of = [&](uint32_t bits_left) {
-    return items + rank(node.all, lowest(bits_left)) * Tables::kItemBytes;
+  const uint32_t children = gathered(node.nodes, node.all);
+  const auto item_of = [&](uint32_t left) {
+    return items + static_cast<uint32_t>(std::countr_zero(left)) * Tables::kItemBytes;
   };
-  for (uint32_t left = node.nodes; left != 0; left &= left - 1) __builtin_prefetch(Tables::address(item_of(left)));
-  for (uint32_t left = node.all & ~node.nodes; left != 0; left &= left - 1) entry(Tables::slot(item_of(left)));
-  for (uint32_t left = node.nodes; left != 0; left &= left - 1) child(Tables::child(item_of(left)));
+  const char* next = item_of(children);
+  __builtin_prefetch(Tables::address(next));
+  for (uint32_t left = first_bits(item_count(node)) & ~children; left != 0; left &= left - 1)
+    entry(Tables::slot(item_of(left)));
+  for (uint32_t left = children & (children - 1); left != 0; left &= left - 1) {
+    const char* const item = std::exchange(next, item_of(left));
+    __builtin_prefetch(Tables::address(next));
+    child(Tables::child(item));
+  }
+  child(Tables::child(next));
 }
 
 }  // namespace hamt::detail

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -374,8 +375,7 @@ class Trie<Entry, KeyOf, Hash, Eq>::iterator {
   friend class Trie;
   struct Level {
     const char* items;
-    uint32_t all;
-    uint32_t children_left;
+    uint32_t children_left;  // by index
   };
 
   explicit iterator(const Node& root) {
@@ -385,48 +385,51 @@ class Trie<Entry, KeyOf, Hash, Eq>::iterator {
   }
   void enter(const Node& node) {
     items_ = Tables::items(node);
-    if (is_list(node)) {
-      all_ = 0;
-      entries_left_ = node.nodes;
-      return;
-    }
-    all_ = node.all;
-    entries_left_ = node.all & ~node.nodes;
-    if (node.nodes == 0) return;
-    levels_[depth_++] = {items_, node.all, node.nodes};
-    for (uint32_t left = node.nodes; left != 0; left &= left - 1)
-      __builtin_prefetch(Tables::address(items_ + rank(node.all, lowest(left)) * Tables::kItemBytes));
+    if (child_bits(node) == 0) return enter_run(item_count(node));
+    const uint32_t children = gathered(node.nodes, node.all);
+    entries_left_ = first_bits(item_count(node)) & ~children;
+    levels_[depth_++] = {items_, children};
+    __builtin_prefetch(Tables::address(item(items_, children)));
+  }
+  // A list may be longer than a word has bits.
+  void enter_run(uint32_t count) {
+    const uint32_t here = std::min(count, 32u);
+    entries_left_ = first_bits(here);
+    run_left_ = count - here;
   }
   void next_entry() {
-    if (all_ == 0) {
-      slot_ = &Tables::slot(items_);
-      items_ += Tables::kItemBytes;
-      --entries_left_;
-      return;
-    }
-    slot_ = &Tables::slot(items_ + rank(all_, lowest(entries_left_)) * Tables::kItemBytes);
+    slot_ = &Tables::slot(item(items_, entries_left_));
     entries_left_ &= entries_left_ - 1;
   }
   // To the first entry of the next table that has any.
   void enter_next() {
     while (entries_left_ == 0) {
+      if (run_left_ > 0) {
+        items_ += 32 * Tables::kItemBytes;
+        enter_run(run_left_);
+        break;
+      }
       while (depth_ > 0 && levels_[depth_ - 1].children_left == 0) --depth_;
       if (depth_ == 0) {
         slot_ = nullptr;
         return;
       }
       Level& level = levels_[depth_ - 1];
-      const uint32_t bit = lowest(level.children_left);
+      const char* const child = item(level.items, level.children_left);
       level.children_left &= level.children_left - 1;
-      enter(Tables::child(level.items + rank(level.all, bit) * Tables::kItemBytes));
+      if (level.children_left != 0) __builtin_prefetch(Tables::address(item(level.items, level.children_left)));
+      enter(Tables::child(child));
     }
     next_entry();
+  }
+  static const char* item(const char* items, uint32_t indexes) {
+    return items + static_cast<uint32_t>(std::countr_zero(indexes)) * Tables::kItemBytes;
   }
 
   const Slot* slot_ = nullptr;
   const char* items_ = nullptr;
-  uint32_t all_ = 0;           // of the table; 0 in a list
-  uint32_t entries_left_ = 0;  // their positions; in a list how many
+  uint32_t entries_left_ = 0;  // of the first 32 items, by index
+  uint32_t run_left_ = 0;      // behind these
   unsigned depth_ = 0;
   std::array<Level, kTableLevels> levels_{};
 };
