@@ -46,17 +46,23 @@ inline uint32_t code_of_words(size_t words) {
   return kScaled | static_cast<uint32_t>(steps);
 }
 
-// Head of every block: the stamp of the version it was born in (0: free), whether it is an allocation of its own, and its size.
+// Head of every block: the stamp of the version it was born in (0: free), whether it is an allocation of its own, and its size. `birth` is a stamp in
+// its place in the head.
+inline constexpr unsigned kStampShift = 16;
+inline constexpr uint64_t kDirect = uint64_t{1} << 15;
 struct alignas(8) Block {
-  Block(uint64_t stamp, uint32_t code, bool direct) : word(stamp << 16 | uint64_t{direct} << 15 | code) {}
+  Block(uint64_t birth, uint64_t code) : word(birth | code) {}
   uint64_t word;
 };
 static_assert(sizeof(Block) == 8);
 
-inline uint64_t stamp_of(const Block* block) { return block->word >> 16; }
-inline bool is_direct(const Block* block) { return (block->word & (1u << 15)) != 0; }
-inline uint32_t payload_words(const Block* block) { return words_of_code(block->word & 0x7fff); }
-inline uint32_t pooled_words(const Block* block) { return block->word & 0x7fff; }  // of a block that is not direct
+inline constexpr uint64_t birth_of(uint64_t stamp) { return stamp << kStampShift; }
+inline uint64_t stamp_of(const Block* block) { return block->word >> kStampShift; }
+inline bool is_direct(const Block* block) { return (block->word & kDirect) != 0; }
+inline uint32_t payload_words(const Block* block) { return words_of_code(block->word & (kDirect - 1)); }
+inline uint32_t pooled_words(const Block* block) {
+  return block->word & (kDirect - 1);
+}  // of a block that is not direct
 inline size_t payload_bytes(const Block* block) { return size_t{payload_words(block)} * kWordBytes; }
 inline constexpr size_t block_bytes(uint32_t words) { return sizeof(Block) + size_t{words} * kWordBytes; }
 inline char* payload(Block* block) { return reinterpret_cast<char*>(block + 1); }
@@ -94,20 +100,24 @@ class Arena {
   bool pools() const { return options_.chunk_bytes_max != 0; }
 
   // A block of at least `words` payload words. `leased`: the caller holds the family's lease. Throws what the source throws.
-  Block* allocate(size_t words, uint64_t stamp, bool leased) {
-    if (!leased || words > kPooledWordsMax) return allocate_direct(words, stamp, alignof(Block));
-    const auto pooled_words = static_cast<uint32_t>(words);
-    if (free_[pooled_words] == nullptr) return allocate_fresh(pooled_words, stamp);
-    Block* const block = pop(pooled_words);
-    *block = Block(stamp, pooled_words, false);
+  [[gnu::noinline]] Block* allocate(size_t words, uint64_t birth, bool leased) {
+    if (!leased || !pools() || words > kPooledWordsMax) return allocate_direct(words, birth, alignof(Block));
+    Block* const block = reuse(words, birth);
+    return block != nullptr ? block : carve(static_cast<uint32_t>(words), birth);
+  }
+  // The short way: a free block of just this size, or nullptr. By the lease holder.
+  Block* reuse(size_t words, uint64_t birth) {
+    if (words > kPooledWordsMax || free_[words] == nullptr) return nullptr;
+    Block* const block = pop(static_cast<uint32_t>(words));
+    *block = Block(birth, words);
     return block;
   }
-  [[gnu::noinline]] Block* allocate_direct(size_t words, uint64_t stamp, size_t alignment) {
+  [[gnu::noinline]] Block* allocate_direct(size_t words, uint64_t birth, size_t alignment) {
     const uint32_t code = code_of_words(words);
     const size_t size_bytes = block_bytes(words_of_code(code));
     void* const memory = options_.source->allocate(size_bytes, alignment);
     direct_bytes_.fetch_add(size_bytes, std::memory_order_relaxed);
-    return new (memory) Block(stamp, code, true);
+    return new (memory) Block(birth, kDirect | code);
   }
   // Pooled blocks only by the lease holder.
   void free(Block* block, size_t alignment = alignof(Block)) noexcept {
@@ -134,11 +144,11 @@ class Arena {
 
   void push(Block* block) noexcept {
     const uint32_t words = pooled_words(block);
-    *block = Block(0, words, false);
+    *block = Block(0, words);
+    if (free_[words] == nullptr) nonempty_[words / 64] |= uint64_t{1} << (words % 64);
     set_next(block, free_[words]);
     free_[words] = block;
     free_bytes_ += block_bytes(words);
-    largest_free_ = std::max(largest_free_, words);
   }
   Block* pop(uint32_t words) noexcept {
     Block* const block = free_[words];
@@ -147,31 +157,38 @@ class Arena {
     return block;
   }
 
-  // Kept out of line: the ways above are short enough to be part of their callers.
-  [[gnu::noinline]] Block* allocate_fresh(uint32_t words, uint64_t stamp) {
-    return pools() ? carve(words, stamp) : allocate_direct(words, stamp, alignof(Block));
-  }
   // No free block of this size: cut one from a larger free block, from the bump region, or from fresh memory.
-  Block* carve(uint32_t words, uint64_t stamp) {
+  Block* carve(uint32_t words, uint64_t birth) {
     const size_t size_bytes = block_bytes(words);
-    if (Block* const block = split_larger(words, stamp)) return block;
+    if (Block* const block = split_larger(words, birth)) return block;
     if (static_cast<size_t>(bump_end_ - bump_) < size_bytes) refill();
-    Block* const block = new (bump_) Block(stamp, words, false);
+    Block* const block = new (bump_) Block(birth, words);
     bump_ += size_bytes;
     return block;
   }
 
-  Block* split_larger(uint32_t words, uint64_t stamp) noexcept {
-    for (uint32_t larger = words + 1; larger <= largest_free_; ++larger) {
-      if (free_[larger] == nullptr) continue;
+  Block* split_larger(uint32_t words, uint64_t birth) noexcept {
+    for (uint32_t larger = next_nonempty(words + 1); larger <= kPooledWordsMax; larger = next_nonempty(larger + 1)) {
+      if (free_[larger] == nullptr) {
+        nonempty_[larger / 64] &= ~(uint64_t{1} << (larger % 64));
+        continue;
+      }
       Block* const block = pop(larger);
       const bool splits = larger >= words + 2;  // room for the head and one word of another
-      *block = Block(stamp, splits ? words : larger, false);
-      if (splits) push(new (payload(block) + words * kWordBytes) Block(0, larger - words - 1, false));
+      *block = Block(birth, splits ? words : larger);
+      if (splits) push(new (payload(block) + words * kWordBytes) Block(0, larger - words - 1));
       return block;
     }
-    largest_free_ = std::min(largest_free_, words);
     return nullptr;
+  }
+  // The first size from `words` up that may have a free block; more than kPooledWordsMax when none has.
+  uint32_t next_nonempty(uint32_t words) const {
+    while (words <= kPooledWordsMax) {
+      const uint64_t bits = nonempty_[words / 64] >> (words % 64);
+      if (bits != 0) return words + static_cast<uint32_t>(std::countr_zero(bits));
+      words = (words / 64 + 1) * 64;
+    }
+    return words;
   }
 
   void refill() {
@@ -217,8 +234,7 @@ class Arena {
 
   // `words` counts the head. A run too long for a list keeps its length in its second payload word.
   void add_free(char* at, size_t words) noexcept {
-    Block* const block =
-        new (at) Block(0, static_cast<uint32_t>(std::min<size_t>(words - 1, kPooledWordsMax + 1)), false);
+    Block* const block = new (at) Block(0, std::min<size_t>(words - 1, kPooledWordsMax + 1));
     if (words == 1) return;  // a bare head: only the next sweep can use it
     if (words - 1 <= kPooledWordsMax) return push(block);
     set_next(block, regions_);
@@ -241,7 +257,7 @@ class Arena {
     free_.fill(nullptr);
     regions_ = nullptr;
     free_bytes_ = 0;
-    largest_free_ = 0;
+    nonempty_.fill(0);
     refilled_bytes_ = 0;
     for (Chunk* chunk = chunks_; chunk != nullptr; chunk = chunk->next) {
       char* const end = reinterpret_cast<char*>(chunk) + chunk->size_bytes;
@@ -267,11 +283,11 @@ class Arena {
   char* bump_ = nullptr;
   char* bump_end_ = nullptr;
   Chunk* chunks_ = nullptr;
-  Block* regions_ = nullptr;                        // free runs too long for a list
-  size_t free_bytes_ = 0;                           // in lists and regions
-  size_t refilled_bytes_ = 0;                       // handed to the bump pointer since the last sweep
-  uint32_t largest_free_ = 0;                       // no list of a larger size has a block; in words
-  std::array<Block*, kPooledWordsMax + 1> free_{};  // by payload words
+  Block* regions_ = nullptr;                                   // free runs too long for a list
+  size_t free_bytes_ = 0;                                      // in lists and regions
+  size_t refilled_bytes_ = 0;                                  // handed to the bump pointer since the last sweep
+  std::array<Block*, kPooledWordsMax + 1> free_{};             // by payload words
+  std::array<uint64_t, kPooledWordsMax / 64 + 1> nonempty_{};  // a bit per list; may be set for an empty one
 };
 
 }  // namespace detail

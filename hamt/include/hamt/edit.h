@@ -179,7 +179,12 @@ class Editor {
   }
 
   typename FamilyT::ArenaT& arena() { return trie_.family_->arena(); }
-  Block* allocate(size_t words) { return arena().allocate(words, version_->stamp, leased_); }
+  Block* allocate(size_t words) {
+    if (leased_) {
+      if (Block* const block = arena().reuse(words, version_->birth)) return block;
+    }
+    return arena().allocate(words, version_->birth, leased_);
+  }
   bool is_own(const Block* block) const { return stamp_of(block) > floor_; }
 
   // Room to retire `count` blocks. With the lease, the list that others look at is ours.
@@ -216,7 +221,7 @@ class Editor {
   Slot make_slot(uint64_t hash, Make& make, const Entry* existing) {
     if constexpr (Slots::kBoxed) {
       Block* const box = Slots::kPooled ? allocate(Slots::kWords)
-                                        : arena().allocate_direct(Slots::kWords, version_->stamp, Slots::kAlignment);
+                                        : arena().allocate_direct(Slots::kWords, version_->birth, Slots::kAlignment);
       try {
         new (Slots::entry_memory(box)) Entry(make(existing));
       } catch (...) {
@@ -568,37 +573,24 @@ class Editor {
   // A changed copy of a table that older versions keep, and of those above it.
   template <int kGrowth, typename Write>
   void copy_path(Path& path, unsigned level, char* item, Node after, Write write) {
-    unsigned first = level;
-    while (first > 0 && !is_own(path.steps[first - 1].node.table)) --first;
     reserve_retired(path.depth + 2);
     std::array<Block*, kTableLevels + 1> fresh;
-    fetch(fresh, path, first, level, kGrowth == 0 ? room_of(path.steps[level].node) : Tables::words_for(after));
-    after.table = fresh[level];
-    copy_changed<kGrowth>(after, path.steps[level].node, item, write);
-    for (unsigned above = level; above-- > first;)
-      after = copy_with_child(path.steps[above].node, path.steps[above + 1].item, after, fresh[above]);
-    retire_tables(path, first, level);
-    link(path, first, after);
-  }
-  static size_t room_of(const Node& node) { return payload_words(node.table); }
-  // Blocks for copies of the tables from `first` up to the last, which gets `last_words`.
-  void fetch(std::array<Block*, kTableLevels + 1>& fresh, const Path& path, unsigned first, unsigned last,
-             size_t last_words) {
-    auto& arena = this->arena();
-    const uint64_t stamp = version_->stamp;
-    const bool leased = leased_;
-    unsigned at = first;
+    unsigned at = level;
+    after.table = fresh[at] = allocate(kGrowth == 0 ? room_of(path.steps[at]) : Tables::words_for(after));
+    copy_changed<kGrowth>(after, path.steps[at].node, item, write);
     try {
-      for (; at < last; ++at) fresh[at] = arena.allocate(room_of(path.steps[at].node), stamp, leased);
-      fresh[last] = arena.allocate(last_words, stamp, leased);
+      for (; at > 0 && !is_own(path.steps[at - 1].node.table); --at) {
+        fresh[at - 1] = allocate(room_of(path.steps[at - 1]));
+        after = copy_with_child(path.steps[at - 1].node, path.steps[at].item, after, fresh[at - 1]);
+      }
     } catch (...) {
-      while (at > first) arena.free(fresh[--at]);
+      for (; at <= level; ++at) arena().free(fresh[at]);
       throw;
     }
+    link(path, at, after);
+    for (; at <= level; ++at) retire(path.steps[at].node.table, false);
   }
-  void retire_tables(const Path& path, unsigned first, unsigned last) noexcept {
-    for (unsigned at = first; at <= last; ++at) retire(path.steps[at].node.table, false);
-  }
+  static size_t room_of(const Step& step) { return payload_words(step.node.table); }
 
   template <int kGrowth, typename Write>
   static void change_in_place(const Node& node, char* item, Write write) {

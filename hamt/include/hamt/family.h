@@ -208,14 +208,14 @@ class Retired {
 // it is registered. `root` and `staged` belong to the writer while there is one, and so does everything before the version is registered; all else to the
 // lease holder.
 struct Version {
-  explicit Version(uint64_t born, Version* made_from)
-      : stamp(born), floor_(made_from == nullptr ? 0 : made_from->stamp), parent(made_from) {}
+  explicit Version(uint64_t stamp, Version* made_from)
+      : birth(birth_of(stamp)), floor_(made_from == nullptr ? 0 : made_from->stamp()), parent(made_from) {}
   std::atomic<uint32_t> handles{1};
   uint32_t child_count = 0;
   bool registered = false;
   bool dead = false;
   bool holds_parent = false;  // until it is registered
-  const uint64_t stamp;
+  const uint64_t birth;       // what stands in the heads of its blocks
   // The stamp of the parent. Read by a writer without the lease, too: it only sinks, and an old one is too careful, not wrong.
   std::atomic<uint64_t> floor_;
   Version* parent;
@@ -227,10 +227,11 @@ struct Version {
   uintptr_t next_written = 0;  // in the stack of Family::state_
   uintptr_t next_dead = 0;
 
+  uint64_t stamp() const { return birth >> kStampShift; }
   uint64_t floor() const { return floor_.load(std::memory_order_relaxed); }
   void set_parent(Version* version) {
     parent = version;
-    floor_.store(version == nullptr ? 0 : version->stamp, std::memory_order_relaxed);
+    floor_.store(version == nullptr ? 0 : version->stamp(), std::memory_order_relaxed);
   }
   void add_child(Version* child) {
     ++child_count;
@@ -290,7 +291,9 @@ class Family {
 
   // A child of `parent`, with one handle, the caller's. Throws what the source throws.
   Version* make_version(Version* parent, bool leased) {
-    Block* const block = arena_.allocate((sizeof(Version) + kWordBytes - 1) / kWordBytes, 1, leased);
+    constexpr size_t kWords = (sizeof(Version) + kWordBytes - 1) / kWordBytes;
+    Block* block = leased ? arena_.reuse(kWords, birth_of(1)) : nullptr;
+    if (block == nullptr) block = arena_.allocate(kWords, birth_of(1), leased);
     return new (payload(block)) Version(next_stamp(), parent);
   }
   // A writer is done with the version: it enters the tree, now or when the holder of the lease comes round to it.
@@ -430,29 +433,39 @@ class Family {
     Version* const parent = version->parent;
     if (parent == nullptr) {
       free_all(child->retired);
+      if (!version->retired.empty()) free_above(version->retired, 0);  // no blocks, but a chunk that was to have some
     } else {
-      free_above(child->retired, version->floor());
-    }
-    if (!version->retired.empty() && !join_retired(version->retired, child->retired)) return;
-    child->set_parent(parent);
-    if (parent != nullptr) {
+      if (!inherit(version->retired, child->retired, version->floor())) return;
       parent->remove_child(version);
       parent->add_child(child);
     }
+    child->set_parent(parent);
     free_version(version);
   }
-  static constexpr size_t kJoinedChunk = 48;
-  // What the dead version kept may be long, what its child adds is short: it goes to the end, and the child gets the whole.
-  [[gnu::noinline]] bool join_retired(Retired& dead, Retired& child) noexcept {
-    const size_t count = child.few_count();
+  // What the child of a dead version retired dies if it is younger than all that live; the rest joins what the dead one kept, and the child gets the
+  // whole. That may be long, what the child adds is short.
+  bool inherit(Retired& dead, Retired& child, uint64_t floor) noexcept {
+    if (!dead.has_room(child.few_count()) && !add_chunk(dead)) return false;
+    child.take_few([&](Block* block, bool is_box) {
+      if (stamp_of(block) <= floor) return dead.push(block, is_box);
+      is_box ? free_box(block) : arena_.free(block);
+    });
+    if (!child.empty()) inherit_more(dead, child, floor);
+    child = dead;
+    return true;
+  }
+  [[gnu::noinline]] void inherit_more(Retired& dead, Retired& child, uint64_t floor) noexcept {
+    free_above(child, floor);
+    dead.take_all(child, [this](Block* chunk) { arena_.free(chunk); });
+  }
+  [[gnu::noinline]] bool add_chunk(Retired& list) noexcept {
+    constexpr size_t kBlocks = 48;
     try {
-      if (!dead.has_room(count)) dead.add_chunk(arena_.allocate(RetiredList::chunk_words(kJoinedChunk), 1, true));
+      list.add_chunk(arena_.allocate(RetiredList::chunk_words(kBlocks), birth_of(1), true));
+      return true;
     } catch (...) {
       return false;
     }
-    dead.take_all(child, [this](Block* chunk) { arena_.free(chunk); });
-    child = dead;
-    return true;
   }
   [[gnu::noinline]] Version* remove_leaf(Version* version) noexcept {
     // The last version of a family whose blocks hold nothing to destroy: the chunks go as a whole, unvisited.
