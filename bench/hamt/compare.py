@@ -19,10 +19,8 @@ import subprocess
 import sys
 import time
 
-from bench.hamt import tables
+from bench.hamt import RESULTS, ROOT, tables
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "bench" / "results"
 SIZES = [100, 1_000, 10_000, 100_000, 1_000_000]
 COLLISION_SIZES_MAX = 100_000
 QUADRATIC = {"absl::flat_hash_map", "boost::unordered_flat_map"}  # under colliding keys: minutes from 100,000 on

@@ -18,10 +18,9 @@ import subprocess
 import sys
 import time
 
+from bench.hamt import RESULTS, ROOT
 from bench.report import markdown_table, text_table
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "bench" / "results"
 SIZES = [100, 1_000, 10_000, 100_000, 1_000_000]
 KEYS = ["sequential", "random", "decimal"]
 NOT_HERE = 3
