@@ -7,12 +7,19 @@ from bench.hamt import gate
 from bench.report import markdown_table
 
 OURS = "hamt"
+COMPARISONS = ["libhamt", "libhamt, malloc or pool", "std::unordered_map", "immer"]  # of gate.BEST_OF
 # The order of the tables' columns, and their headings.
 OPERATIONS = {
     "build": "build", "insert": "ins", "hit": "hit", "dependent_hit": "dep", "miss": "miss", "contains": "contains",
     "update": "upd", "erase": "del", "iterate": "iter", "persistent_insert": "p_ins", "persistent_update": "p_upd",
     "persistent_erase": "p_del", "mixed_90_10": "90/10", "mixed_50_50": "50/50", "batch_hit": "batch", "replay": "replay",
     "snapshot": "snapshot", "diff": "diff", "destroy": "destroy",
+}  # fmt: skip
+# Likewise of memory and structure, whatever the map that says them first.
+FIGURES = {
+    "used_bytes_per_entry": "bytes used", "heap_bytes_per_entry": "from malloc", "reserved_bytes_per_entry": "reserved",
+    "resident_bytes_per_entry": "resident", "depth_average": "depth", "depth_maximum": "deepest",
+    "bitmap_utilisation": "bitmap use", "collision_rate": "collisions", "load_factor": "load factor", "lost_keys": "lost keys",
 }  # fmt: skip
 
 
@@ -47,8 +54,8 @@ def ratio_table(times, keys, sizes):
     operations = [operation for operation in measured_operations(times, keys) if operation != "snapshot"]
     rows = []
     for size in sizes:
-        for comparison, others in gate.BEST_OF.items():
-            ratios = [ratio(times, others, keys, operation, size) for operation in operations]
+        for comparison in COMPARISONS:
+            ratios = [ratio(times, gate.BEST_OF[comparison], keys, operation, size) for operation in operations]
             if any(ratios):
                 rows.append([f"{size:,}", comparison, *("" if one is None else f"{one:.2f}" for one in ratios)])
     return markdown_table(["entries", "ratio to", *(OPERATIONS[operation] for operation in operations)], rows)
@@ -65,13 +72,13 @@ def time_table(times, keys, size):
 
 
 def figure_table(figures, keys):
-    names = list(dict.fromkeys(name for _, k, _, name in figures if k == keys))
-    lines = list(dict.fromkeys((size, method) for method, k, size, _ in figures if k == keys))
+    present = {name for _, kind, _, name in figures if kind == keys}
+    names = [name for name in FIGURES if name in present]
     rows = []
-    for size, method in lines:
+    for size, method in dict.fromkeys((size, method) for method, kind, size, _ in figures if kind == keys):
         found = [figures.get((method, keys, size, name)) for name in names]
         rows.append([f"{size:,}", method, *("" if one is None else f"{one:.4g}" for one in found)])
-    return markdown_table(["entries", "map", *(name.replace("_", " ") for name in names)], rows)
+    return markdown_table(["entries", "map", *(FIGURES[name] for name in names)], rows)
 
 
 def loss_notes(figures):
@@ -91,7 +98,7 @@ def as_markdown(results, times, figures):
     for keys, sizes in cells(times):
         text += f"\n## {keys} keys: ratios\n\n{ratio_table(times, keys, sizes)}\n### ns per operation\n"
         text += "".join(f"\n{time_table(times, keys, size)}" for size in sizes)
-        text += f"\n### Memory and structure\n\n{figure_table(figures, keys)}"
+        text += f"\n### Memory (bytes per entry) and structure\n\n{figure_table(figures, keys)}"
     return text + "".join(f"\n- {note}" for note in results["notes"] + loss_notes(figures)) + "\n"
 
 
