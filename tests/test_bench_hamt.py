@@ -1,4 +1,4 @@
-"""The gate of bench/hamt judges as its bounds say: required or goal, numbers or texts, by size, against the best that was measured."""
+"""bench/hamt: the gate judges as its bounds say, by keys, size and the best that was measured; pictures show what was measured."""
 
 import json
 import pathlib
@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from bench.hamt import gate, tables  # noqa: E402  (the folder of the measurements is no installed package)
+from bench.hamt import gate, plots, tables  # noqa: E402  (the folder of the measurements is no installed package)
 
 
 def verdicts(numbers, keys="random"):
@@ -113,3 +113,27 @@ def test_markdown_shows_what_is_broken_in_bold(tmp_path, capsys):
     shown = "| hit | libhamt | 0.3 | 0.25 | **0.31** |"
     assert shown in capsys.readouterr().out and shown in (tmp_path / "hamt.md").read_text()
     assert json.loads((tmp_path / "hamt.json").read_text())["times"][0]["ns_per_op"] == 3.1
+
+
+def test_labels_keep_their_order_and_do_not_overlap():
+    heights = plots.spread([0.5, 0.1, 0.51, 0.505, 0.9])
+    assert heights == sorted(heights) and (heights[0], heights[-1]) == (0.1, 0.9)
+    assert heights[2] == pytest.approx(0.505) and heights[2] - heights[1] == pytest.approx(plots.LABEL_STEP)
+
+
+def test_bytes_are_those_of_malloc_or_else_those_the_map_says():
+    def figure(method, name, value):
+        return {"method": method, "dataset_type": "random", "size": 100, "name": name, "value": value}
+
+    heap, used = "heap_bytes_per_entry", "used_bytes_per_entry"
+    figures = [figure("hamt", heap, 31.0), figure("hamt", used, 25.0), figure("libhamt-pool", used, 20.0)]
+    expected = {"hamt": [(100, 31.0)], "libhamt-pool": [(100, 20.0)]}
+    assert plots.curves({"times": [], "figures": figures}, "random", plots.BYTES) == expected
+
+
+def test_a_run_draws_a_picture_for_each_operation_and_one_of_the_bytes(tmp_path):
+    pytest.importorskip("matplotlib")
+    pictures = {path.name: path.read_bytes() for path in (written(tmp_path / "one", 2.7) / "plots").iterdir()}
+    assert sorted(pictures) == ["bytes_per_entry-random.png", "bytes_per_entry-random.svg", "hit-random.png", "hit-random.svg"]
+    assert b">libhamt<" in pictures["hit-random.svg"]
+    assert (written(tmp_path / "two", 2.7) / "plots" / "hit-random.svg").read_bytes() == pictures["hit-random.svg"]

@@ -7,7 +7,7 @@
 Each cell (map, keys, size) is a process of its own, pinned to one core, which measures all operations in thread CPU time,
 a warm-up and the median of five. The maps of a cell's keys and size run one right after the other, so that a noisy machine
 is noisy for all; --rounds repeats that and takes medians. Results: bench/results/hamt.csv, hamt_figures.csv, hamt.json,
-hamt.md and plots. Compare figures of one run only, as ratios.
+hamt.md, and plots/ with an SVG and a PNG per operation and kind of keys. Compare figures of one run only, as ratios.
 """
 
 import argparse

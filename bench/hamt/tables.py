@@ -3,7 +3,7 @@
 import csv
 import json
 
-from bench.hamt import gate
+from bench.hamt import gate, plots
 from bench.report import markdown_table
 
 OURS = "hamt"
@@ -121,47 +121,6 @@ def with_rows(head, times, figures):
     return {**head, "times": time_rows, "figures": figure_rows}
 
 
-def plot(pyplot, times, keys, path):
-    """ns/op over the number of entries, one small drawing per operation, one line per map. As PNG and SVG."""
-    operations = measured_operations(times, keys)
-    columns = 4
-    rows = -(-len(operations) // columns)
-    drawing, axes = pyplot.subplots(rows, columns, figsize=(4.2 * columns, 3.2 * rows), squeeze=False)
-    methods = list(dict.fromkeys(method for method, cell_keys, _, _ in times if cell_keys == keys))
-    colours = {method: pyplot.cm.tab20(at % 20) for at, method in enumerate(methods)}
-    for panel, operation in zip(axes.flat, operations):
-        for method in methods:
-            points = sorted((size, ns) for (m, k, o, size), (_, ns) in times.items() if (m, k, o) == (method, keys, operation))
-            if points:
-                width = 2.6 if method == OURS else 1.1
-                panel.plot(*zip(*points), marker=".", linewidth=width, color=colours[method], label=method)
-        panel.set(xscale="log", yscale="log", title=operation, xlabel="entries", ylabel="ns per operation")
-        panel.grid(True, which="major", alpha=0.25)
-    for panel in axes.flat[len(operations) :]:
-        panel.set_visible(False)
-    lines = {line.get_label(): line for panel in axes.flat for line in panel.get_lines()}
-    drawing.legend(lines.values(), lines.keys(), loc="upper center", ncols=min(len(lines), 7), frameon=False)
-    drawing.tight_layout(rect=(0, 0, 1, 1 - 0.5 / (rows + 0.5) * 0.5))
-    for ending in ("png", "svg"):
-        drawing.savefig(path.with_suffix(f".{ending}"), dpi=110)
-    pyplot.close(drawing)
-
-
-def plots(folder, times):
-    """Names of the plots drawn; none where matplotlib is missing."""
-    try:
-        import matplotlib
-
-        matplotlib.use("Agg")
-        from matplotlib import pyplot
-    except ImportError:
-        return []
-    names = [f"hamt_{keys}" for keys, _ in cells(times)]
-    for (keys, _), name in zip(cells(times), names):
-        plot(pyplot, times, keys, folder / f"{name}.png")
-    return names
-
-
 def write(folder, head, times, figures):
     folder.mkdir(parents=True, exist_ok=True)
     write_csv(folder, times, figures)
@@ -169,6 +128,6 @@ def write(folder, head, times, figures):
     (folder / "hamt.json").write_text(json.dumps(results, indent=1) + "\n")
     text = as_markdown(results, times, figures)
     (folder / "hamt.md").write_text(text)
-    drawn = plots(folder, times)
-    print("\n" + text + f"\nwritten to {folder}: hamt.csv, hamt_figures.csv, hamt.json, hamt.md, plots: "
-          + (", ".join(drawn) or "none (matplotlib is not installed)"))  # fmt: skip
+    print(f"\n{text}\nwritten to {folder}: hamt.csv, hamt_figures.csv, hamt.json, hamt.md", flush=True)
+    drawn = plots.write(results, folder / "plots")
+    print(f"{len(drawn)} plots in {folder / 'plots'}" if drawn else "no plots: matplotlib is not installed")
