@@ -7,7 +7,7 @@
 Each cell (map, keys, size) is a process of its own, pinned to one core, which measures all operations in thread CPU time,
 a warm-up and the median of five. The maps of a cell's keys and size run one right after the other, so that a noisy machine
 is noisy for all; --rounds repeats that and takes medians. Results: bench/results/hamt.csv, hamt_figures.csv, hamt.json,
-hamt.md and plots. Compare figures of one run only, as ratios.
+hamt.md, and plots/ with an SVG and a PNG per operation and kind of keys. Compare figures of one run only, as ratios.
 """
 
 import argparse
@@ -19,10 +19,8 @@ import subprocess
 import sys
 import time
 
-from bench.hamt import tables
+from bench.hamt import RESULTS, ROOT, tables
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "bench" / "results"
 SIZES = [100, 1_000, 10_000, 100_000, 1_000_000]
 COLLISION_SIZES_MAX = 100_000
 QUADRATIC = {"absl::flat_hash_map", "boost::unordered_flat_map"}  # under colliding keys: minutes from 100,000 on

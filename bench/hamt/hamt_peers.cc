@@ -69,6 +69,11 @@ class HamtMapOf {
   template <typename F>
   void figures(F f) const {
     const auto entries = static_cast<double>(map_.size());
+    const hamt::structure_info structure = map_.structure();
+    f("depth_average", structure.depth_average);
+    f("depth_maximum", static_cast<double>(structure.depth_max));
+    f("bitmap_utilisation", structure.bitmap_utilisation);
+    f("collision_rate", static_cast<double>(structure.collisions) / entries);
     f("used_bytes_per_entry", static_cast<double>(map_.memory_usage()) / entries);
     f("reserved_bytes_per_entry", static_cast<double>(map_.memory_reserved()) / entries);
   }

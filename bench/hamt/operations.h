@@ -346,8 +346,11 @@ class Measurement {
   // A new version per operation, the one before dropped. Starting from `map`, which stays as it is.
   void persistent(const M& map) {
     versions("persistent_update", map, [](const M& version, const Key& key) { return version.with(key, 7); });
-    if constexpr (Diffs<M>) differ(map);
+    if constexpr (Diffs<M>) {
+      if (report_.wants("diff")) differ(map);
+    }
     versions("persistent_erase", map, [](const M& version, const Key& key) { return version.without(key); });
+    if (!report_.wants("persistent_insert")) return;
     M smaller = without_part(map);
     versions("persistent_insert", smaller, [](const M& version, const Key& key) { return version.with(key, 7); });
   }

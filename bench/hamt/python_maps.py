@@ -11,6 +11,7 @@ import argparse
 import csv
 import gc
 import importlib
+import itertools
 import pathlib
 import random
 import statistics
@@ -18,10 +19,9 @@ import subprocess
 import sys
 import time
 
+from bench.hamt import RESULTS, ROOT
 from bench.report import markdown_table, text_table
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "bench" / "results"
 SIZES = [100, 1_000, 10_000, 100_000, 1_000_000]
 KEYS = ["sequential", "random", "decimal"]
 NOT_HERE = 3
@@ -52,11 +52,11 @@ class Dict:
         return built
 
     @staticmethod
-    def change(built, erased, put):
+    def change(built, erased, put, value=1):
         for key in erased:
             del built[key]
         for key in put:
-            built[key] = 1
+            built[key] = value
         return built
 
     copy = staticmethod(dict.copy)
@@ -78,12 +78,12 @@ class Drafted:
             return draft.finish()
 
     @staticmethod
-    def change(built, erased, put):
+    def change(built, erased, put, value=1):
         with built.mutate() as draft:
             for key in erased:
                 del draft[key]
             for key in put:
-                draft[key] = 1
+                draft[key] = value
             return draft.finish()
 
 
@@ -123,6 +123,7 @@ MAPS = {
     "immutables.Map": drafted("immutables"),
     "contextvars": context_trie,
 }
+REFERENCES = ["immutables.Map", "dict"]
 
 
 def workload(kind, size):
@@ -223,6 +224,7 @@ def measurements(adapter, keys, hits, strangers):
 def draft_rounds(adapter, full, part, hits):
     """Erasing and putting back a tenth, and new values for all: in place, or through one draft."""
     state = [full]
+    new_values = itertools.cycle((2, 3))  # a map may do nothing where a key has the very value already
 
     def erase():
         took_ns, state[0] = clocked(adapter.change, state[0], part, ())
@@ -235,7 +237,7 @@ def draft_rounds(adapter, full, part, hits):
         return took_ns, len(part)
 
     def update():
-        took_ns, state[0] = clocked(adapter.change, state[0], (), hits)
+        took_ns, state[0] = clocked(adapter.change, state[0], (), hits, next(new_values))
         return took_ns, len(hits)
 
     return {"update": update, "erase": erase, "insert": insert}
@@ -285,8 +287,14 @@ def run_matrix(options):
     return rows
 
 
+def ratios(found, operation):
+    """omendb.Map over each of REFERENCES, ` (0.75x, 1.30x)`; a dash for one that lacks the operation."""
+    ours, references = found["omendb.Map", operation], [found.get((name, operation)) for name in REFERENCES]
+    return f" ({', '.join(f'{ours / one:.2f}x' if one else '-' for one in references)})" if any(references) else ""
+
+
 def tables(rows):
-    """(title, headings, lines) per keys and size; the ratio to immutables.Map stands behind our figures."""
+    """(title, headings, lines) per keys and size; the ratios to REFERENCES stand behind our figures."""
     cells = list(dict.fromkeys((keys, size) for _, keys, _, size, _ in rows))
     for keys, size in cells:
         found = {(method, operation): ns for method, k, operation, s, ns in rows if (k, s) == (keys, size)}
@@ -295,9 +303,8 @@ def tables(rows):
         for method in dict.fromkeys(method for method, _ in found):
             line = [method]
             for operation in operations:
-                ns, reference = found.get((method, operation)), found.get(("immutables.Map", operation))
-                ours = method == "omendb.Map" and ns and reference
-                line.append("" if ns is None else f"{ns:,.0f}" + (f" ({ns / reference:.2f}x)" if ours else ""))
+                ns = found.get((method, operation))
+                line.append("" if ns is None else f"{ns:,.0f}{ratios(found, operation) if method == 'omendb.Map' else ''}")
             lines.append(line)
         yield f"{keys}, {size:,} entries: ns per operation", ["map", *operations], lines
 
@@ -308,7 +315,7 @@ def write(rows, folder):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["method", "dataset_type", "operation", "size", "ns_per_op"])
         writer.writerows(rows)
-    head = f"Python {sys.version.split()[0]}; behind omendb.Map its ratio to immutables.Map.\n"
+    head = f"Python {sys.version.split()[0]}; behind omendb.Map its ratios to {' and '.join(REFERENCES)}.\n"
     found = list(tables(rows))
     (folder / "hamt_python.md").write_text(head + "".join(f"\n### {t}\n\n{markdown_table(h, lines)}" for t, h, lines in found))
     print(head + "".join(f"\n{t}\n{text_table(h, lines)}" for t, h, lines in found))
@@ -320,7 +327,7 @@ def words(text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="random keys, 1,000 and 100,000 entries")
+    parser.add_argument("--quick", action="store_true", help="random keys, 1,000 and 100,000 entries: a minute")
     parser.add_argument("--maps", type=words, default=list(MAPS))
     parser.add_argument("--keys", type=words, default=[])
     parser.add_argument("--sizes", type=lambda text: [int(word) for word in words(text)], default=[])
