@@ -121,6 +121,14 @@ TEST(Map, HashesStringsOfEveryLengthByAllTheirBytes) {
   EXPECT_NE(hash<std::string>(1)("key"), hash<std::string>(2)("key"));
 }
 
+TEST(Map, HashesTextsWithOneSeedInAProcessUnlessItIsGivenOne) {
+  EXPECT_NE(hash<std::string>().seed, 0u);
+  EXPECT_EQ(hash<std::string>()("key"), hash<std::string_view>()("key"));
+  const map<std::string, int> seeded(hash<std::string>(5));
+  EXPECT_EQ(seeded.set("key", 1).hash_function().seed, 5u);
+  EXPECT_EQ(seeded.set("key", 1), (map<std::string, int>{{"key", 1}}));
+}
+
 TEST(Map, AcceptsAStandardHash) {
   using Standard = map<uint64_t, uint64_t, std::hash<uint64_t>>;
   Standard::transient_type draft = Standard().transient();

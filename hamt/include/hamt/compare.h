@@ -6,6 +6,7 @@
 #include <hamt/trie.h>
 
 #include <cstdint>
+#include <type_traits>
 
 namespace hamt::detail {
 
@@ -106,8 +107,8 @@ class Trie<Entry, KeyOf, Hash, Eq>::Differ {
 
 template <typename Entry, typename KeyOf, typename Hash, typename Eq>
 template <typename Same, typename Visitor>
-void Trie<Entry, KeyOf, Hash, Eq>::diff(const Trie& after, const Same& same, Visitor& visitor) const {
-  Differ<Same, Visitor> differ(*this, same, visitor);
+void Trie<Entry, KeyOf, Hash, Eq>::diff(const Trie& after, const Same& same, Visitor&& visitor) const {
+  Differ<Same, std::remove_reference_t<Visitor>> differ(*this, same, visitor);
   const bool one_family = family_ == after.family_ && root_.table != nullptr && after.root_.table != nullptr;
   if (one_family) return differ.tables(root_, after.root_, 0);
   differ.by_lookup(*this, after);

@@ -1,6 +1,7 @@
 #pragma once
 
-// hamt::hash<K>: the default hash of map and set, 64 bits, avalanching (every input bit reaches the top bits, which the trie uses first).
+// hamt::hash<K>: the default hash of map and set, 64 bits, avalanching (every input bit reaches the top bits, which the trie uses first). Texts hash with
+// a seed that is random in each process: who chooses the keys cannot make them collide, and their order differs from run to run.
 // A user's hash without the marker `using is_avalanching = ...;` is mixed once more by the trie, so std::hash works too.
 
 #include <bit>
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <random>
 #include <string>
 #include <string_view>
 
@@ -56,9 +58,23 @@ inline uint64_t hash_bytes(const char* data, size_t size_bytes, uint64_t seed) {
   return mix(multiply_fold(low ^ kMultiplierA, high ^ state));
 }
 
+// The same for the whole of a process. Threads: any.
+inline uint64_t process_seed() noexcept {
+  static const uint64_t seed = [] {
+    const auto fallback = reinterpret_cast<uintptr_t>(&multiply_fold);  // the address space is laid out by chance, too
+    try {
+      std::random_device source;
+      return mix(uint64_t{source()} << 32 ^ source() ^ fallback);
+    } catch (...) {
+      return mix(fallback);
+    }
+  }();
+  return seed;
+}
+
 }  // namespace detail
 
-// Any type std::hash knows. A seed makes the order and the collisions of one map its own: take it from a random source where keys come from strangers.
+// Any type std::hash knows. A seed makes the order and the collisions of one map its own: take it from a random source where numbers come from strangers.
 template <typename K>
 struct hash {
   using is_avalanching = void;
@@ -68,7 +84,7 @@ struct hash {
   uint64_t seed = 0;
 };
 
-// Strings hash by content, so that a std::string key is found by a std::string_view or a literal.
+// Strings hash by content, so that a std::string key is found by a std::string_view or a literal. For the same order in each run, or one of its own for each map, give a seed.
 template <>
 struct hash<std::string_view> {
   using is_avalanching = void;
@@ -76,7 +92,7 @@ struct hash<std::string_view> {
   hash() = default;
   explicit hash(uint64_t seed_value) : seed(seed_value) {}
   uint64_t operator()(std::string_view key) const { return detail::hash_bytes(key.data(), key.size(), seed); }
-  uint64_t seed = 0;
+  uint64_t seed = detail::process_seed();
 };
 
 template <>

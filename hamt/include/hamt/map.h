@@ -146,6 +146,24 @@ class map {
   template <typename Q>
   requires kTransparent [[nodiscard]] map erase(const Q& key) && { return std::move(*this).changed(erasing(key)); }
 
+  // All entries of both; where both have a key the value of this map stays. Shares this map's tables. Between versions of one family O(what differs),
+  // else O(size of the other).
+  [[nodiscard]] map merge(const map& other) const {
+    return changed([&](Editor& editor) { trie_.diff(other.trie_, same_value, Merging{editor}); });
+  }
+  // As merge, but where both have a key the result has combine(value of this map, value of the other). O(size of the other).
+  template <std::invocable<const V&, const V&> Combine>
+  [[nodiscard]] map merge(const map& other, Combine&& combine) const {
+    return changed([&](Editor& editor) {
+      other.for_each([&](const value_type& theirs) {
+        editor.put(theirs.key, detail::Existing::kReplace, [&](const value_type* ours) {
+          return ours == nullptr ? value_type{theirs.key, theirs.value}
+                                 : value_type{ours->key, combine(ours->value, theirs.value)};
+        });
+      });
+    });
+  }
+
   [[nodiscard]] transient_type transient() const& { return transient_type(trie_); }
   [[nodiscard]] transient_type transient() && { return transient_type(std::move(trie_)); }
 
@@ -187,6 +205,18 @@ class map {
       return &a == &b;
     }
   }
+
+  // Adds what is new in another map.
+  struct Merging {
+    Editor& editor;
+    void added(const value_type& entry) const {
+      editor.put(entry.key, detail::Existing::kKeep, [&](const value_type*) {
+        return value_type{entry.key, entry.value};
+      });
+    }
+    void removed(const value_type&) const {}
+    void changed(const value_type&, const value_type&) const {}
+  };
 
   // What an editor of the trie is told to do; keys and values are moved from.
   static auto assigning(K& key, V& value) {

@@ -103,6 +103,11 @@ class set {
   template <typename Q>
   requires kTransparent [[nodiscard]] set erase(const Q& key) && { return std::move(*this).changed(erasing(key)); }
 
+  // The entries of both; of two equal ones that of this set stays. Between versions of one family O(what differs), else O(size of the other).
+  [[nodiscard]] set merge(const set& other) const {
+    return changed([&](Editor& editor) { trie_.diff(other.trie_, same_entry, Merging{editor}); });
+  }
+
   [[nodiscard]] transient_type transient() const& { return transient_type(trie_); }
   [[nodiscard]] transient_type transient() && { return transient_type(std::move(trie_)); }
 
@@ -133,6 +138,14 @@ class set {
 
  private:
   explicit set(Trie&& trie) : trie_(std::move(trie)) {}
+
+  // Adds what is new in another set.
+  struct Merging {
+    Editor& editor;
+    void added(const Entry& entry) const { put(editor, Entry(entry), detail::Existing::kKeep); }
+    void removed(const Entry&) const {}
+    void changed(const Entry&, const Entry&) const {}
+  };
 
   static bool put(Editor& editor, Entry&& entry, detail::Existing existing) {
     return editor.put(entry, existing, [&](const Entry*) { return Entry(std::move(entry)); });

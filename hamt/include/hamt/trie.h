@@ -161,7 +161,7 @@ class Trie {
   template <typename Same>
   bool equals(const Trie& other, const Same& same) const;
   template <typename Same, typename Visitor>
-  void diff(const Trie& after, const Same& same, Visitor& visitor) const;
+  void diff(const Trie& after, const Same& same, Visitor&& visitor) const;
 
   std::string validate() const;
   structure_info structure() const;
