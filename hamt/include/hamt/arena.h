@@ -68,11 +68,6 @@ inline constexpr size_t block_bytes(uint32_t words) { return sizeof(Block) + siz
 inline char* payload(Block* block) { return reinterpret_cast<char*>(block + 1); }
 inline const char* payload(const Block* block) { return reinterpret_cast<const char*>(block + 1); }
 
-// Into a block of the same size.
-inline void copy_payload(Block* to, const Block* from) noexcept {
-  std::memcpy(payload(to), payload(from), payload_bytes(from));
-}
-
 // A dead block keeps the next one of its list in its first payload word.
 inline Block* next_of(const Block* block) {
   Block* next;
@@ -145,7 +140,7 @@ class Arena {
   void push(Block* block) noexcept {
     const uint32_t words = pooled_words(block);
     *block = Block(0, words);
-    if (free_[words] == nullptr) nonempty_[words / 64] |= uint64_t{1} << (words % 64);
+    nonempty_[words] = true;
     set_next(block, free_[words]);
     free_[words] = block;
     free_bytes_ += block_bytes(words);
@@ -170,7 +165,7 @@ class Arena {
   Block* split_larger(uint32_t words, uint64_t birth) noexcept {
     for (uint32_t larger = next_nonempty(words + 1); larger <= kPooledWordsMax; larger = next_nonempty(larger + 1)) {
       if (free_[larger] == nullptr) {
-        nonempty_[larger / 64] &= ~(uint64_t{1} << (larger % 64));
+        nonempty_[larger] = false;
         continue;
       }
       Block* const block = pop(larger);
@@ -183,19 +178,15 @@ class Arena {
   }
   // The first size from `words` up that may have a free block; more than kPooledWordsMax when none has.
   uint32_t next_nonempty(uint32_t words) const {
-    while (words <= kPooledWordsMax) {
-      const uint64_t bits = nonempty_[words / 64] >> (words % 64);
-      if (bits != 0) return words + static_cast<uint32_t>(std::countr_zero(bits));
-      words = (words / 64 + 1) * 64;
-    }
-    return words;
+    const auto first = nonempty_.begin() + words;
+    return words + static_cast<uint32_t>(std::find(first, nonempty_.end(), true) - first);
   }
 
   void refill() {
     const size_t reserved_bytes_now = chunk_bytes_.load(std::memory_order_relaxed);
     // While a trie grows its tables do, and leave blocks of sizes that nobody asks for again. A sweep looks at everything, so it must be earned:
-    // an eighth of the memory free, and as much handed out since the last one.
-    const bool sweep_earned = std::min(free_bytes_, refilled_bytes_) > reserved_bytes_now / 8;
+    // a quarter of the memory free, and as much handed out since the last one.
+    const bool sweep_earned = std::min(free_bytes_, refilled_bytes_) > reserved_bytes_now / 4;
     if (regions_ == nullptr && sweep_earned) {
       close_bump();
       sweep();
@@ -257,7 +248,7 @@ class Arena {
     free_.fill(nullptr);
     regions_ = nullptr;
     free_bytes_ = 0;
-    nonempty_.fill(0);
+    nonempty_.fill(false);
     refilled_bytes_ = 0;
     for (Chunk* chunk = chunks_; chunk != nullptr; chunk = chunk->next) {
       char* const end = reinterpret_cast<char*>(chunk) + chunk->size_bytes;
@@ -287,7 +278,7 @@ class Arena {
   size_t free_bytes_ = 0;                                      // in lists and regions
   size_t refilled_bytes_ = 0;                                  // handed to the bump pointer since the last sweep
   std::array<Block*, kPooledWordsMax + 1> free_{};             // by payload words
-  std::array<uint64_t, kPooledWordsMax / 64 + 1> nonempty_{};  // a bit per list; may be set for an empty one
+  std::array<bool, kPooledWordsMax + 1> nonempty_{};  // may be true for an empty one
 };
 
 }  // namespace detail

@@ -149,7 +149,7 @@ class Editor {
   };
 
   // Before the first change: makes the trie the writer of a version of its own.
-  void begin() {
+  [[gnu::always_inline]] void begin() {
     if (!leased_) leased_ = trie_.family_->try_lease();
     if (!trie_.writing_) open_version();
     version_ = trie_.version_;
@@ -162,7 +162,7 @@ class Editor {
     }
     begin();
   }
-  void open_version() {
+  [[gnu::noinline]] void open_version() {
     Version* const from = trie_.version_;
     if (borrowed_) {
       trie_.version_ = trie_.family_->make_version(from, leased_);
@@ -576,21 +576,26 @@ class Editor {
     reserve_retired(path.depth + 2);
     std::array<Block*, kTableLevels + 1> fresh;
     unsigned at = level;
-    after.table = fresh[at] = allocate(kGrowth == 0 ? room_of(path.steps[at]) : Tables::words_for(after));
+    after.table = fresh[at] = allocate(Tables::words_for(after));
     copy_changed<kGrowth>(after, path.steps[at].node, item, write);
     try {
       for (; at > 0 && !is_own(path.steps[at - 1].node.table); --at) {
-        fresh[at - 1] = allocate(room_of(path.steps[at - 1]));
-        after = copy_with_child(path.steps[at - 1].node, path.steps[at].item, after, fresh[at - 1]);
+        const Node& above = path.steps[at - 1].node;
+        fresh[at - 1] = allocate(pooled_words(above.table));
+        after = copy_with_child(above, path.steps[at].item, after, fresh[at - 1]);
       }
     } catch (...) {
       for (; at <= level; ++at) arena().free(fresh[at]);
       throw;
     }
     link(path, at, after);
-    for (; at <= level; ++at) retire(path.steps[at].node.table, false);
+    if (leased_) {
+      Retired& retired = version_->retired;
+      for (; at <= level; ++at) retired.push(path.steps[at].node.table, false);
+    } else {
+      for (; at <= level; ++at) retire(path.steps[at].node.table, false);
+    }
   }
-  static size_t room_of(const Step& step) { return payload_words(step.node.table); }
 
   template <int kGrowth, typename Write>
   static void change_in_place(const Node& node, char* item, Write write) {
@@ -605,10 +610,10 @@ class Editor {
     const char* const from = Tables::items(before);
     char* const to = Tables::items(after);
     const auto lead_bytes = static_cast<size_t>(item - from);
+    const size_t total_bytes = Tables::items_bytes(before);
     if constexpr (kGrowth == 0) {
-      copy_payload(after.table, before.table);
+      std::memcpy(to, from, total_bytes);
     } else {
-      const size_t total_bytes = Tables::items_bytes(before);
       const size_t skip_from = kGrowth < 0 ? Tables::kItemBytes : 0;
       const size_t skip_to = kGrowth > 0 ? Tables::kItemBytes : 0;
       std::memcpy(to, from, lead_bytes);
@@ -619,9 +624,10 @@ class Editor {
   }
   static Node copy_with_child(const Node& old, const char* item, const Node& child, Block* block) noexcept {
     const Node copy{block, old.all, old.nodes};
-    copy_payload(block, old.table);
-    Tables::put_child(Tables::items(copy) + (item - Tables::items(old)), child);
-    Tables::put_head(copy);
+    const char* const from = payload(old.table);
+    char* const to = payload(block);
+    std::memcpy(to, from, pooled_words(old.table) * kWordBytes);
+    Tables::put_child(to + (item - from), child);
     return copy;
   }
   void link(Path& path, unsigned level, const Node& node) noexcept {

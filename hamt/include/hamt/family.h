@@ -448,7 +448,7 @@ class Family {
     if (!dead.has_room(child.few_count()) && !add_chunk(dead)) return false;
     child.take_few([&](Block* block, bool is_box) {
       if (stamp_of(block) <= floor) return dead.push(block, is_box);
-      is_box ? free_box(block) : arena_.free(block);
+      free_block(block, is_box);
     });
     if (!child.empty()) inherit_more(dead, child, floor);
     child = dead;
@@ -490,9 +490,13 @@ class Family {
         [&](const Node& child) { free_below(child, floor); });
     arena_.free(node.table);
   }
+  void free_block(Block* block, bool is_box) noexcept {
+    if (Slots::kBoxed && is_box) return free_box(block);
+    arena_.free(block);
+  }
   // What the first of all versions left behind is of no use to any other.
   void free_all(Retired& list) noexcept {
-    list.take_few([this](Block* block, bool is_box) { is_box ? free_box(block) : arena_.free(block); });
+    list.take_few([this](Block* block, bool is_box) { free_block(block, is_box); });
     if (!list.empty()) free_above(list, 0);
   }
   template <typename List>
@@ -500,8 +504,7 @@ class Family {
     list.filter(
         [&](Block* block, bool is_box) {
           const bool dies = stamp_of(block) > floor;
-          if (dies && is_box) free_box(block);
-          if (dies && !is_box) arena_.free(block);
+          if (dies) free_block(block, is_box);
           return dies;
         },
         [this](Block* chunk) { arena_.free(chunk); });
