@@ -274,10 +274,10 @@ class Arena {
   char* bump_ = nullptr;
   char* bump_end_ = nullptr;
   Chunk* chunks_ = nullptr;
-  Block* regions_ = nullptr;                                   // free runs too long for a list
-  size_t free_bytes_ = 0;                                      // in lists and regions
-  size_t refilled_bytes_ = 0;                                  // handed to the bump pointer since the last sweep
-  std::array<Block*, kPooledWordsMax + 1> free_{};             // by payload words
+  Block* regions_ = nullptr;                          // free runs too long for a list
+  size_t free_bytes_ = 0;                             // in lists and regions
+  size_t refilled_bytes_ = 0;                         // handed to the bump pointer since the last sweep
+  std::array<Block*, kPooledWordsMax + 1> free_{};    // by payload words
   std::array<bool, kPooledWordsMax + 1> nonempty_{};  // may be true for an empty one
 };
 

@@ -376,19 +376,19 @@ class Editor {
     const unsigned forked = fork_level(difference);
 
     std::array<uint32_t, kCount> bits;
-    std::array<uint8_t, 32> lengths{};
+    std::array<uint8_t, 32> lengths{};  // by position
     Node shape{};
     for (uint32_t index = 0; index < kCount; ++index) {
       bits[index] = bit_at(index < Tables::kListMax ? hashes[index] : hash, forked);
       shape.all |= bits[index];
-      if (++lengths[static_cast<size_t>(std::countr_zero(bits[index]))] > 1) shape.nodes |= bits[index];
+      if (++lengths[position_of(bits[index])] > 1) shape.nodes |= bits[index];
     }
     reserve_retired(level + 2);
     NewTables tables(*this);
     const Node table = tables.add(shape);
     for (uint32_t left = table.all; left != 0; left &= left - 1) {
       const uint32_t bit = lowest(left);
-      const uint32_t length = lengths[static_cast<size_t>(std::countr_zero(bit))];
+      const uint32_t length = lengths[position_of(bit)];
       char* const item = Tables::item_at(table, rank(table.all, bit));
       char* to = item;
       if (length > 1) {

@@ -482,7 +482,7 @@ class Family {
     if (node.table == nullptr || stamp_of(node.table) <= floor) return;
     visit_items<Tables>(
         node,
-        [&](const auto& slot) {
+        [&]([[maybe_unused]] const auto& slot) {
           if constexpr (Slots::kBoxed) {
             if (stamp_of(slot.box) > floor) free_box(slot.box);
           }

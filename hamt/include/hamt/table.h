@@ -71,6 +71,7 @@ inline uint32_t first_bits(uint32_t count) { return ~uint32_t{0} >> (32 - count)
 // The position of a hash in a table of level 0 is its top five bits; `rest` is the hash shifted left by five per level.
 inline uint32_t top_bit(uint64_t rest) { return uint32_t{1} << (rest >> (64 - kChunkBits)); }
 inline uint32_t bit_at(uint64_t hash, unsigned level) { return top_bit(hash << (kChunkBits * level)); }
+inline size_t position_of(uint32_t bit) { return static_cast<size_t>(std::countr_zero(bit)) & 31; }
 // The level of the table in which two hashes part.
 inline unsigned fork_level(uint64_t difference) {
   return static_cast<unsigned>(std::countl_zero(difference)) / kChunkBits;
