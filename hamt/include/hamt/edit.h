@@ -242,15 +242,18 @@ class Editor {
     step->node = trie_.root_;
     for (uint64_t rest = hash;; rest <<= kChunkBits) {
       const Node node = step->node;
-      if (is_list(node)) return find_in_list(path, key, hash);
       const uint32_t bit = top_bit(rest);
       step->bit = bit;
       char* const item = Tables::item_at(node, rank(node.all, bit));
+      if ((node.all & bit) == 0) {
+        if (is_list(node)) return find_in_list(path, key, hash);
+        path.item = item;
+        path.site = Site::kVacant;
+        return;
+      }
       if ((node.nodes & bit) == 0) {
         path.item = item;
-        path.site = (node.all & bit) == 0                          ? Site::kVacant
-                    : trie_.matches(Tables::slot(item), key, hash) ? Site::kMatch
-                                                                   : Site::kForeign;
+        path.site = trie_.matches(Tables::slot(item), key, hash) ? Site::kMatch : Site::kForeign;
         return;
       }
       ++path.depth;

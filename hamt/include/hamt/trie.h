@@ -235,9 +235,8 @@ class Trie {
   template <typename Q>
   const Entry* find_below(Node node, const Q& key, uint64_t hash, uint64_t rest) const {
     for (;; rest <<= kChunkBits) {
-      if (is_list(node)) return find_in_list(node, key, hash);
       const uint32_t bit = top_bit(rest);
-      if ((node.all & bit) == 0) return nullptr;
+      if ((node.all & bit) == 0) return is_list(node) ? find_in_list(node, key, hash) : nullptr;
       const char* const item = Tables::item_at(node, rank(node.all, bit));
       if ((node.nodes & bit) == 0) {
         const Slot& slot = Tables::slot(item);
