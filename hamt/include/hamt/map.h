@@ -7,7 +7,7 @@
 // Cost      find: one cache line per level (about log32 of the size), no locks, no atomics. set/erase: O(log32 size) tables copied; in a transient
 //           about the price of a mutable hash map. Copying a handle: one counter update; dropping a version's last one: O(what it alone held);
 //           transient() and persistent(): O(1). A process that never started a thread executes no locked instruction.
-// Memory    28 bytes per entry for 8-byte keys and values, see README.md. Entries that are trivially copyable and at most 32 bytes lie in the tables;
+// Memory    28 bytes per entry for 8-byte keys and values, 14 for entries of up to 8 bytes. Entries that are trivially copyable and at most 32 bytes lie in the tables;
 //           others in a block each, so a new version never copies an entry. Freed memory returns to the family (a map and all versions made from it),
 //           and to the system with the family's last version. A dropped version from which several living ones were made keeps its memory until at
 //           most one of them is left.
@@ -256,10 +256,7 @@ class map {
   }
   template <typename Change>
   map changed(Change&& change) && {
-    {
-      detail::VersionEditor<Trie> editor(trie_);
-      change(editor);
-    }
+    trie_.edit(change);
     return std::move(*this);
   }
   template <typename Change>

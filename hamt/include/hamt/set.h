@@ -164,10 +164,7 @@ class set {
   }
   template <typename Change>
   set changed(Change&& change) && {
-    {
-      detail::VersionEditor<Trie> editor(trie_);
-      change(editor);
-    }
+    trie_.edit(change);
     return std::move(*this);
   }
   template <typename Change>

@@ -78,6 +78,13 @@ class Trie {
     change(editor);
   }
 
+  // `change(editor)` of this trie itself: in place where nobody else sees it.
+  template <typename Change>
+  void edit(Change&& change) {
+    VersionEditor<Trie> editor(*this);
+    change(editor);
+  }
+
   // Of a trie that is not being written.
   Trie(const Trie& other) : Trie(other, Borrowing{}) {
     if (version_ != nullptr) increment(version_->handles);
