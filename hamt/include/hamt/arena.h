@@ -95,14 +95,8 @@ class Arena {
   bool pools() const { return options_.chunk_bytes_max != 0; }
 
   // A block of at least `words` payload words. `leased`: the caller holds the family's lease. Throws what the source throws.
-  [[gnu::noinline]] Block* allocate(size_t words, uint64_t birth, bool leased) {
-    if (!leased || !pools() || words > kPooledWordsMax) return allocate_direct(words, birth, alignof(Block));
-    Block* const block = reuse(words, birth);
-    return block != nullptr ? block : carve(static_cast<uint32_t>(words), birth);
-  }
-  // The short way: a free block of just this size, or nullptr. By the lease holder.
-  Block* reuse(size_t words, uint64_t birth) {
-    if (words > kPooledWordsMax || free_[words] == nullptr) return nullptr;
+  Block* allocate(size_t words, uint64_t birth, bool leased) {
+    if (!leased || words > kPooledWordsMax || free_[words] == nullptr) return allocate_slowly(words, birth, leased);
     Block* const block = pop(static_cast<uint32_t>(words));
     *block = Block(birth, words);
     return block;
@@ -136,6 +130,12 @@ class Arena {
     size_t size_bytes;
   };
   static constexpr size_t kChunkBytesMin = std::max<size_t>(1024, sizeof(Chunk) + block_bytes(kPooledWordsMax));
+
+  // Where no free block has just this size. Kept out of line: the way above is short enough to be part of its callers.
+  [[gnu::noinline]] Block* allocate_slowly(size_t words, uint64_t birth, bool leased) {
+    if (!leased || !pools() || words > kPooledWordsMax) return allocate_direct(words, birth, alignof(Block));
+    return carve(static_cast<uint32_t>(words), birth);
+  }
 
   void push(Block* block) noexcept {
     const uint32_t words = pooled_words(block);

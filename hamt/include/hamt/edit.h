@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -179,12 +178,7 @@ class Editor {
   }
 
   typename FamilyT::ArenaT& arena() { return trie_.family_->arena(); }
-  Block* allocate(size_t words) {
-    if (leased_) {
-      if (Block* const block = arena().reuse(words, version_->birth)) return block;
-    }
-    return arena().allocate(words, version_->birth, leased_);
-  }
+  Block* allocate(size_t words) { return arena().allocate(words, version_->birth, leased_); }
   bool is_own(const Block* block) const { return stamp_of(block) > floor_; }
 
   // Room to retire `count` blocks. With the lease, the list that others look at is ours.

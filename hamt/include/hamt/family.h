@@ -292,8 +292,7 @@ class Family {
   // A child of `parent`, with one handle, the caller's. Throws what the source throws.
   Version* make_version(Version* parent, bool leased) {
     constexpr size_t kWords = (sizeof(Version) + kWordBytes - 1) / kWordBytes;
-    Block* block = leased ? arena_.reuse(kWords, birth_of(1)) : nullptr;
-    if (block == nullptr) block = arena_.allocate(kWords, birth_of(1), leased);
+    Block* const block = arena_.allocate(kWords, birth_of(1), leased);
     return new (payload(block)) Version(next_stamp(), parent);
   }
   // A writer is done with the version: it enters the tree, now or when the holder of the lease comes round to it.
@@ -433,7 +432,7 @@ class Family {
     Version* const parent = version->parent;
     if (parent == nullptr) {
       free_all(child->retired);
-      if (!version->retired.empty()) free_above(version->retired, 0);  // no blocks, but a chunk that was to have some
+      free_all(version->retired);  // no blocks, but perhaps a chunk that was to have some
     } else {
       if (!inherit(version->retired, child->retired, version->floor())) return;
       parent->remove_child(version);

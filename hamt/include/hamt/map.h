@@ -112,7 +112,7 @@ class map {
 
   const_iterator begin() const { return trie_.begin(); }
   const_iterator end() const { return trie_.end(); }
-  // Calls function(entry) for every entry; about twice as fast as iterating.
+  // Calls function(entry) for every entry, in the order of iteration.
   template <typename Function>
   void for_each(Function&& function) const {
     trie_.for_each(function);
