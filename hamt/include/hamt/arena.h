@@ -58,11 +58,12 @@ static_assert(sizeof(Block) == 8);
 
 inline constexpr uint64_t birth_of(uint64_t stamp) { return stamp << kStampShift; }
 inline uint64_t stamp_of(const Block* block) { return block->word >> kStampShift; }
+// Whether the block was born in this version or later: the rest of its head is below the unit of stamps, so the heads compare as they are.
+inline bool born_since(const Block* block, uint64_t birth) { return block->word >= birth; }
 inline bool is_direct(const Block* block) { return (block->word & kDirect) != 0; }
 inline uint32_t payload_words(const Block* block) { return words_of_code(block->word & (kDirect - 1)); }
-inline uint32_t pooled_words(const Block* block) {
-  return block->word & (kDirect - 1);
-}  // of a block that is not direct
+// Of a table, which has kScaled words at most.
+inline uint32_t pooled_words(const Block* block) { return block->word & (kScaled - 1); }
 inline size_t payload_bytes(const Block* block) { return size_t{payload_words(block)} * kWordBytes; }
 inline constexpr size_t block_bytes(uint32_t words) { return sizeof(Block) + size_t{words} * kWordBytes; }
 inline char* payload(Block* block) { return reinterpret_cast<char*>(block + 1); }
@@ -96,8 +97,13 @@ class Arena {
 
   // A block of at least `words` payload words. `leased`: the caller holds the family's lease. Throws what the source throws.
   Block* allocate(size_t words, uint64_t birth, bool leased) {
-    if (!leased || words > kPooledWordsMax || free_[words] == nullptr) return allocate_slowly(words, birth, leased);
-    Block* const block = pop(static_cast<uint32_t>(words));
+    if (words > kPooledWordsMax) return allocate_slowly(words, birth, leased);
+    return allocate_pooled(words, birth, leased);
+  }
+  // Of at most kPooledWordsMax.
+  Block* allocate_pooled(size_t words, uint64_t birth, bool leased) {
+    if (!leased || free_[words] == nullptr) return allocate_slowly(words, birth, leased);
+    Block* const block = pop(words);
     *block = Block(birth, words);
     return block;
   }
@@ -110,8 +116,16 @@ class Arena {
   }
   // Pooled blocks only by the lease holder.
   void free(Block* block, size_t alignment = alignof(Block)) noexcept {
-    if (!is_direct(block)) return push(block);
+    if (!is_direct(block)) return free_pooled(block);
     free_direct(block, alignment);
+  }
+  // Of one that is not direct.
+  void free_pooled(Block* block) noexcept {
+    const uint32_t words = static_cast<uint16_t>(block->word);  // the bit of direct blocks is not set
+    *block = Block(0, words);
+    nonempty_[words] = 1;
+    set_next(block, free_[words]);
+    free_[words] = block;
   }
   [[gnu::noinline]] void free_direct(Block* block, size_t alignment) noexcept {
     const size_t size_bytes = block_bytes(payload_words(block));
@@ -129,65 +143,55 @@ class Arena {
     Chunk* next;
     size_t size_bytes;
   };
+  static constexpr uint32_t kStep = 8;
   static constexpr size_t kChunkBytesMin = std::max<size_t>(1024, sizeof(Chunk) + block_bytes(kPooledWordsMax));
 
   // Where no free block has just this size. Kept out of line: the way above is short enough to be part of its callers.
   [[gnu::noinline]] Block* allocate_slowly(size_t words, uint64_t birth, bool leased) {
     if (!leased || !pools() || words > kPooledWordsMax) return allocate_direct(words, birth, alignof(Block));
-    return carve(static_cast<uint32_t>(words), birth);
+    if (Block* const block = split_larger(words, birth)) return block;
+    return cut(words, birth);
   }
-
-  void push(Block* block) noexcept {
-    const uint32_t words = pooled_words(block);
-    *block = Block(0, words);
-    nonempty_[words] = true;
-    set_next(block, free_[words]);
-    free_[words] = block;
-    free_bytes_ += block_bytes(words);
-  }
-  Block* pop(uint32_t words) noexcept {
+  Block* pop(size_t words) noexcept {
     Block* const block = free_[words];
     free_[words] = next_of(block);
-    free_bytes_ -= block_bytes(words);
     return block;
   }
 
-  // No free block of this size: cut one from a larger free block, from the bump region, or from fresh memory.
-  Block* carve(uint32_t words, uint64_t birth) {
-    const size_t size_bytes = block_bytes(words);
-    if (Block* const block = split_larger(words, birth)) return block;
-    if (static_cast<size_t>(bump_end_ - bump_) < size_bytes) refill();
-    Block* const block = new (bump_) Block(birth, words);
-    bump_ += size_bytes;
-    return block;
-  }
-
-  Block* split_larger(uint32_t words, uint64_t birth) noexcept {
-    for (uint32_t larger = next_nonempty(words + 1); larger <= kPooledWordsMax; larger = next_nonempty(larger + 1)) {
+  Block* split_larger(size_t words, uint64_t birth) noexcept {
+    for (size_t larger = next_nonempty(words + 1); larger <= kPooledWordsMax; larger = next_nonempty(larger + 1)) {
       if (free_[larger] == nullptr) {
-        nonempty_[larger] = false;
+        nonempty_[larger] = 0;
         continue;
       }
       Block* const block = pop(larger);
       const bool splits = larger >= words + 2;  // room for the head and one word of another
       *block = Block(birth, splits ? words : larger);
-      if (splits) push(new (payload(block) + words * kWordBytes) Block(0, larger - words - 1));
+      if (splits) free_pooled(new (payload(block) + words * kWordBytes) Block(0, larger - words - 1));
       return block;
     }
     return nullptr;
   }
-  // The first size from `words` up that may have a free block; more than kPooledWordsMax when none has.
-  uint32_t next_nonempty(uint32_t words) const {
-    const auto first = nonempty_.begin() + words;
-    return words + static_cast<uint32_t>(std::find(first, nonempty_.end(), true) - first);
+  // From the bump region, or from fresh memory.
+  [[gnu::noinline]] Block* cut(size_t words, uint64_t birth) {
+    const size_t size_bytes = block_bytes(static_cast<uint32_t>(words));
+    if (static_cast<size_t>(bump_end_ - bump_) < size_bytes) refill();
+    Block* const block = new (bump_) Block(birth, words);
+    bump_ += size_bytes;
+    return block;
+  }
+  // The first size from `words` up that may have a free block; more than kPooledWordsMax when none has. Eight sizes a step.
+  size_t next_nonempty(size_t words) const {
+    for (; words <= kPooledWordsMax; words += kStep) {
+      uint64_t step;
+      std::memcpy(&step, nonempty_.data() + words, sizeof(step));
+      if (step != 0) return words + static_cast<size_t>(std::countr_zero(step)) / 8;
+    }
+    return words;
   }
 
   void refill() {
-    const size_t reserved_bytes_now = chunk_bytes_.load(std::memory_order_relaxed);
-    // While a trie grows its tables do, and leave blocks of sizes that nobody asks for again. A sweep looks at everything, so it must be earned:
-    // a quarter of the memory free, and as much handed out since the last one.
-    const bool sweep_earned = std::min(free_bytes_, refilled_bytes_) > reserved_bytes_now / 4;
-    if (regions_ == nullptr && sweep_earned) {
+    if (regions_ == nullptr && sweep_is_earned()) {
       close_bump();
       sweep();
     }
@@ -195,9 +199,21 @@ class Arena {
     close_bump();
     Block* const region = regions_;
     regions_ = next_of(region);
-    const size_t size_bytes = region_bytes(region);
-    free_bytes_ -= size_bytes;
-    set_bump(reinterpret_cast<char*>(region), size_bytes);
+    set_bump(reinterpret_cast<char*>(region), region_bytes(region));
+  }
+
+  // While a trie grows its tables do, and leave blocks of sizes that nobody asks for again. A sweep looks at everything, so it must be earned: a quarter
+  // of the memory free, and as much handed out since the last look. Blocks are counted only here, to be taken and freed in fewer steps.
+  bool sweep_is_earned() noexcept {
+    const size_t enough_bytes = chunk_bytes_.load(std::memory_order_relaxed) / 4;
+    if (refilled_bytes_ <= enough_bytes) return false;
+    refilled_bytes_ = 0;
+    size_t free_bytes = 0;
+    for (uint32_t words = 1; words <= kPooledWordsMax; ++words) {
+      for (const Block* block = free_[words]; block != nullptr; block = next_of(block))
+        free_bytes += block_bytes(words);
+    }
+    return free_bytes > enough_bytes;
   }
 
   // Chunks grow with the family (a sixteenth of it), so that a small map stays small and a large one is cut from few pieces.
@@ -227,11 +243,10 @@ class Arena {
   void add_free(char* at, size_t words) noexcept {
     Block* const block = new (at) Block(0, std::min<size_t>(words - 1, kPooledWordsMax + 1));
     if (words == 1) return;  // a bare head: only the next sweep can use it
-    if (words - 1 <= kPooledWordsMax) return push(block);
+    if (words - 1 <= kPooledWordsMax) return free_pooled(block);
     set_next(block, regions_);
     std::memcpy(payload(block) + kWordBytes, &words, sizeof(words));
     regions_ = block;
-    free_bytes_ += words * kWordBytes;
   }
   static size_t region_bytes(const Block* region) {
     size_t words;
@@ -247,9 +262,7 @@ class Arena {
   void sweep() noexcept {
     free_.fill(nullptr);
     regions_ = nullptr;
-    free_bytes_ = 0;
-    nonempty_.fill(false);
-    refilled_bytes_ = 0;
+    nonempty_.fill(0);
     for (Chunk* chunk = chunks_; chunk != nullptr; chunk = chunk->next) {
       char* const end = reinterpret_cast<char*>(chunk) + chunk->size_bytes;
       char* run = nullptr;  // where the current run of free blocks starts
@@ -274,11 +287,10 @@ class Arena {
   char* bump_ = nullptr;
   char* bump_end_ = nullptr;
   Chunk* chunks_ = nullptr;
-  Block* regions_ = nullptr;                          // free runs too long for a list
-  size_t free_bytes_ = 0;                             // in lists and regions
-  size_t refilled_bytes_ = 0;                         // handed to the bump pointer since the last sweep
-  std::array<Block*, kPooledWordsMax + 1> free_{};    // by payload words
-  std::array<bool, kPooledWordsMax + 1> nonempty_{};  // may be true for an empty one
+  Block* regions_ = nullptr;                        // free runs too long for a list
+  size_t refilled_bytes_ = 0;                       // handed to the bump pointer since the last look for a sweep
+  std::array<Block*, kPooledWordsMax + 1> free_{};  // by payload words
+  std::array<uint8_t, kPooledWordsMax + 1 + kStep> nonempty_{};  // 1 or 0; may be 1 for an empty one
 };
 
 }  // namespace detail

@@ -71,7 +71,7 @@ class Trie<Entry, KeyOf, Hash, Eq>::Checker {
 
   std::string run() {
     if (trie_.root_.table == nullptr) {
-      check(trie_.size_ == 0 && trie_.root_.all == 0 && trie_.root_.nodes == 0, "an empty root with entries");
+      check(trie_.size_ == 0 && trie_.root_.bits == 0, "an empty root with entries");
       return violation_;
     }
     check(!is_list(trie_.root_), "the root is a list");
@@ -90,16 +90,16 @@ class Trie<Entry, KeyOf, Hash, Eq>::Checker {
     check(Tables::used_bytes(at) <= payload_bytes(at.table), "a table is larger than its block");
     if (is_list(at)) return list(at, level, prefix);
     check(level < kTableLevels, "a table lies too deep");
-    check((at.nodes & ~at.all) == 0, "a child position is not occupied");
+    check((at.nodes() & ~at.all()) == 0, "a child position is not occupied");
     if (!violation_.empty()) return;
     const size_t entries_before = entries_;
     bool only_lists = true;
-    for (uint32_t left = at.all; left != 0; left &= left - 1) {
+    for (uint32_t left = at.all(); left != 0; left &= left - 1) {
       const uint32_t bit = lowest(left);
       const uint64_t chunk = static_cast<uint64_t>(std::countr_zero(bit));
       const uint64_t here = prefix | (chunk << (64 - kChunkBits)) >> (kChunkBits * level);
-      const char* const item = Tables::item_at(at, rank(at.all, bit));
-      if ((at.nodes & bit) != 0) {
+      const char* const item = Tables::item_at(at, rank(at.all(), bit));
+      if ((at.nodes() & bit) != 0) {
         const Node child = Tables::child(item);
         only_lists = only_lists && is_list(child);
         node(child, level + 1, here);
@@ -109,15 +109,15 @@ class Trie<Entry, KeyOf, Hash, Eq>::Checker {
     }
     if (level == 0) return;
     check(entries_ - entries_before > Tables::kListMax, "a table below the root of entries that make a list");
-    check(!std::has_single_bit(at.all) || !only_lists, "a table of a single list below the root");
+    check(!std::has_single_bit(at.all()) || !only_lists, "a table of a single list below the root");
   }
   void list(const Node& at, unsigned level, uint64_t prefix) {
-    check(at.nodes >= 2, "a list of fewer than two entries");
+    check(at.nodes() >= 2, "a list of fewer than two entries");
     const uint64_t hash = trie_.slot_hash(slot_in(at, 0));
-    for (uint32_t index = 0; index < at.nodes; ++index) {
+    for (uint32_t index = 0; index < at.nodes(); ++index) {
       const Slot& slot = slot_in(at, index);
       entry(slot, level, prefix);
-      check(at.nodes <= Tables::kListMax || trie_.slot_hash(slot) == hash, "a long list of different hashes");
+      check(at.nodes() <= Tables::kListMax || trie_.slot_hash(slot) == hash, "a long list of different hashes");
       for (uint32_t other = 0; other < index; ++other)
         check(!trie_.eq_(key_of(slot_in(at, other)), key_of(slot)), "a key twice in a list");
     }

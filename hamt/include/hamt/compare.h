@@ -20,7 +20,7 @@ class Trie<Entry, KeyOf, Hash, Eq>::Differ {
   void tables(const Node& before, const Node& after, unsigned level) {
     if (before.table == after.table) return;
     if (is_list(before) || is_list(after)) return by_lookup(before, after, level);
-    for (uint32_t left = before.all | after.all; left != 0; left &= left - 1)
+    for (uint32_t left = before.all() | after.all(); left != 0; left &= left - 1)
       position(before, after, lowest(left), level);
   }
 
@@ -90,14 +90,14 @@ class Trie<Entry, KeyOf, Hash, Eq>::Differ {
     for_each_below(node, function);
   }
   static Item item_at(const Node& table, uint32_t bit) {
-    if ((table.all & bit) == 0) return Item::kNothing;
-    return (table.nodes & bit) != 0 ? Item::kChild : Item::kEntry;
+    if ((table.all() & bit) == 0) return Item::kNothing;
+    return (table.nodes() & bit) != 0 ? Item::kChild : Item::kEntry;
   }
   static Node child_at(const Node& table, uint32_t bit) {
-    return Tables::child(Tables::item_at(table, rank(table.all, bit)));
+    return Tables::child(Tables::item_at(table, rank(table.all(), bit)));
   }
   static const Entry& entry_at(const Node& table, uint32_t bit) {
-    return entry_of(Tables::slot(Tables::item_at(table, rank(table.all, bit))));
+    return entry_of(Tables::slot(Tables::item_at(table, rank(table.all(), bit))));
   }
 
   const Trie& trie_;
@@ -134,18 +134,18 @@ template <typename Entry, typename KeyOf, typename Hash, typename Eq>
 template <typename Same>
 bool Trie<Entry, KeyOf, Hash, Eq>::same_below(const Node& a, const Node& b, const Same& same) const {
   if (a.table == b.table) return true;
-  if (a.all != b.all || a.nodes != b.nodes) return false;
+  if (a.bits != b.bits) return false;
   const auto same_entries = [&](const Entry& entry, const Entry* other) {
     return other == &entry || (other != nullptr && eq_(KeyOf{}(entry), KeyOf{}(*other)) && same(entry, *other));
   };
-  for (uint32_t index = 0; index < (is_list(a) ? a.nodes : 0); ++index) {
+  for (uint32_t index = 0; index < (is_list(a) ? a.nodes() : 0); ++index) {
     const Entry& entry = entry_of(Tables::slot(Tables::item_at(a, index)));
     if (!same_entries(entry, find_in_list(b, KeyOf{}(entry), hash_of(KeyOf{}(entry))))) return false;
   }
-  for (uint32_t left = a.all, index = 0; left != 0; left &= left - 1, ++index) {
+  for (uint32_t left = a.all(), index = 0; left != 0; left &= left - 1, ++index) {
     const char* const item = Tables::item_at(a, index);
     const char* const other = Tables::item_at(b, index);
-    const bool same_items = (a.nodes & lowest(left)) != 0
+    const bool same_items = (a.nodes() & lowest(left)) != 0
                                 ? same_below(Tables::child(item), Tables::child(other), same)
                                 : same_entries(entry_of(Tables::slot(item)), &entry_of(Tables::slot(other)));
     if (!same_items) return false;

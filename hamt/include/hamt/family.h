@@ -5,10 +5,10 @@
 // Versions form a tree: a version's parent is the one it was made from. Tables carry no reference counts. Each bears the *stamp* of the version it was
 // born in, and a version lists what it *retired*: the blocks of its parent that it no longer reaches. Stamps grow from parent to child, hence:
 //   - What a version reaches and its parent does not was born after the parent: a writer may change, and free, any table whose stamp is above that of
-//     the parent of the version being written (its *floor*). All of that version's own tables are above it, so one comparison tells.
-//   - When the last handle of a version goes and it has one child, the child takes its place: what the child retired and was born above the floor of
-//     the dead version dies, the rest joins what the dead one retired, and the child's parent is now the dead one's.
-//   - When it has no child, every block above its floor dies, found by a walk that stops at older tables; then its parent is looked at again.
+//     the parent of the version being written. All of that version's own tables are above it, so one comparison tells (Version::own_since).
+//   - When the last handle of a version goes and it has one child, the child takes its place: what the child retired and was the dead
+//     version's own dies, the rest joins what the dead one retired, and the child's parent is now the dead one's.
+//   - When it has no child, every block of its own dies, found by a walk that stops at older tables; then its parent is looked at again.
 //   - With several children it waits for them.
 // So a dropped version costs what it alone held, however many others live, and copying a path touches no table but those on it.
 //
@@ -59,11 +59,28 @@ inline bool decrement(std::atomic<uint32_t>& count) noexcept {
   return count.fetch_sub(1, std::memory_order_acq_rel) == 1;
 }
 
-// Blocks waiting for the end of older versions, in chunks that are blocks themselves. A boxed entry is told by the lowest bit.
+// A block that waits for the end of older versions; of a boxed entry the lowest bit is set.
+inline uintptr_t retired_word(Block* block, bool is_box) {
+  return reinterpret_cast<uintptr_t>(block) | uintptr_t{is_box};
+}
+inline Block* retired_block(uintptr_t word) { return reinterpret_cast<Block*>(word & ~uintptr_t{1}); }
+inline bool is_retired_box(uintptr_t word) { return (word & 1) != 0; }
+
+// Room for retired blocks. What is written behind `end` counts once `count` is raised.
+struct RetiredRoom {
+  uintptr_t* end;
+  size_t* count;
+};
+
+// Retired blocks in chunks that are blocks themselves.
 class RetiredList {
  public:
   bool empty() const { return first_ == nullptr; }
   bool has_room(size_t count) const { return last_ != nullptr && capacity(last_) - at(last_)->count >= count; }
+  RetiredRoom room() {
+    Chunk* const chunk = at(last_);
+    return {reinterpret_cast<uintptr_t*>(chunk + 1) + chunk->count, &chunk->count};
+  }
   // Makes has_room(count) true for counts up to the capacity of the chunk.
   void add_chunk(Block* chunk) {
     new (payload(chunk)) Chunk{nullptr, 0};
@@ -76,13 +93,12 @@ class RetiredList {
   }
   static size_t chunk_words(size_t count) { return 2 + count; }
 
-  void push(Block* block, bool is_box) noexcept {
+  void push(uintptr_t word) noexcept {
     Chunk* const chunk = at(last_);
-    const uintptr_t word = reinterpret_cast<uintptr_t>(block) | uintptr_t{is_box};
     std::memcpy(payload(last_) + sizeof(Chunk) + chunk->count++ * kWordBytes, &word, kWordBytes);
   }
 
-  // Takes out what `dies(block, is_box)` says; empty chunks go to `free_chunk`.
+  // Takes out what `dies(word)` says; empty chunks go to `free_chunk`.
   template <typename Dies, typename FreeChunk>
   void filter(Dies dies, FreeChunk free_chunk) noexcept {
     Block* chunk = std::exchange(first_, nullptr);
@@ -92,7 +108,7 @@ class RetiredList {
       size_t kept = 0;
       for (size_t index = 0, count = at(chunk)->count; index < count; ++index) {
         const uintptr_t word = word_at(chunk, index);
-        if (dies(reinterpret_cast<Block*>(word & ~uintptr_t{1}), (word & 1) != 0)) continue;
+        if (dies(word)) continue;
         std::memcpy(payload(chunk) + sizeof(Chunk) + kept++ * kWordBytes, &word, kWordBytes);
       }
       at(chunk)->count = kept;
@@ -114,7 +130,7 @@ class RetiredList {
   }
   template <typename FreeChunk>
   void clear(FreeChunk free_chunk) noexcept {
-    filter([](Block*, bool) { return true; }, free_chunk);
+    filter([](uintptr_t) { return true; }, free_chunk);
   }
 
  private:
@@ -156,82 +172,58 @@ class RetiredList {
 class Retired {
  public:
   bool empty() const { return few_count_ == 0 && more_.empty(); }
-  bool has_room(size_t count) const { return few_count_ + count <= kFew || more_.has_room(count); }
-  void add_chunk(Block* chunk) { more_.add_chunk(chunk); }
-  void push(Block* block, bool is_box) noexcept {
-    if (few_count_ == kFew) return more_.push(block, is_box);
-    few_[few_count_++] = reinterpret_cast<uintptr_t>(block) | uintptr_t{is_box};
-  }
+  bool few_have_room(size_t count) const { return few_count_ + count <= kFew; }
+  RetiredRoom few_room() { return {few_.data() + few_count_, &few_count_}; }
   // Takes out those in place.
   template <typename Function>
   void take_few(Function function) noexcept {
-    for (uint32_t index = 0; index < few_count_; ++index)
-      function(reinterpret_cast<Block*>(few_[index] & ~uintptr_t{1}), (few_[index] & 1) != 0);
+    for (size_t index = 0, count = few_count_; index < count; ++index) function(few_[index]);
     few_count_ = 0;
   }
-  // Takes out what `dies(block, is_box)` says; empty chunks go to `free_chunk`.
-  template <typename Dies, typename FreeChunk>
-  void filter(Dies dies, FreeChunk free_chunk) noexcept {
-    uint32_t kept = 0;
-    for (uint32_t index = 0; index < few_count_; ++index) {
-      const uintptr_t word = few_[index];
-      if (!dies(reinterpret_cast<Block*>(word & ~uintptr_t{1}), (word & 1) != 0)) few_[kept++] = word;
-    }
-    few_count_ = kept;
-    if (!more_.empty()) more_.filter(dies, free_chunk);
-  }
-  // Everything of `other`, which is empty then; for its few has_room() must hold.
-  template <typename FreeChunk>
-  void take_all(Retired& other, FreeChunk free_chunk) noexcept {
-    other.take_few([this](Block* block, bool is_box) { push(block, is_box); });
-    take_all(other.more_, free_chunk);
-  }
-  template <typename FreeChunk>
-  void take_all(RetiredList& other, FreeChunk free_chunk) noexcept {
-    if (!other.empty()) more_.take_all(other, free_chunk);
-  }
+  size_t few_count() const { return few_count_; }
+  RetiredList& more() { return more_; }
+  const RetiredList& more() const { return more_; }
   template <typename FreeChunk>
   void clear(FreeChunk free_chunk) noexcept {
     few_count_ = 0;
     if (!more_.empty()) more_.clear(free_chunk);
   }
-  uint32_t few_count() const { return few_count_; }
 
  private:
-  static constexpr uint32_t kFew = 7;
-  uint32_t few_count_ = 0;
+  static constexpr size_t kFew = 7;
+  size_t few_count_ = 0;
   std::array<uintptr_t, kFew> few_;
   RetiredList more_;
 };
 
-// A node of the tree. `handles` counts maps and transients on any thread; a version that is being written has one, and may hold one of its parent until
-// it is registered. `root` and `staged` belong to the writer while there is one, and so does everything before the version is registered; all else to the
+// A node of the tree. `handles` counts maps and transients on any thread; a version that is being written has one, and until it is registered it holds
+// one of its parent. `root` and `staged` belong to the writer while there is one, and so does everything before the version is registered; all else to the
 // lease holder.
 struct Version {
   explicit Version(uint64_t stamp, Version* made_from)
-      : birth(birth_of(stamp)), floor_(made_from == nullptr ? 0 : made_from->stamp()), parent(made_from) {}
+      : birth(birth_of(stamp)), own_since_(own_since_of(made_from)), parent(made_from) {}
   std::atomic<uint32_t> handles{1};
   uint32_t child_count = 0;
   bool registered = false;
   bool dead = false;
-  bool holds_parent = false;  // until it is registered
-  const uint64_t birth;       // what stands in the heads of its blocks
-  // The stamp of the parent. Read by a writer without the lease, too: it only sinks, and an old one is too careful, not wrong.
-  std::atomic<uint64_t> floor_;
+  const uint64_t birth;  // what stands in the heads of its blocks
+  // See own_since(). Read by a writer without the lease, too: it only sinks, and an old one is too careful, not wrong.
+  std::atomic<uint64_t> own_since_;
   Version* parent;
   uintptr_t children_xor = 0;  // of the children's addresses: of a single child its address
-  Node root{};                 // as it was when the last writer was done
+  StoredNode root;             // as it was when the last writer was done
   Retired retired;
-  RetiredList staged;          // what a writer without the lease retired, until it is done
-  uint64_t staged_top = 0;     // the highest stamp in there
-  uintptr_t next_written = 0;  // in the stack of Family::state_
-  uintptr_t next_dead = 0;
+  RetiredList staged;       // what a writer without the lease retired, until it is done
+  uint64_t staged_top = 0;  // the highest head in there
+  uintptr_t next_written;   // in the stack of Family::state_
+  uintptr_t next_dead;
 
-  uint64_t stamp() const { return birth >> kStampShift; }
-  uint64_t floor() const { return floor_.load(std::memory_order_relaxed); }
+  // Blocks born since are the version's own: their stamps are above that of the parent.
+  uint64_t own_since() const { return own_since_.load(std::memory_order_relaxed); }
+  static uint64_t own_since_of(const Version* parent) { return parent == nullptr ? 0 : parent->birth + birth_of(1); }
   void set_parent(Version* version) {
     parent = version;
-    floor_.store(version == nullptr ? 0 : version->stamp(), std::memory_order_relaxed);
+    own_since_.store(own_since_of(version), std::memory_order_relaxed);
   }
   void add_child(Version* child) {
     ++child_count;
@@ -255,9 +247,7 @@ class Family {
     void* const memory = options.source->allocate(sizeof(Family), alignof(Family));
     Family* const family = new (memory) Family(options);
     try {
-      Version* const version = family->make_version(nullptr, true);
-      family->settle(version);
-      return {family, version};
+      return {family, family->make_version(nullptr, true)};
     } catch (...) {
       family->destroy();
       throw;
@@ -274,7 +264,10 @@ class Family {
   // Never waits. Nothing is on the stack while nobody has the lease.
   bool try_lease() noexcept {
     uintptr_t idle = 0;
-    return state_.load(std::memory_order_relaxed) == idle && exchange_state(idle, kLeased);
+    if (state_.load(std::memory_order_relaxed) != idle) return false;
+    if (!single_threaded()) return exchange_state(idle, kLeased);
+    state_.store(kLeased, std::memory_order_relaxed);
+    return true;
   }
   // By who has a handle.
   void give_lease() noexcept {
@@ -289,28 +282,34 @@ class Family {
 
   // --- versions ---
 
-  // A child of `parent`, with one handle, the caller's. Throws what the source throws.
+  // A child of `parent`, with one handle, the caller's. With the lease it is in the tree at once. Throws what the source throws.
   Version* make_version(Version* parent, bool leased) {
-    constexpr size_t kWords = (sizeof(Version) + kWordBytes - 1) / kWordBytes;
-    Block* const block = arena_.allocate(kWords, birth_of(1), leased);
-    return new (payload(block)) Version(next_stamp(), parent);
+    void* const memory = leased && spare_ != nullptr ? std::exchange(spare_, nullptr) : version_memory(leased);
+    Version* const version = new (memory) Version(next_stamp(), parent);
+    if (leased) enter(version);
+    return version;
   }
   // A writer is done with the version: it enters the tree, now or when the holder of the lease comes round to it.
   void announce(Version* version, bool leased) noexcept {
     if (leased) return settle(version);
     announce_without_lease(version);
   }
+  // Gives up a handle, with the lease.
+  void drop_handle(Version* version) noexcept {
+    if (decrement(version->handles)) bury(version);
+  }
   // Gives up a handle.
   void leave(Version* version) noexcept {
     if (!decrement(version->handles)) return;
-    if (!try_lease() && !lease_or_push(version, kDead)) return;
-    bury(version);
+    if (!try_lease()) return leave_without_lease(version);
+    if (!starts_chain(*version)) return bury_and_end_lease(version);
+    cut_start(version);
     end_lease();
   }
 
   // --- blocks ---
 
-  // Of a version above whose floor the block was born, or that nobody sees yet.
+  // Of the version's own, or one that nobody sees yet.
   void free_box(Block* box) noexcept {
     if constexpr (Slots::kBoxed) {
       Slots::entry_in(box).~Entry();
@@ -401,22 +400,37 @@ class Family {
     end_lease();
   }
 
-  // Into the tree with it, if it is new (the handle of the parent is given up), and what its writer retired to the rest.
+  [[gnu::noinline]] void* version_memory(bool leased) {
+    constexpr size_t kWords = (sizeof(Version) + kWordBytes - 1) / kWordBytes;
+    return payload(arena_.allocate(kWords, birth_of(1), leased));
+  }
+
+  [[gnu::noinline]] void leave_without_lease(Version* version) noexcept {
+    if (lease_or_push(version, kDead)) bury_and_end_lease(version);
+  }
+  [[gnu::noinline]] void bury_and_end_lease(Version* version) noexcept {
+    bury(version);
+    end_lease();
+  }
+
+  // Into the tree with it, if it is new (a handle of the parent is given up), and what its writer retired to the rest.
   void settle(Version* version) noexcept {
-    if (!version->registered) enter(version);
+    if (!version->registered) enter_late(version);
     if (!version->staged.empty()) join_staged(version);
   }
   [[gnu::noinline]] void join_staged(Version* version) noexcept {
-    if (version->staged_top > version->floor()) free_above(version->staged, version->floor());
+    if (version->staged_top >= version->own_since()) free_since(version->staged, version->own_since());
     version->staged_top = 0;
-    version->retired.take_all(version->staged, [this](Block* chunk) { arena_.free(chunk); });
+    version->retired.more().take_all(version->staged, [this](Block* chunk) { arena_.free(chunk); });
   }
   void enter(Version* version) noexcept {
     version->registered = true;
     ++version_count_;
-    if (version->parent == nullptr) return;
-    version->parent->add_child(version);
-    if (std::exchange(version->holds_parent, false) && decrement(version->parent->handles)) bury(version->parent);
+    if (version->parent != nullptr) version->parent->add_child(version);
+  }
+  [[gnu::noinline]] void enter_late(Version* version) noexcept {
+    enter(version);
+    drop_handle(version->parent);
   }
 
   // The last handle is gone.
@@ -426,6 +440,21 @@ class Family {
     while (version != nullptr && version->dead && version->child_count == 0) version = remove_leaf(version);
     if (version != nullptr && version->dead && version->child_count == 1) replace_by_child(version);
   }
+  // The first of all versions, with a single one made from it: how `m = m.set(key, value)` leaves things.
+  bool starts_chain(const Version& version) const {
+    return version.parent == nullptr && version.child_count == 1 && version.retired.empty() &&
+           version.only_child()->retired.more().empty() && !arena_.has_direct_blocks();
+  }
+  // What the child retired is of no use to any other.
+  void cut_start(Version* version) noexcept {
+    Version* const child = version->only_child();
+    child->retired.take_few([this](uintptr_t word) {
+      if (Slots::kBoxed) return free_retired(word);
+      arena_.free_pooled(reinterpret_cast<Block*>(word));
+    });
+    child->set_parent(nullptr);
+    free_version(version);
+  }
   // Without the memory to join their lists the dead version stays until its child goes.
   void replace_by_child(Version* version) noexcept {
     Version* const child = version->only_child();
@@ -433,31 +462,32 @@ class Family {
     if (parent == nullptr) {
       free_all(child->retired);
       free_all(version->retired);  // no blocks, but perhaps a chunk that was to have some
-    } else {
-      if (!inherit(version->retired, child->retired, version->floor())) return;
-      parent->remove_child(version);
-      parent->add_child(child);
+      child->set_parent(nullptr);
+      return free_version(version);
     }
+    if (!inherit(version->retired, child->retired, version->own_since())) return;
+    parent->remove_child(version);
+    parent->add_child(child);
     child->set_parent(parent);
     free_version(version);
   }
   // What the child of a dead version retired dies if it is younger than all that live; the rest joins what the dead one kept, and the child gets the
   // whole. That may be long, what the child adds is short.
-  bool inherit(Retired& dead, Retired& child, uint64_t floor) noexcept {
-    if (!dead.has_room(child.few_count()) && !add_chunk(dead)) return false;
-    child.take_few([&](Block* block, bool is_box) {
-      if (stamp_of(block) <= floor) return dead.push(block, is_box);
-      free_block(block, is_box);
-    });
-    if (!child.empty()) inherit_more(dead, child, floor);
-    child = dead;
+  bool inherit(Retired& dead, Retired& child, uint64_t since) noexcept {
+    RetiredList& kept = dead.more();
+    if (!kept.has_room(dead.few_count() + child.few_count()) && !add_chunk(kept)) return false;
+    dead.take_few([&](uintptr_t word) { kept.push(word); });
+    child.take_few(
+        [&](uintptr_t word) { born_since(retired_block(word), since) ? free_retired(word) : kept.push(word); });
+    if (!child.more().empty()) inherit_more(kept, child.more(), since);
+    child.more() = kept;
     return true;
   }
-  [[gnu::noinline]] void inherit_more(Retired& dead, Retired& child, uint64_t floor) noexcept {
-    free_above(child, floor);
-    dead.take_all(child, [this](Block* chunk) { arena_.free(chunk); });
+  [[gnu::noinline]] void inherit_more(RetiredList& kept, RetiredList& child, uint64_t since) noexcept {
+    free_since(child, since);
+    kept.take_all(child, [this](Block* chunk) { arena_.free(chunk); });
   }
-  [[gnu::noinline]] bool add_chunk(Retired& list) noexcept {
+  [[gnu::noinline]] bool add_chunk(RetiredList& list) noexcept {
     constexpr size_t kBlocks = 48;
     try {
       list.add_chunk(arena_.allocate(RetiredList::chunk_words(kBlocks), birth_of(1), true));
@@ -469,53 +499,56 @@ class Family {
   [[gnu::noinline]] Version* remove_leaf(Version* version) noexcept {
     // The last version of a family whose blocks hold nothing to destroy: the chunks go as a whole, unvisited.
     const bool skip_walk = kTrivialDrop && version_count_ == 1 && !arena_.has_direct_blocks();
-    if (!skip_walk) free_below(version->root, version->floor());
+    if (!skip_walk) free_below(version->root, version->own_since());
     version->retired.clear([this](Block* chunk) { arena_.free(chunk); });
     Version* const parent = version->parent;
     if (parent != nullptr) parent->remove_child(version);
     free_version(version);
     return parent;
   }
-  // Every block below `node` that was born above the floor.
-  void free_below(const Node& node, uint64_t floor) noexcept {
-    if (node.table == nullptr || stamp_of(node.table) <= floor) return;
+  // Every block below `node` that was born since.
+  void free_below(const Node& node, uint64_t since) noexcept {
+    if (node.table == nullptr || !born_since(node.table, since)) return;
     visit_items<Tables>(
         node,
         [&]([[maybe_unused]] const auto& slot) {
           if constexpr (Slots::kBoxed) {
-            if (stamp_of(slot.box) > floor) free_box(slot.box);
+            if (born_since(slot.box, since)) free_box(slot.box);
           }
         },
-        [&](const Node& child) { free_below(child, floor); });
+        [&](const Node& child) { free_below(child, since); });
     arena_.free(node.table);
   }
-  void free_block(Block* block, bool is_box) noexcept {
-    if (Slots::kBoxed && is_box) return free_box(block);
-    arena_.free(block);
+  void free_retired(uintptr_t word) noexcept {
+    if (Slots::kBoxed && is_retired_box(word)) return free_box(retired_block(word));
+    arena_.free(retired_block(word));
   }
-  // What the first of all versions left behind is of no use to any other.
   void free_all(Retired& list) noexcept {
-    list.take_few([this](Block* block, bool is_box) { free_block(block, is_box); });
-    if (!list.empty()) free_above(list, 0);
+    list.take_few([this](uintptr_t word) { free_retired(word); });
+    if (!list.more().empty()) free_since(list.more(), 0);
   }
-  template <typename List>
-  [[gnu::noinline]] void free_above(List& list, uint64_t floor) noexcept {
+  [[gnu::noinline]] void free_since(RetiredList& list, uint64_t since) noexcept {
     list.filter(
-        [&](Block* block, bool is_box) {
-          const bool dies = stamp_of(block) > floor;
-          if (dies) free_block(block, is_box);
+        [&](uintptr_t word) {
+          const bool dies = born_since(retired_block(word), since);
+          if (dies) free_retired(word);
           return dies;
         },
         [this](Block* chunk) { arena_.free(chunk); });
   }
   void free_version(Version* version) noexcept {
     --version_count_;
-    version->~Version();
-    arena_.free(reinterpret_cast<Block*>(version) - 1);
+    Block* const block = reinterpret_cast<Block*>(version) - 1;
+    if (spare_ == nullptr && !is_direct(block)) {
+      spare_ = version;
+    } else {
+      arena_.free(block);
+    }
   }
 
   ArenaT arena_;
   size_t version_count_ = 0;  // in the tree; the lease holder's
+  void* spare_ = nullptr;  // memory of the version that died last: who makes one version after the other needs no more
   std::atomic<uint64_t> stamps_{0};
   alignas(64) std::atomic<uintptr_t> state_{0};
 };

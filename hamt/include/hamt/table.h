@@ -18,6 +18,7 @@
 #include <hamt/arena.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -35,11 +36,45 @@ inline constexpr unsigned kTableLevels = 13;  // ceil(64 / 5); a list may hang o
 // A table, or a list, as its parent knows it.
 struct Node {
   Block* table;
-  uint32_t all;    // occupied positions; 0 tells a list (or the empty root)
-  uint32_t nodes;  // those that hold children; of a list: its number of entries
+  uint64_t bits;
+  // Occupied positions; 0 tells a list (or the empty root).
+  uint32_t all() const { return static_cast<uint32_t>(bits); }
+  // Those that hold children; of a list: its number of entries.
+  uint32_t nodes() const { return static_cast<uint32_t>(bits >> 32); }
 };
 static_assert(sizeof(Node) == 16);
-static_assert(std::is_trivially_default_constructible_v<Node>);  // paths have room for many
+static_assert(std::is_trivially_default_constructible_v<Node>);
+
+// In the half of `bits` that nodes() shows.
+inline constexpr uint64_t as_node(uint32_t bit) { return uint64_t{bit} << 32; }
+// Without a table yet.
+inline constexpr Node node_of(uint32_t all, uint32_t nodes) { return {nullptr, all | as_node(nodes)}; }
+
+// Nodes in memory are written as a whole. Two stores of 8 bytes that a load of 16 follows hold that load up until they left the store buffer, and the
+// root of a version is what its successor needs first.
+typedef uint64_t NodeWords __attribute__((vector_size(2 * kWordBytes), aligned(1), may_alias));
+inline void put_node(void* to, const Node& node) {
+  const NodeWords words = {reinterpret_cast<uintptr_t>(node.table), node.bits};
+  *static_cast<NodeWords*>(to) = words;
+}
+struct StoredNode : Node {
+  StoredNode() : Node{} {}
+  StoredNode(const StoredNode& other) { copy(other); }
+  StoredNode& operator=(const StoredNode& other) {
+    copy(other);
+    return *this;
+  }
+  StoredNode& operator=(const Node& node) {
+    put_node(this, node);
+    return *this;
+  }
+
+ private:
+  void copy(const StoredNode& other) {
+    *reinterpret_cast<NodeWords*>(this) = *reinterpret_cast<const NodeWords*>(&other);
+  }
+};
+static_assert(sizeof(StoredNode) == sizeof(Node));
 
 // The instruction halves the time of a lookup, and every x86-64 processor since 2009 has it; compilers leave it out unless they are told (-mpopcnt).
 inline uint32_t popcount(uint32_t bits) {
@@ -77,9 +112,9 @@ inline unsigned fork_level(uint64_t difference) {
   return static_cast<unsigned>(std::countl_zero(difference)) / kChunkBits;
 }
 
-inline bool is_list(const Node& node) { return node.all == 0; }
-inline uint32_t item_count(const Node& node) { return is_list(node) ? node.nodes : popcount(node.all); }
-inline uint32_t child_bits(const Node& node) { return is_list(node) ? 0 : node.nodes; }
+inline bool is_list(const Node& node) { return node.all() == 0; }
+inline uint32_t item_count(const Node& node) { return is_list(node) ? node.nodes() : popcount(node.all()); }
+inline uint32_t child_bits(const Node& node) { return is_list(node) ? 0 : node.nodes(); }
 
 // Small, trivially copyable entries lie in the table itself.
 template <typename Entry>
@@ -128,7 +163,7 @@ struct Layout {
   static constexpr uint32_t kTableWordsMax = static_cast<uint32_t>((32 * kItemBytes) / kWordBytes) + 1;
 
   // Compact tables and long lists bear their bitmaps (or their length) in the first word of their payload.
-  static bool has_head(const Node& node) { return kCompact && (!is_list(node) || node.nodes > kListMax); }
+  static bool has_head(const Node& node) { return kCompact && (!is_list(node) || node.nodes() > kListMax); }
   static size_t head_bytes(const Node& node) { return has_head(node) ? kWordBytes : 0; }
   static char* items(const Node& node) { return payload(node.table) + head_bytes(node); }
   static char* item_at(const Node& node, uint32_t index) { return items(node) + index * kItemBytes; }
@@ -140,13 +175,59 @@ struct Layout {
     std::memcpy(item, static_cast<const void*>(std::addressof(slot)), sizeof(Slot));
   }
 
+  // Copies of few items. A call of memcpy costs as much as most of them, and its ladder of sizes is guessed wrong as often as not; so items of 16 bytes
+  // go vector by vector. The first two may copy some items more, for which rounded() leaves room in both tables.
+  static void copy_items(char* to, const char* from, uint32_t count) {
+    if constexpr (!kVectors) {
+      std::memcpy(to, from, count * kItemBytes);
+    } else if (count <= 8) {
+      copy_lead(to, from, count * kItemBytes);
+    } else {
+      for (const char* const end = from + count * kItemBytes; from < end;
+           from += 2 * sizeof(Two), to += 2 * sizeof(Two)) {
+        copy_two(to, from);
+        copy_two(to + sizeof(Two), from + sizeof(Two));
+      }
+    }
+  }
+  static void copy_lead(char* to, const char* from, size_t bytes) {
+    if constexpr (!kVectors) {
+      std::memcpy(to, from, bytes);
+    } else {
+      for (const char* const end = from + bytes; from < end; from += sizeof(Two), to += sizeof(Two)) copy_two(to, from);
+    }
+  }
+  static void copy_tail(char* to, const char* from, const char* end) {
+    if constexpr (!kVectors) {
+      std::memcpy(to, from, static_cast<size_t>(end - from));
+    } else {
+      for (; from < end; from += sizeof(One), to += sizeof(One)) copy_one(to, from);
+    }
+  }
+  // The items from `item` to `end` move up by one.
+  static void open_gap(char* item, char* end) {
+    if constexpr (!kVectors) {
+      std::memmove(item + kItemBytes, item, static_cast<size_t>(end - item));
+    } else {
+      for (; end > item; end -= sizeof(One)) copy_one(end, end - sizeof(One));
+    }
+  }
+  // Those behind `item` move down by one.
+  static void close_gap(char* item, char* end) {
+    if constexpr (!kVectors) {
+      std::memmove(item, item + kItemBytes, static_cast<size_t>(end - item) - kItemBytes);
+    } else {
+      for (end -= sizeof(One); item < end; item += sizeof(One)) copy_one(item, item + sizeof(One));
+    }
+  }
+
   static Node child(const char* item) {
     Node node;
     if constexpr (kCompact) {
       uint64_t word;
       std::memcpy(&word, item, sizeof(word));
-      node = {reinterpret_cast<Block*>(word & kPointerBits), 0, static_cast<uint32_t>(word >> kPointerWidth)};
-      if (node.nodes == 0) get_head(node);
+      node = {reinterpret_cast<Block*>(word & kPointerBits), as_node(static_cast<uint32_t>(word >> kPointerWidth))};
+      if (node.nodes() == 0) get_head(node);
     } else {
       std::memcpy(static_cast<void*>(&node), item, sizeof(node));
     }
@@ -154,18 +235,17 @@ struct Layout {
   }
   static void put_child(char* item, const Node& node) {
     if constexpr (kCompact) {
-      const uint64_t length = has_head(node) ? 0 : node.nodes;
+      const uint64_t length = has_head(node) ? 0 : node.nodes();
       const uint64_t word = reinterpret_cast<uint64_t>(node.table) | length << kPointerWidth;
       std::memcpy(item, &word, sizeof(word));
     } else {
-      std::memcpy(item, static_cast<const void*>(&node), sizeof(node));
+      put_node(item, node);
     }
   }
   // After a change of the bitmaps of an own table.
   static void put_head(const Node& node) {
     if (!has_head(node)) return;
-    const uint64_t word = uint64_t{node.all} | uint64_t{node.nodes} << 32;
-    std::memcpy(payload(node.table), &word, sizeof(word));
+    std::memcpy(payload(node.table), &node.bits, sizeof(node.bits));
   }
   // Of a child, for a prefetch.
   static const void* address(const char* item) {
@@ -192,12 +272,17 @@ struct Layout {
   static constexpr uint64_t kPointerBits = (uint64_t{1} << kPointerWidth) - 1;
   static_assert(!kCompact || sizeof(void*) == sizeof(uint64_t));
 
-  static void get_head(Node& node) {
-    uint64_t word;
-    std::memcpy(&word, payload(node.table), sizeof(word));
-    node.all = static_cast<uint32_t>(word);
-    node.nodes = static_cast<uint32_t>(word >> 32);
+  static constexpr bool kVectors = kItemBytes == 2 * kWordBytes;
+  typedef uint64_t One __attribute__((vector_size(2 * kWordBytes), aligned(1), may_alias));
+  typedef uint64_t Two __attribute__((vector_size(4 * kWordBytes), aligned(1), may_alias));
+  static void copy_one(char* to, const char* from) {
+    *reinterpret_cast<One*>(to) = *reinterpret_cast<const One*>(from);
   }
+  static void copy_two(char* to, const char* from) {
+    *reinterpret_cast<Two*>(to) = *reinterpret_cast<const Two*>(from);
+  }
+
+  static void get_head(Node& node) { std::memcpy(&node.bits, payload(node.table), sizeof(node.bits)); }
   static size_t rounded(uint32_t count, bool headed) {
     if (kCompact && !headed) return count;
     if (count <= 8) return (count + 1u) & ~1u;
@@ -216,7 +301,7 @@ void visit_items(const Node& node, EntryFunction&& entry, ChildFunction&& child)
     return;
   }
   const char* const items = Tables::items(node);
-  const uint32_t children = gathered(node.nodes, node.all);
+  const uint32_t children = gathered(node.nodes(), node.all());
   const auto item_of = [&](uint32_t left) {
     return items + static_cast<uint32_t>(std::countr_zero(left)) * Tables::kItemBytes;
   };

@@ -93,10 +93,10 @@ class Trie {
       : hash_(other.hash_),  // NOLINT(performance-move-constructor-init): the emptied one must stay usable
         eq_(other.eq_),
         family_(std::exchange(other.family_, nullptr)),
+        root_(std::exchange(other.root_, StoredNode())),
         version_(std::exchange(other.version_, nullptr)),
-        root_(std::exchange(other.root_, Node{})),
-        size_(std::exchange(other.size_, 0)),
-        writing_(std::exchange(other.writing_, false)) {}
+        writing_(std::exchange(other.writing_, false)),
+        size_(std::exchange(other.size_, 0)) {}
   Trie& operator=(const Trie& other) {
     if (this != &other) *this = Trie(other);
     return *this;
@@ -109,7 +109,7 @@ class Trie {
     eq_ = other.eq_;
     family_ = std::exchange(other.family_, nullptr);
     version_ = std::exchange(other.version_, nullptr);
-    root_ = std::exchange(other.root_, Node{});
+    root_ = std::exchange(other.root_, StoredNode());
     size_ = std::exchange(other.size_, 0);
     writing_ = std::exchange(other.writing_, false);
     return *this;
@@ -189,12 +189,18 @@ class Trie {
       : hash_(other.hash_),
         eq_(other.eq_),
         family_(other.family_),
-        version_(other.version_),
         root_(other.root_),
+        version_(other.version_),
         size_(other.size_) {}
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored \
+    "-Wmaybe-uninitialized"  // in a std::optional GCC 12 does not see that the destructor runs for a trie only
   void leave() noexcept {
-    if (family_ == nullptr) return;
-    if (writing_) publish();
+    if (family_ != nullptr) leave_family();
+  }
+#pragma GCC diagnostic pop
+  [[gnu::noinline]] void leave_family() noexcept {
+    publish();
     family_->leave(version_);
   }
 
@@ -243,9 +249,9 @@ class Trie {
   const Entry* find_below(Node node, const Q& key, uint64_t hash, uint64_t rest) const {
     for (;; rest <<= kChunkBits) {
       const uint32_t bit = top_bit(rest);
-      if ((node.all & bit) == 0) return is_list(node) ? find_in_list(node, key, hash) : nullptr;
-      const char* const item = Tables::item_at(node, rank(node.all, bit));
-      if ((node.nodes & bit) == 0) {
+      if ((node.all() & bit) == 0) return is_list(node) ? find_in_list(node, key, hash) : nullptr;
+      const char* const item = Tables::item_at(node, rank(node.all(), bit));
+      if ((node.nodes() & bit) == 0) {
         const Slot& slot = Tables::slot(item);
         return matches(slot, key, hash) ? &entry_of(slot) : nullptr;
       }
@@ -254,7 +260,7 @@ class Trie {
   }
   template <typename Q>
   const Entry* find_in_list(const Node& list, const Q& key, uint64_t hash) const {
-    for (uint32_t index = 0; index < list.nodes; ++index) {
+    for (uint32_t index = 0; index < list.nodes(); ++index) {
       const Slot& slot = Tables::slot(Tables::item_at(list, index));
       if (matches(slot, key, hash)) return &entry_of(slot);
     }
@@ -272,12 +278,12 @@ class Trie {
   static bool descend(Lane& lane, const Node& node) {
     lane.is_child = false;
     const uint32_t bit = top_bit(lane.rest);
-    if ((node.all & bit) == 0) {
+    if ((node.all() & bit) == 0) {
       lane.item = nullptr;
       return false;
     }
-    lane.item = Tables::item_at(node, rank(node.all, bit));
-    lane.is_child = (node.nodes & bit) != 0;
+    lane.item = Tables::item_at(node, rank(node.all(), bit));
+    lane.is_child = (node.nodes() & bit) != 0;
     lane.rest <<= kChunkBits;
     __builtin_prefetch(lane.item);
     return lane.is_child;
@@ -343,10 +349,10 @@ class Trie {
   [[no_unique_address]] Hash hash_{};
   [[no_unique_address]] Eq eq_{};
   FamilyT* family_ = nullptr;
+  StoredNode root_;
   Version* version_ = nullptr;  // null only where family_ is
-  Node root_{};
+  bool writing_ = false;        // version_ is this trie's alone, and root_ ahead of what it says
   size_t size_ = 0;
-  bool writing_ = false;  // version_ is this trie's alone, and root_ ahead of what it says
 };
 
 // Visits every entry once: a table's own entries, then its children. Borrows the version: valid while any handle of it lives and is not assigned to.
@@ -392,7 +398,7 @@ class Trie<Entry, KeyOf, Hash, Eq>::iterator {
   void enter(const Node& node) {
     items_ = Tables::items(node);
     if (child_bits(node) == 0) return enter_run(item_count(node));
-    const uint32_t children = gathered(node.nodes, node.all);
+    const uint32_t children = gathered(node.nodes(), node.all());
     entries_left_ = first_bits(item_count(node)) & ~children;
     levels_[depth_++] = {items_, children};
     __builtin_prefetch(Tables::address(item(items_, children)));
