@@ -3,15 +3,20 @@
 #include "bench/hamt/peers.h"
 
 #include <hamt/map.h>
+#include <hamt/text.h>
 
+#include <algorithm>
+#include <array>
+#include <concepts>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace omendb::bench {
 namespace {
 
-// `Stored` is what the map keeps of a key: the key, or a std::string that owns a copy of its bytes.
+// `Stored` is what the map keeps of a key: the key, a hamt::text_ref to its bytes, or a std::string that owns a copy of them.
 template <typename LookedUp, typename Hash, typename Stored>
 class HamtMapOf {
   using Map = hamt::map<Stored, uint64_t, Hash>;
@@ -39,6 +44,7 @@ class HamtMapOf {
  public:
   using Key = LookedUp;
   static constexpr bool kSharesCopies = true;
+  static constexpr bool kBatches = std::is_trivially_copyable_v<Stored>;  // no copies of the bytes, only to look
 
   HamtMapOf() = default;
   uint64_t get(const Key& key) const { return value_or_absent(map_.find(key)); }
@@ -61,10 +67,18 @@ class HamtMapOf {
     diff(map_, after.map_, differences);
     return differences.count;
   }
-  void get_batch(std::span<const Key> keys, std::span<const uint64_t*> values) const requires requires(const Map& map) {
-    map.find_batch(keys, values);
+  void get_batch(std::span<const Key> keys, std::span<const uint64_t*> values) const requires kBatches {
+    if constexpr (std::same_as<Key, Stored>) {
+      map_.find_batch(keys, values);
+    } else {
+      std::array<Stored, 64> stored;
+      for (size_t first = 0; first < keys.size(); first += stored.size()) {
+        const size_t count = std::min(stored.size(), keys.size() - first);
+        std::copy_n(keys.begin() + static_cast<ptrdiff_t>(first), count, stored.begin());
+        map_.find_batch(std::span(stored).first(count), values.subspan(first, count));
+      }
+    }
   }
-  { map_.find_batch(keys, values); }
 
   template <typename F>
   void figures(F f) const {
@@ -85,14 +99,20 @@ class HamtMapOf {
 
 template <typename Key, typename Hash>
 using HamtMap = HamtMapOf<Key, Hash, Key>;
+using TextHamtMap = HamtMapOf<std::string_view, hamt::hash<hamt::text_ref>, hamt::text_ref>;
+using ViewHamtMap = HamtMap<std::string_view, hamt::hash<std::string_view>>;
 using OwningHamtMap = HamtMapOf<std::string_view, hamt::hash<std::string>, std::string>;
 
 }  // namespace
 
 Peers hamt_peers() {
+  Peer ours = peer<HamtMap>("hamt");
+  ours.texts = &measure<TextHamtMap>;
+  Peer views{.name = "hamt-view"};
+  views.texts = &measure<ViewHamtMap>;
   Peer owning{.name = "hamt-string"};
   owning.texts = &measure<OwningHamtMap>;
-  return {peer<HamtMap>("hamt"), owning};
+  return {ours, views, owning};
 }
 
 }  // namespace omendb::bench

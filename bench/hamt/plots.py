@@ -17,7 +17,7 @@ BYTES = "bytes_per_entry"
 MEASURED_BYTES = ("heap_bytes_per_entry", "used_bytes_per_entry")  # what malloc gave out, else what the map says (a pool of its own)
 # Families share a colour and differ by dashes; what is not named is grey.
 STYLES = {
-    "hamt": ("#d1495b", "-"), "hamt-string": ("#d1495b", ":"),
+    "hamt": ("#d1495b", "-"), "hamt-view": ("#d1495b", "--"), "hamt-string": ("#d1495b", ":"),
     "libhamt": ("#30638e", "-"), "libhamt-pool": ("#30638e", "--"), "libhamt-arena": ("#30638e", ":"),
     "immer": ("#3a7d44", "-"), "immer-unsafe": ("#3a7d44", "--"),
     "absl::flat_hash_map": ("#c77d0a", "-"), "boost::unordered_flat_map": ("#c77d0a", "--"),
