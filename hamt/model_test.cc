@@ -240,6 +240,17 @@ struct SetOf {
   }
 };
 
+template <typename K, typename V>
+struct KeptMapOf : MapOf<K, V> {
+  template <typename Hash>
+  using Collection = map<K, V, Hash, typename MapOf<K, V>::KeyEqual, never_reclaim>;
+};
+template <typename E>
+struct KeptSetOf : SetOf<E> {
+  template <typename Hash>
+  using Collection = set<E, Hash, typename SetOf<E>::KeyEqual, never_reclaim>;
+};
+
 // ---- Hashes, each made from the good hash of the key type.
 
 // Few different values, which the trie mixes: keys collide whole, or part early.
@@ -587,9 +598,9 @@ class Model : public ::testing::Test {
   void run_deep(unsigned bits, const Plan& plan) { run(plan, DeepHash<GoodHash>{{bits}}); }
 };
 
-using Collections =
-    ::testing::Types<MapOf<uint64_t, uint64_t>, MapOf<std::string, uint64_t>, MapOf<uint64_t, std::string>,
-                     MapOf<std::string, std::string>, SetOf<uint64_t>, SetOf<uint32_t>, SetOf<Row>>;
+using Collections = ::testing::Types<MapOf<uint64_t, uint64_t>, MapOf<std::string, uint64_t>,
+                                     MapOf<uint64_t, std::string>, MapOf<std::string, std::string>, SetOf<uint64_t>,
+                                     SetOf<uint32_t>, SetOf<Row>, KeptMapOf<uint64_t, uint64_t>, KeptSetOf<Row>>;
 TYPED_TEST_SUITE(Model, Collections);
 
 TYPED_TEST(Model, AgreesWithAGoodHash) {

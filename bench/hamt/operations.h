@@ -348,6 +348,7 @@ class Measurement {
     versions("persistent_update", map, [](const M& version, const Key& key) { return version.with(key, 7); });
     if constexpr (Diffs<M>) {
       if (report_.wants("diff")) differ(map);
+      chain(map);  // of the maps that free what they drop
     }
     versions("persistent_erase", map, [](const M& version, const Key& key) { return version.without(key); });
     if (!report_.wants("persistent_insert")) return;
@@ -364,6 +365,18 @@ class Measurement {
       for (const Key& key : part().subspan(1)) version = change(version, key);
       watch.stop();
       return part_;
+    });
+  }
+
+  // A long chain of versions behind one that is kept: what a version costs must not grow with the chain.
+  void chain(const M& map) {
+    constexpr size_t kLength = 300'000;
+    report_.time("persistent_chain", [&](Stopwatch& watch) {
+      watch.start();
+      M version = map;
+      for (size_t done = 0; done < kLength; ++done) version = version.with(hits()[done % hits().size()], done);
+      watch.stop();
+      return kLength;
     });
   }
 

@@ -13,7 +13,7 @@ OPERATIONS = {
     "build": "build", "insert": "ins", "hit": "hit", "dependent_hit": "dep", "miss": "miss", "contains": "contains",
     "update": "upd", "erase": "del", "iterate": "iter", "persistent_insert": "p_ins", "persistent_update": "p_upd",
     "persistent_erase": "p_del", "mixed_90_10": "90/10", "mixed_50_50": "50/50", "batch_hit": "batch", "replay": "replay",
-    "snapshot": "snapshot", "diff": "diff", "destroy": "destroy",
+    "persistent_chain": "chain", "snapshot": "snapshot", "diff": "diff", "destroy": "destroy",
 }  # fmt: skip
 # Likewise of memory and structure, whatever the map that says them first.
 FIGURES = {

@@ -7,7 +7,7 @@ import sys
 KEYS = ["random", "decimal"]
 SIZES = [1_000, 100_000, 1_000_000]
 MUTABLE = "build insert erase hit dependent_hit miss update iterate mixed_90_10".split()
-PERSISTENT = "persistent_insert persistent_update persistent_erase diff".split()
+PERSISTENT = "persistent_insert persistent_update persistent_erase persistent_chain diff".split()
 YARDSTICK = "std::unordered_map"
 
 

@@ -77,19 +77,16 @@ inline Block* next_of(const Block* block) {
 }
 inline void set_next(Block* block, Block* next) { std::memcpy(payload(block), &next, sizeof(next)); }
 
-// kPooledWordsMax: larger blocks are direct.
-template <uint32_t kPooledWordsMax>
+// kPooledWordsMax: larger blocks are direct. kKeepsDirect: direct blocks, too, go with the arena, and not before.
+template <uint32_t kPooledWordsMax, bool kKeepsDirect>
 class Arena {
  public:
   explicit Arena(const memory_options& options) : options_(options) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
   ~Arena() {
-    for (Chunk* chunk = chunks_; chunk != nullptr;) {
-      Chunk* const next = chunk->next;
-      options_.source->deallocate(chunk, chunk->size_bytes, alignof(std::max_align_t));
-      chunk = next;
-    }
+    give_back(chunks_);
+    give_back(kept_);
   }
 
   std::pmr::memory_resource* source() const { return options_.source; }
@@ -110,6 +107,7 @@ class Arena {
   [[gnu::noinline]] Block* allocate_direct(size_t words, uint64_t birth, size_t alignment) {
     const uint32_t code = code_of_words(words);
     const size_t size_bytes = block_bytes(words_of_code(code));
+    if constexpr (kKeepsDirect) return new (new_chunk(kept_, size_bytes)) Block(birth, kDirect | code);
     void* const memory = options_.source->allocate(size_bytes, alignment);
     direct_bytes_.fetch_add(size_bytes, std::memory_order_relaxed);
     return new (memory) Block(birth, kDirect | code);
@@ -128,6 +126,7 @@ class Arena {
     free_[words] = block;
   }
   [[gnu::noinline]] void free_direct(Block* block, size_t alignment) noexcept {
+    if constexpr (kKeepsDirect) return;
     const size_t size_bytes = block_bytes(payload_words(block));
     direct_bytes_.fetch_sub(size_bytes, std::memory_order_relaxed);
     options_.source->deallocate(block, size_bytes, alignment);
@@ -144,7 +143,7 @@ class Arena {
     size_t size_bytes;
   };
   static constexpr uint32_t kStep = 8;
-  static constexpr size_t kChunkBytesMin = std::max<size_t>(1024, sizeof(Chunk) + block_bytes(kPooledWordsMax));
+  static constexpr size_t kFirstChunkBytes = std::max<size_t>(1024, sizeof(Chunk) + block_bytes(kPooledWordsMax));
 
   // Where no free block has just this size. Kept out of line: the way above is short enough to be part of its callers.
   [[gnu::noinline]] Block* allocate_slowly(size_t words, uint64_t birth, bool leased) {
@@ -154,7 +153,9 @@ class Arena {
   }
   Block* pop(size_t words) noexcept {
     Block* const block = free_[words];
-    free_[words] = next_of(block);
+    Block* const next = next_of(block);
+    free_[words] = next;
+    __builtin_prefetch(next);  // else who takes many old blocks waits for each
     return block;
   }
 
@@ -216,15 +217,29 @@ class Arena {
     return free_bytes > enough_bytes;
   }
 
-  // Chunks grow with the family (a sixteenth of it), so that a small map stays small and a large one is cut from few pieces.
+  // Chunks grow with the family, so that a small map stays small and a large one is cut from few pieces.
   void add_chunk() {
-    const size_t share_bytes = chunk_bytes_.load(std::memory_order_relaxed) / 16;
-    const size_t size_bytes = std::max(kChunkBytesMin, std::min(share_bytes, options_.chunk_bytes_max) / 64 * 64);
-    void* const memory = options_.source->allocate(size_bytes, alignof(std::max_align_t));
+    const size_t reserved_bytes_now = chunk_bytes_.load(std::memory_order_relaxed);
+    const size_t share_bytes = std::min(reserved_bytes_now / 32, options_.chunk_bytes_max) / 64 * 64;
+    const size_t size_bytes = std::max(reserved_bytes_now == 0 ? kFirstChunkBytes : 2 * kFirstChunkBytes, share_bytes);
+    char* const memory = new_chunk(chunks_, size_bytes - sizeof(Chunk));
     close_bump();
-    chunks_ = new (memory) Chunk{chunks_, size_bytes};
+    set_bump(memory, size_bytes - sizeof(Chunk));
+  }
+  // Of so many bytes behind its head, which come back.
+  char* new_chunk(Chunk*& list, size_t content_bytes) {
+    const size_t size_bytes = sizeof(Chunk) + content_bytes;
+    void* const memory = options_.source->allocate(size_bytes, alignof(std::max_align_t));
+    list = new (memory) Chunk{list, size_bytes};
     chunk_bytes_.fetch_add(size_bytes, std::memory_order_relaxed);
-    set_bump(static_cast<char*>(memory) + sizeof(Chunk), size_bytes - sizeof(Chunk));
+    return static_cast<char*>(memory) + sizeof(Chunk);
+  }
+  void give_back(Chunk* chunk) noexcept {
+    while (chunk != nullptr) {
+      Chunk* const next = chunk->next;
+      options_.source->deallocate(chunk, chunk->size_bytes, alignof(std::max_align_t));
+      chunk = next;
+    }
   }
   void set_bump(char* start, size_t size_bytes) {
     bump_ = start;
@@ -287,6 +302,7 @@ class Arena {
   char* bump_ = nullptr;
   char* bump_end_ = nullptr;
   Chunk* chunks_ = nullptr;
+  Chunk* kept_ = nullptr;                           // direct blocks, where they are kept
   Block* regions_ = nullptr;                        // free runs too long for a list
   size_t refilled_bytes_ = 0;                       // handed to the bump pointer since the last look for a sweep
   std::array<Block*, kPooledWordsMax + 1> free_{};  // by payload words

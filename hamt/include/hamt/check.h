@@ -13,8 +13,8 @@
 
 namespace hamt::detail {
 
-template <typename Entry, typename KeyOf, typename Hash, typename Eq>
-class Trie<Entry, KeyOf, Hash, Eq>::Surveyor {
+template <typename Entry, typename KeyOf, typename Hash, typename Eq, typename Policy>
+class Trie<Entry, KeyOf, Hash, Eq, Policy>::Surveyor {
  public:
   explicit Surveyor(const Trie& trie) : trie_(trie) {}
 
@@ -58,14 +58,14 @@ class Trie<Entry, KeyOf, Hash, Eq>::Surveyor {
   size_t positions_ = 0;  // occupied, over tables
 };
 
-template <typename Entry, typename KeyOf, typename Hash, typename Eq>
-structure_info Trie<Entry, KeyOf, Hash, Eq>::structure() const {
+template <typename Entry, typename KeyOf, typename Hash, typename Eq, typename Policy>
+structure_info Trie<Entry, KeyOf, Hash, Eq, Policy>::structure() const {
   return size_ == 0 ? structure_info() : Surveyor(*this).run();
 }
 
 // Checks what every operation must preserve; the first violation in words, or nothing.
-template <typename Entry, typename KeyOf, typename Hash, typename Eq>
-class Trie<Entry, KeyOf, Hash, Eq>::Checker {
+template <typename Entry, typename KeyOf, typename Hash, typename Eq, typename Policy>
+class Trie<Entry, KeyOf, Hash, Eq, Policy>::Checker {
  public:
   explicit Checker(const Trie& trie) : trie_(trie) {}
 
@@ -141,8 +141,8 @@ class Trie<Entry, KeyOf, Hash, Eq>::Checker {
   std::string violation_;
 };
 
-template <typename Entry, typename KeyOf, typename Hash, typename Eq>
-std::string Trie<Entry, KeyOf, Hash, Eq>::validate() const {
+template <typename Entry, typename KeyOf, typename Hash, typename Eq, typename Policy>
+std::string Trie<Entry, KeyOf, Hash, Eq, Policy>::validate() const {
   return Checker(*this).run();
 }
 

@@ -11,9 +11,9 @@
 namespace hamt::detail {
 
 // Walks two versions side by side and skips what they share.
-template <typename Entry, typename KeyOf, typename Hash, typename Eq>
+template <typename Entry, typename KeyOf, typename Hash, typename Eq, typename Policy>
 template <typename Same, typename Visitor>
-class Trie<Entry, KeyOf, Hash, Eq>::Differ {
+class Trie<Entry, KeyOf, Hash, Eq, Policy>::Differ {
  public:
   Differ(const Trie& trie, const Same& same, Visitor& visitor) : trie_(trie), same_(same), visitor_(visitor) {}
 
@@ -105,9 +105,9 @@ class Trie<Entry, KeyOf, Hash, Eq>::Differ {
   Visitor& visitor_;
 };
 
-template <typename Entry, typename KeyOf, typename Hash, typename Eq>
+template <typename Entry, typename KeyOf, typename Hash, typename Eq, typename Policy>
 template <typename Same, typename Visitor>
-void Trie<Entry, KeyOf, Hash, Eq>::diff(const Trie& after, const Same& same, Visitor&& visitor) const {
+void Trie<Entry, KeyOf, Hash, Eq, Policy>::diff(const Trie& after, const Same& same, Visitor&& visitor) const {
   Differ<Same, std::remove_reference_t<Visitor>> differ(*this, same, visitor);
   const bool one_family = family_ == after.family_ && root_.table != nullptr && after.root_.table != nullptr;
   if (one_family) return differ.tables(root_, after.root_, 0);
@@ -115,9 +115,9 @@ void Trie<Entry, KeyOf, Hash, Eq>::diff(const Trie& after, const Same& same, Vis
 }
 
 // Equal when every entry of one is in the other: the sizes agree, so one direction is enough; shared tables are skipped.
-template <typename Entry, typename KeyOf, typename Hash, typename Eq>
+template <typename Entry, typename KeyOf, typename Hash, typename Eq, typename Policy>
 template <typename Same>
-bool Trie<Entry, KeyOf, Hash, Eq>::equals(const Trie& other, const Same& same) const {
+bool Trie<Entry, KeyOf, Hash, Eq, Policy>::equals(const Trie& other, const Same& same) const {
   if (size_ != other.size_) return false;
   if (root_.table == other.root_.table) return true;
   if (family_ != other.family_) {
@@ -130,9 +130,9 @@ bool Trie<Entry, KeyOf, Hash, Eq>::equals(const Trie& other, const Same& same) c
   return same_below(root_, other.root_, same);
 }
 
-template <typename Entry, typename KeyOf, typename Hash, typename Eq>
+template <typename Entry, typename KeyOf, typename Hash, typename Eq, typename Policy>
 template <typename Same>
-bool Trie<Entry, KeyOf, Hash, Eq>::same_below(const Node& a, const Node& b, const Same& same) const {
+bool Trie<Entry, KeyOf, Hash, Eq, Policy>::same_below(const Node& a, const Node& b, const Same& same) const {
   if (a.table == b.table) return true;
   if (a.bits != b.bits) return false;
   const auto same_entries = [&](const Entry& entry, const Entry* other) {

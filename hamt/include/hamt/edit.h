@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <stdexcept>
 #include <tuple>
 #include <utility>
 
@@ -30,7 +31,8 @@ class Editor {
   using Slot = typename Slots::Slot;
   using Entry = typename Slots::EntryType;
   using Tables = Layout<Slots>;
-  using FamilyT = Family<Slots>;
+  using FamilyT = typename Trie::FamilyT;
+  static constexpr bool kReclaims = FamilyT::kReclaims;
 
  public:
   // `borrowed`: the trie has no handle of the version it shows; at the end it has one of its own.
@@ -157,9 +159,13 @@ class Editor {
   // Before the first change: makes the trie the writer of a version of its own.
   void begin() {
     if (!leased_) leased_ = trie_.family_->try_lease();
+    if (!kReclaims && !leased_) refuse();
     if (!trie_.writing_) open_version();
     version_ = trie_.version_;
     own_since_ = version_->own_since();
+  }
+  [[noreturn, gnu::cold, gnu::noinline]] static void refuse() {
+    throw std::logic_error("hamt: two threads at once change versions of a family that never reclaims");
   }
   void begin_family() {
     if (trie_.family_ == nullptr) {
@@ -192,6 +198,7 @@ class Editor {
 
   // Room to retire `count` blocks. With the lease, the list that others look at is ours.
   RetiredRoom reserve_retired(size_t count) {
+    if constexpr (!kReclaims) return {};
     Version& version = *version_;
     if (leased_ && version.retired.few_have_room(count)) return version.retired.few_room();
     return reserve_in_chunks(leased_ ? version.retired.more() : version.staged, count);
@@ -214,6 +221,7 @@ class Editor {
   }
   // Where reserve_retired() has made room.
   void retire(Block* block, bool is_box) noexcept {
+    if constexpr (!kReclaims) return;
     Version& version = *version_;
     const RetiredRoom room = leased_ && version.retired.few_have_room(1) ? version.retired.few_room()
                              : leased_                                   ? version.retired.more().room()
@@ -257,6 +265,7 @@ class Editor {
       }
       path.items[++depth] = item;
       node = Tables::child(item);
+      __builtin_prefetch(node.table);  // its head is looked at later, but lies in another cache line than the item
     }
   }
   template <typename Q>
@@ -429,9 +438,9 @@ class Editor {
     const uint32_t resident_bit = bit_at(other, forked);
     const uint32_t fresh_bit = bit_at(hash, forked);
     const Node table = tables.add(node_of(resident_bit | fresh_bit, resident_is_child ? resident_bit : 0));
-    const bool resident_first = resident_bit < fresh_bit;
-    put(Tables::item_at(table, resident_first ? 0 : 1), resident);
-    Tables::put_slot(Tables::item_at(table, resident_first ? 1 : 0), fresh);
+    const uint32_t resident_index = resident_bit > fresh_bit;
+    put(Tables::item_at(table, resident_index), resident);
+    Tables::put_slot(Tables::item_at(table, 1 - resident_index), fresh);
     return forked == level ? table : chain(tables, table, level, forked, hash);
   }
   static Node chain(NewTables& tables, Node below, unsigned level, unsigned forked, uint64_t hash) {
@@ -621,7 +630,7 @@ class Editor {
     const uint64_t birth = version_->birth;
     copy.table = blocks.allocate(Tables::words_for(copy), birth, kLeased);
     copy_changed<kGrowth>(copy, path, fresh);
-    *retired_end++ = retired_word(path.last.table, false);
+    if (kReclaims) *retired_end++ = retired_word(path.last.table, false);
     unsigned top = path.depth;
     try {
       for (; top > 0; --top) {
@@ -629,13 +638,13 @@ class Editor {
         if (is_own(above.table)) break;
         Block* const block = blocks.allocate_pooled(pooled_words(above.table), birth, kLeased);
         copy = copy_with_child(above, path.items[top], copy, block);
-        *retired_end++ = retired_word(above.table, false);
+        if (kReclaims) *retired_end++ = retired_word(above.table, false);
       }
     } catch (...) {
       free_copies(path, top, copy);
       throw;
     }
-    *retired.count += path.depth + 1 - top;
+    if (kReclaims) *retired.count += path.depth + 1 - top;
     if (!kLeased) note_staged(retired_end, path.depth + 1 - top);
     link(path, top, copy);
   }

@@ -25,13 +25,31 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 #if __has_include(<sys/single_threaded.h>)
 #include <sys/single_threaded.h>
 #endif
 
-namespace hamt::detail {
+namespace hamt {
+
+// What becomes of the tables that a version leaves behind: the last parameter of map and set.
+//
+// They are freed as soon as no version reaches them. Versions may be used, made and dropped on any thread.
+struct reclaim {
+  static constexpr bool kReclaims = true;
+};
+// They stay until the last version of the family goes, then all memory goes at once, unvisited. For batch jobs that keep most of their versions anyway, or
+// are short: nothing is noted down when a version is made, nor looked for when it is dropped. What one version makes and drops again in place (a
+// transient, an rvalue) is still used again. Entries must be trivially destructible, and only one thread at a time may make versions of a family (readers
+// may be many, and any thread may drop one): a second one at the same time gets a std::logic_error.
+struct never_reclaim {
+  static constexpr bool kReclaims = false;
+};
+
+namespace detail {
 
 // A process that never started a thread need not pay for locked instructions (as std::shared_ptr does it).
 inline bool single_threaded() {
@@ -229,6 +247,9 @@ struct Version {
     ++child_count;
     children_xor ^= reinterpret_cast<uintptr_t>(child);
   }
+  void replace_child(Version* child, Version* by) {
+    children_xor ^= reinterpret_cast<uintptr_t>(child) ^ reinterpret_cast<uintptr_t>(by);
+  }
   void remove_child(Version* child) {
     --child_count;
     children_xor ^= reinterpret_cast<uintptr_t>(child);
@@ -236,11 +257,13 @@ struct Version {
   Version* only_child() const { return reinterpret_cast<Version*>(children_xor); }
 };
 
-template <typename Slots>
+template <typename Slots, typename Policy>
 class Family {
+  static constexpr uint32_t kVersionWords = static_cast<uint32_t>((sizeof(Version) + kWordBytes - 1) / kWordBytes);
+
  public:
-  using ArenaT =
-      Arena<std::max<uint32_t>(Layout<Slots>::kTableWordsMax, (sizeof(Version) + kWordBytes - 1) / kWordBytes)>;
+  static constexpr bool kReclaims = Policy::kReclaims;
+  using ArenaT = Arena<std::max(Layout<Slots>::kTableWordsMax, kVersionWords), !kReclaims>;
 
   // With its first, empty version, the caller's. Throws what the source throws.
   static std::pair<Family*, Version*> create(const memory_options& options) {
@@ -296,14 +319,20 @@ class Family {
   }
   // Gives up a handle, with the lease.
   void drop_handle(Version* version) noexcept {
-    if (decrement(version->handles)) bury(version);
+    if (!decrement(version->handles)) return;
+    if constexpr (kReclaims) {
+      bury(version);
+    } else {
+      forget(version);
+    }
   }
   // Gives up a handle.
   void leave(Version* version) noexcept {
     if (!decrement(version->handles)) return;
+    if constexpr (!kReclaims) return leave_for_good();
     if (!try_lease()) return leave_without_lease(version);
-    if (!starts_chain(*version)) return bury_and_end_lease(version);
-    cut_start(version);
+    if (!can_join_child(*version)) return bury_and_end_lease(version);
+    join_child(version);
     end_lease();
   }
 
@@ -321,6 +350,7 @@ class Family {
   using Entry = typename Slots::EntryType;
   using Tables = Layout<Slots>;
   static constexpr bool kTrivialDrop = !Slots::kBoxed || std::is_trivially_destructible_v<Entry>;
+  static_assert(kReclaims || kTrivialDrop, "never_reclaim does not destroy entries one by one");
 
   // The state: 0 when idle; kLeased, and above it the top of the stack: the address of a version with kWritten or kDead.
   static constexpr uintptr_t kLeased = 1;
@@ -401,10 +431,18 @@ class Family {
   }
 
   [[gnu::noinline]] void* version_memory(bool leased) {
-    constexpr size_t kWords = (sizeof(Version) + kWordBytes - 1) / kWordBytes;
-    return payload(arena_.allocate(kWords, birth_of(1), leased));
+    return payload(arena_.allocate(kVersionWords, birth_of(1), leased));
   }
 
+  // Without the lease: who makes a version at this moment shall not take this one for another writer.
+  void leave_for_good() noexcept {
+    if (living_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
+  }
+  // Not the last one.
+  void forget(Version* version) noexcept {
+    free_version(version);
+    living_.fetch_sub(1, std::memory_order_acq_rel);
+  }
   [[gnu::noinline]] void leave_without_lease(Version* version) noexcept {
     if (lease_or_push(version, kDead)) bury_and_end_lease(version);
   }
@@ -426,6 +464,7 @@ class Family {
   void enter(Version* version) noexcept {
     version->registered = true;
     ++version_count_;
+    if constexpr (!kReclaims) living_.fetch_add(1, std::memory_order_relaxed);
     if (version->parent != nullptr) version->parent->add_child(version);
   }
   [[gnu::noinline]] void enter_late(Version* version) noexcept {
@@ -440,48 +479,37 @@ class Family {
     while (version != nullptr && version->dead && version->child_count == 0) version = remove_leaf(version);
     if (version != nullptr && version->dead && version->child_count == 1) replace_by_child(version);
   }
-  // The first of all versions, with a single one made from it: how `m = m.set(key, value)` leaves things.
-  bool starts_chain(const Version& version) const {
-    return version.parent == nullptr && version.child_count == 1 && version.retired.empty() &&
-           version.only_child()->retired.more().empty() && !arena_.has_direct_blocks();
+  // How `m = m.set(key, value)` leaves the version before: with a single child that retired no more than a path.
+  static bool can_join_child(Version& version) {
+    return version.child_count == 1 && version.only_child()->retired.more().empty() && has_room_for_child(version);
   }
-  // What the child retired is of no use to any other.
-  void cut_start(Version* version) noexcept {
+  static bool has_room_for_child(Version& version) {
+    if (version.parent == nullptr) return true;  // everything dies
+    return version.retired.more().has_room(version.retired.few_count() + version.only_child()->retired.few_count());
+  }
+  // The only child takes the place of a dead version: what it retired dies if it is younger than all that live; the rest joins what the dead one kept,
+  // and the child gets the whole. That may be long, what the child adds is short.
+  void join_child(Version* version) noexcept {
     Version* const child = version->only_child();
-    child->retired.take_few([this](uintptr_t word) {
-      if (Slots::kBoxed) return free_retired(word);
-      arena_.free_pooled(reinterpret_cast<Block*>(word));
-    });
-    child->set_parent(nullptr);
+    Version* const parent = version->parent;
+    const uint64_t since = version->own_since();
+    RetiredList& kept = version->retired.more();
+    version->retired.take_few([&](uintptr_t word) { kept.push(word); });
+    child->retired.take_few(
+        [&](uintptr_t word) { born_since(retired_block(word), since) ? free_retired(word) : kept.push(word); });
+    child->retired.more() = kept;
+    if (parent != nullptr) parent->replace_child(version, child);
+    child->set_parent(parent);
     free_version(version);
   }
   // Without the memory to join their lists the dead version stays until its child goes.
   void replace_by_child(Version* version) noexcept {
+    if (!has_room_for_child(*version) && !add_chunk(version->retired.more())) return;
     Version* const child = version->only_child();
-    Version* const parent = version->parent;
-    if (parent == nullptr) {
-      free_all(child->retired);
-      free_all(version->retired);  // no blocks, but perhaps a chunk that was to have some
-      child->set_parent(nullptr);
-      return free_version(version);
-    }
-    if (!inherit(version->retired, child->retired, version->own_since())) return;
-    parent->remove_child(version);
-    parent->add_child(child);
-    child->set_parent(parent);
-    free_version(version);
-  }
-  // What the child of a dead version retired dies if it is younger than all that live; the rest joins what the dead one kept, and the child gets the
-  // whole. That may be long, what the child adds is short.
-  bool inherit(Retired& dead, Retired& child, uint64_t since) noexcept {
-    RetiredList& kept = dead.more();
-    if (!kept.has_room(dead.few_count() + child.few_count()) && !add_chunk(kept)) return false;
-    dead.take_few([&](uintptr_t word) { kept.push(word); });
-    child.take_few(
-        [&](uintptr_t word) { born_since(retired_block(word), since) ? free_retired(word) : kept.push(word); });
-    if (!child.more().empty()) inherit_more(kept, child.more(), since);
-    child.more() = kept;
-    return true;
+    const uint64_t since = version->own_since();
+    RetiredList overflow = std::exchange(child->retired.more(), RetiredList());
+    join_child(version);
+    if (!overflow.empty()) inherit_more(child->retired.more(), overflow, since);
   }
   [[gnu::noinline]] void inherit_more(RetiredList& kept, RetiredList& child, uint64_t since) noexcept {
     free_since(child, since);
@@ -509,23 +537,21 @@ class Family {
   // Every block below `node` that was born since.
   void free_below(const Node& node, uint64_t since) noexcept {
     if (node.table == nullptr || !born_since(node.table, since)) return;
-    visit_items<Tables>(
-        node,
-        [&]([[maybe_unused]] const auto& slot) {
-          if constexpr (Slots::kBoxed) {
-            if (born_since(slot.box, since)) free_box(slot.box);
-          }
-        },
-        [&](const Node& child) { free_below(child, since); });
+    if (Slots::kBoxed || child_bits(node) != 0) {
+      visit_items<Tables>(
+          node,
+          [&]([[maybe_unused]] const auto& slot) {
+            if constexpr (Slots::kBoxed) {
+              if (born_since(slot.box, since)) free_box(slot.box);
+            }
+          },
+          [&](const Node& child) { free_below(child, since); });
+    }
     arena_.free(node.table);
   }
   void free_retired(uintptr_t word) noexcept {
     if (Slots::kBoxed && is_retired_box(word)) return free_box(retired_block(word));
     arena_.free(retired_block(word));
-  }
-  void free_all(Retired& list) noexcept {
-    list.take_few([this](uintptr_t word) { free_retired(word); });
-    if (!list.more().empty()) free_since(list.more(), 0);
   }
   [[gnu::noinline]] void free_since(RetiredList& list, uint64_t since) noexcept {
     list.filter(
@@ -549,8 +575,10 @@ class Family {
   ArenaT arena_;
   size_t version_count_ = 0;  // in the tree; the lease holder's
   void* spare_ = nullptr;  // memory of the version that died last: who makes one version after the other needs no more
+  std::atomic<size_t> living_{0};  // versions with a handle, where nothing is reclaimed
   std::atomic<uint64_t> stamps_{0};
   alignas(64) std::atomic<uintptr_t> state_{0};
 };
 
-}  // namespace hamt::detail
+}  // namespace detail
+}  // namespace hamt

@@ -52,9 +52,9 @@ struct KeyOfMapEntry {
 
 }  // namespace detail
 
-template <typename K, typename V, typename Hash = hash<K>, typename Eq = std::equal_to<>>
+template <typename K, typename V, typename Hash = hash<K>, typename Eq = std::equal_to<>, typename Policy = reclaim>
 class map {
-  using Trie = detail::Trie<map_entry<K, V>, detail::KeyOfMapEntry, Hash, Eq>;
+  using Trie = detail::Trie<map_entry<K, V>, detail::KeyOfMapEntry, Hash, Eq, Policy>;
   using Editor = detail::Editor<Trie>;
   static constexpr bool kTransparent = detail::Transparent<Hash> && detail::Transparent<Eq>;
 
@@ -268,8 +268,8 @@ class map {
 };
 
 // Dropped without persistent() it leaves the map it came from as it was. Move only; one thread at a time.
-template <typename K, typename V, typename Hash, typename Eq>
-class map<K, V, Hash, Eq>::transient_type {
+template <typename K, typename V, typename Hash, typename Eq, typename Policy>
+class map<K, V, Hash, Eq, Policy>::transient_type {
  public:
   // noexcept as far as copying Hash and Eq is, which the check cannot see in a template.
   transient_type(transient_type&&) = default;             // NOLINT(performance-noexcept-move-constructor)

@@ -29,9 +29,9 @@ struct KeyOfSetEntry {
 
 }  // namespace detail
 
-template <typename Entry, typename Hash = hash<Entry>, typename Eq = std::equal_to<>>
+template <typename Entry, typename Hash = hash<Entry>, typename Eq = std::equal_to<>, typename Policy = reclaim>
 class set {
-  using Trie = detail::Trie<Entry, detail::KeyOfSetEntry, Hash, Eq>;
+  using Trie = detail::Trie<Entry, detail::KeyOfSetEntry, Hash, Eq, Policy>;
   using Editor = detail::Editor<Trie>;
   static constexpr bool kTransparent = detail::Transparent<Hash> && detail::Transparent<Eq>;
 
@@ -184,8 +184,8 @@ class set {
 };
 
 // Dropped without persistent() it leaves the set it came from as it was. Move only; one thread at a time.
-template <typename Entry, typename Hash, typename Eq>
-class set<Entry, Hash, Eq>::transient_type {
+template <typename Entry, typename Hash, typename Eq, typename Policy>
+class set<Entry, Hash, Eq, Policy>::transient_type {
  public:
   // noexcept as far as copying Hash and Eq is, which the check cannot see in a template.
   transient_type(transient_type&&) = default;             // NOLINT(performance-noexcept-move-constructor)

@@ -285,9 +285,13 @@ struct Layout {
   static void get_head(Node& node) { std::memcpy(&node.bits, payload(node.table), sizeof(node.bits)); }
   static size_t rounded(uint32_t count, bool headed) {
     if (kCompact && !headed) return count;
-    if (count <= 8) return (count + 1u) & ~1u;
-    if (count <= 32) return (count + 3u) & ~3u;
-    const uint32_t step = std::bit_floor(count) / 8;  // a list of equal hashes
+    if (count > 32) return rounded_list(count);
+    const uint32_t step = count <= 8 ? 2 : 4;
+    return (count + step - 1) & ~(step - 1);
+  }
+  // Of equal hashes.
+  static size_t rounded_list(uint32_t count) {
+    const uint32_t step = std::bit_floor(count) / 8;
     return (count + size_t{step} - 1) / step * step;
   }
 };

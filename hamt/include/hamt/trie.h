@@ -56,7 +56,7 @@ concept HasPrefix = Avalanching<Hash> && requires(const Hash& hash, const Key& k
   { hash.prefix(key) } -> std::same_as<uint32_t>;
 };
 
-template <typename EntryT, typename KeyOf, typename Hash, typename Eq>
+template <typename EntryT, typename KeyOf, typename Hash, typename Eq, typename Policy>
 class Trie {
  public:
   using Entry = EntryT;
@@ -177,7 +177,7 @@ class Trie {
 
  private:
   friend class Editor<Trie>;
-  using FamilyT = Family<Slots>;
+  using FamilyT = Family<Slots, Policy>;
   struct Borrowing {};
   template <typename Same, typename Visitor>
   class Differ;
@@ -356,8 +356,8 @@ class Trie {
 };
 
 // Visits every entry once: a table's own entries, then its children. Borrows the version: valid while any handle of it lives and is not assigned to.
-template <typename Entry, typename KeyOf, typename Hash, typename Eq>
-class Trie<Entry, KeyOf, Hash, Eq>::iterator {
+template <typename Entry, typename KeyOf, typename Hash, typename Eq, typename Policy>
+class Trie<Entry, KeyOf, Hash, Eq, Policy>::iterator {
  public:
   using iterator_category = std::forward_iterator_tag;
   using value_type = Entry;
