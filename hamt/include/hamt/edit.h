@@ -95,8 +95,8 @@ class Editor {
   enum class Site : uint8_t { kVacant, kMatch, kForeign, kInList };
   // The way to where a key is or would be.
   struct Path {
-    std::array<char*, kTableLevels + 1>
-        items;  // by level: the item that knows the table there; of the root see node_at()
+    // By level: the item that knows the table there; of the root see node_at().
+    std::array<char*, kTableLevels + 1> items;
     uint64_t hash;
     unsigned depth;  // of the last table
     Site site;
@@ -254,23 +254,30 @@ class Editor {
     path.items[0] = reinterpret_cast<char*>(&trie_.root_);
     unsigned depth = 0;
     for (uint64_t rest = hash;; rest <<= kChunkBits) {
-      const uint32_t bit = top_bit(rest);
-      char* const item = Tables::item_at(node, rank(node.all(), bit));
-      if ((node.all() & node.nodes() & bit) == 0) {
+      char* const item = Tables::item_at(node, rank_at(node.all(), top_position(rest)));
+      if ((node.all() & node.nodes() & top_bit(rest)) == 0) {
         path.hash = hash;
         path.depth = depth;
         path.last = node;
         path.item = item;
-        return find_site(path, key, bit);
+        if (depth >= kPrefetchLevel) prefetch(node);
+        return find_site(path, key);
       }
       path.items[++depth] = item;
       node = Tables::child(item);
       __builtin_prefetch(node.table);  // its head is looked at later, but lies in another cache line than the item
     }
   }
+  // Tables this deep make a trie that the caches do not hold: what a change will move or copy is fetched while the first item is on its way.
+  static constexpr unsigned kPrefetchLevel = 3;
+  static void prefetch(const Node& node) {
+    constexpr size_t kLineBytes = 64;
+    const char* const end = Tables::items(node) + Tables::items_bytes(node);
+    for (const char* line = Tables::items(node); line < end; line += kLineBytes) __builtin_prefetch(line);
+  }
   template <typename Q>
-  void find_site(Path& path, const Q& key, uint32_t bit) {
-    if ((path.last.all() & bit) != 0) {
+  void find_site(Path& path, const Q& key) {
+    if ((path.last.all() & path.bit()) != 0) {
       path.site = trie_.matches(Tables::slot(path.item), key, path.hash) ? Site::kMatch : Site::kForeign;
     } else if (is_list(path.last)) {
       find_in_list(path, key);

@@ -11,6 +11,7 @@
 //           others in a block each, so a new version never copies an entry. Freed memory returns to the family (a map and all versions made from it),
 //           and to the system with the family's last version. A dropped version from which several living ones were made keeps its memory until at
 //           most one of them is left.
+// Policy    `reclaim`, the default, as said above; `never_reclaim` (hamt/family.h) keeps everything until the family goes, for batch jobs.
 // Texts     As std::string, which the map owns; as std::string_view, on the caller's bytes; as hamt::text_ref (hamt/text.h), the same in items of 16 bytes,
 //           with texts of up to 7 bytes in the item itself.
 // Threads   Any number of threads may read, copy and drop versions, and make new ones from the same version; no operation waits for another: what is

@@ -250,7 +250,7 @@ class Trie {
     for (;; rest <<= kChunkBits) {
       const uint32_t bit = top_bit(rest);
       if ((node.all() & bit) == 0) return is_list(node) ? find_in_list(node, key, hash) : nullptr;
-      const char* const item = Tables::item_at(node, rank(node.all(), bit));
+      const char* const item = Tables::item_at(node, rank_at(node.all(), top_position(rest)));
       if ((node.nodes() & bit) == 0) {
         const Slot& slot = Tables::slot(item);
         return matches(slot, key, hash) ? &entry_of(slot) : nullptr;
@@ -282,7 +282,7 @@ class Trie {
       lane.item = nullptr;
       return false;
     }
-    lane.item = Tables::item_at(node, rank(node.all(), bit));
+    lane.item = Tables::item_at(node, rank_at(node.all(), top_position(lane.rest)));
     lane.is_child = (node.nodes() & bit) != 0;
     lane.rest <<= kChunkBits;
     __builtin_prefetch(lane.item);
