@@ -189,7 +189,6 @@ class RetiredList {
 // What a version retired: a few blocks in place, which is all that most versions have, and more in chunks.
 class Retired {
  public:
-  bool empty() const { return few_count_ == 0 && more_.empty(); }
   bool few_have_room(size_t count) const { return few_count_ + count <= kFew; }
   RetiredRoom few_room() { return {few_.data() + few_count_, &few_count_}; }
   // Takes out those in place.
@@ -200,7 +199,6 @@ class Retired {
   }
   size_t few_count() const { return few_count_; }
   RetiredList& more() { return more_; }
-  const RetiredList& more() const { return more_; }
   template <typename FreeChunk>
   void clear(FreeChunk free_chunk) noexcept {
     few_count_ = 0;

@@ -59,7 +59,7 @@ inline void put_node(void* to, const Node& node) {
 }
 struct StoredNode : Node {
   StoredNode() : Node{} {}
-  StoredNode(const StoredNode& other) { copy(other); }
+  StoredNode(const StoredNode& other) { copy(other); }  // NOLINT(bugprone-copy-constructor-init): the node with it
   StoredNode& operator=(const StoredNode& other) {
     copy(other);
     return *this;
