@@ -187,11 +187,7 @@ struct Layout {
     } else if (count <= 8) {
       copy_lead(to, from, count * kItemBytes);
     } else {
-      for (const char* const end = from + count * kItemBytes; from < end;
-           from += 2 * sizeof(Two), to += 2 * sizeof(Two)) {
-        copy_two(to, from);
-        copy_two(to + sizeof(Two), from + sizeof(Two));
-      }
+      for (size_t at = 0, bytes = count * kItemBytes; at < bytes; at += sizeof(Four)) copy_four(to + at, from + at);
     }
   }
   static void copy_lead(char* to, const char* from, size_t bytes) {
@@ -279,6 +275,10 @@ struct Layout {
   static constexpr bool kVectors = kItemBytes == 2 * kWordBytes;
   typedef uint64_t One __attribute__((vector_size(2 * kWordBytes), aligned(1), may_alias));
   typedef uint64_t Two __attribute__((vector_size(4 * kWordBytes), aligned(1), may_alias));
+  typedef uint64_t Four __attribute__((vector_size(8 * kWordBytes), aligned(1), may_alias));
+  static void copy_four(char* to, const char* from) {
+    *reinterpret_cast<Four*>(to) = *reinterpret_cast<const Four*>(from);
+  }
   static void copy_one(char* to, const char* from) {
     *reinterpret_cast<One*>(to) = *reinterpret_cast<const One*>(from);
   }

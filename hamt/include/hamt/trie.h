@@ -192,13 +192,16 @@ class Trie {
         root_(other.root_),
         version_(other.version_),
         size_(other.size_) {}
+#ifndef __clang__
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored \
-    "-Wmaybe-uninitialized"  // in a std::optional GCC 12 does not see that the destructor runs for a trie only
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // in a std::optional: GCC 12 does not see that there is a trie
+#endif
   void leave() noexcept {
     if (family_ != nullptr) leave_family();
   }
+#ifndef __clang__
 #pragma GCC diagnostic pop
+#endif
   [[gnu::noinline]] void leave_family() noexcept {
     publish();
     family_->leave(version_);
