@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -33,6 +34,33 @@ TEST(Memory, GoesBackWithTheLastVersion) {
     EXPECT_GT(memory.bytes_out(), 0u);
   }
   EXPECT_EQ(memory.bytes_out(), 0u);
+}
+
+// Remains of other sizes serve for tables, too; copied on and on, a table must not take ever larger ones, which its next items would fill to a brim that
+// copies by whole vectors run over. validate() says so.
+TEST(Memory, ATableKeepsItsSizeFromCopyToCopy) {
+  constexpr uint64_t kKeys = 2000;
+  Random random(1);
+  using Boxed = map<uint64_t, std::array<uint64_t, 5>>;  // boxes: blocks of yet another size
+  Boxed map;
+  std::vector<Boxed> held(8);
+  for (size_t round = 0; round < scaled(20'000); ++round) {
+    map = map.set(below(random, kKeys), {});
+    map = map.erase(below(random, kKeys));
+    held[below(random, held.size())] = map;
+    auto draft = map.transient();
+    const size_t erased_in = below(random, 500) == 0 ? kKeys : 6;
+    for (size_t change = 0; change < erased_in; ++change) {
+      const uint64_t key = below(random, kKeys);
+      if (erased_in == kKeys || below(random, 3) == 0) {
+        draft.erase(key);
+      } else {
+        draft.set(key, {});
+      }
+    }
+    if (below(random, 2) == 0) map = std::move(draft).persistent();
+    if (round % 20 == 0) ASSERT_EQ(map.validate(), "") << "round " << round;
+  }
 }
 
 // Exact where each table is an allocation of its own: what is out is what the version says it uses, and the arena.

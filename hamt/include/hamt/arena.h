@@ -62,8 +62,6 @@ inline uint64_t stamp_of(const Block* block) { return block->word >> kStampShift
 inline bool born_since(const Block* block, uint64_t birth) { return block->word >= birth; }
 inline bool is_direct(const Block* block) { return (block->word & kDirect) != 0; }
 inline uint32_t payload_words(const Block* block) { return words_of_code(block->word & (kDirect - 1)); }
-// Of a table, which has kScaled words at most.
-inline uint32_t pooled_words(const Block* block) { return block->word & (kScaled - 1); }
 inline size_t payload_bytes(const Block* block) { return size_t{payload_words(block)} * kWordBytes; }
 inline constexpr size_t block_bytes(uint32_t words) { return sizeof(Block) + size_t{words} * kWordBytes; }
 inline char* payload(Block* block) { return reinterpret_cast<char*>(block + 1); }

@@ -87,6 +87,7 @@ class Trie<Entry, KeyOf, Hash, Eq, Policy>::Checker {
   // `prefix`: the hash bits that lead here, left-aligned.
   void node(const Node& at, unsigned level, uint64_t prefix) {
     check(stamp_of(at.table) > 0, "a free table is reachable");
+    check(Tables::has_room_for_vectors(at), "a block that copies by whole vectors run over");
     check(Tables::used_bytes(at) <= payload_bytes(at.table), "a table is larger than its block");
     if (is_list(at)) return list(at, level, prefix);
     check(level < kTableLevels, "a table lies too deep");

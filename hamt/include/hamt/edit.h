@@ -260,7 +260,7 @@ class Editor {
         path.depth = depth;
         path.last = node;
         path.item = item;
-        if (depth >= kPrefetchLevel) prefetch(node);
+        if (depth >= kPrefetchLevel && !is_list(node)) prefetch(node);
         return find_site(path, key);
       }
       path.items[++depth] = item;
@@ -277,10 +277,10 @@ class Editor {
   }
   template <typename Q>
   void find_site(Path& path, const Q& key) {
-    if ((path.last.all() & path.bit()) != 0) {
-      path.site = trie_.matches(Tables::slot(path.item), key, path.hash) ? Site::kMatch : Site::kForeign;
-    } else if (is_list(path.last)) {
+    if (is_list(path.last)) {  // perhaps below the last level, where the hash has no bits left
       find_in_list(path, key);
+    } else if ((path.last.all() & path.bit()) != 0) {
+      path.site = trie_.matches(Tables::slot(path.item), key, path.hash) ? Site::kMatch : Site::kForeign;
     } else {
       path.site = Site::kVacant;
     }
@@ -643,7 +643,7 @@ class Editor {
       for (; top > 0; --top) {
         const Node above = node_at(path, top - 1);
         if (is_own(above.table)) break;
-        Block* const block = blocks.allocate_pooled(pooled_words(above.table), birth, kLeased);
+        Block* const block = blocks.allocate_pooled(Tables::words_for(above), birth, kLeased);
         copy = copy_with_child(above, path.items[top], copy, block);
         if (kReclaims) *retired_end++ = retired_word(above.table, false);
       }

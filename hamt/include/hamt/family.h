@@ -24,8 +24,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <new>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -217,14 +217,15 @@ class Retired {
 // lease holder.
 struct Version {
   explicit Version(uint64_t stamp, Version* made_from)
-      : birth(birth_of(stamp)), own_since_(own_since_of(made_from)), parent(made_from) {}
+      : birth(birth_of(stamp)), own_since_value(own_since_of(made_from)), parent(made_from) {}
   std::atomic<uint32_t> handles{1};
   uint32_t child_count = 0;
   bool registered = false;
   bool dead = false;
   const uint64_t birth;  // what stands in the heads of its blocks
-  // See own_since(). Read by a writer without the lease, too: it only sinks, and an old one is too careful, not wrong.
-  std::atomic<uint64_t> own_since_;
+  // See own_since(). Read by a writer without the lease, too: it only sinks, and an old one is too careful, not wrong. Who reads a new one writes where
+  // readers of the dead parent read before: hence release and acquire.
+  std::atomic<uint64_t> own_since_value;
   Version* parent;
   uintptr_t children_xor = 0;  // of the children's addresses: of a single child its address
   StoredNode root;             // as it was when the last writer was done
@@ -235,11 +236,11 @@ struct Version {
   uintptr_t next_dead;
 
   // Blocks born since are the version's own: their stamps are above that of the parent.
-  uint64_t own_since() const { return own_since_.load(std::memory_order_relaxed); }
+  uint64_t own_since() const { return own_since_value.load(std::memory_order_acquire); }
   static uint64_t own_since_of(const Version* parent) { return parent == nullptr ? 0 : parent->birth + birth_of(1); }
   void set_parent(Version* version) {
     parent = version;
-    own_since_.store(own_since_of(version), std::memory_order_relaxed);
+    own_since_value.store(own_since_of(version), std::memory_order_release);
   }
   void add_child(Version* child) {
     ++child_count;
@@ -312,6 +313,7 @@ class Family {
   }
   // A writer is done with the version: it enters the tree, now or when the holder of the lease comes round to it.
   void announce(Version* version, bool leased) noexcept {
+    if constexpr (!kReclaims) return;  // nothing is left to do
     if (leased) return settle(version);
     announce_without_lease(version);
   }
@@ -349,6 +351,7 @@ class Family {
   using Tables = Layout<Slots>;
   static constexpr bool kTrivialDrop = !Slots::kBoxed || std::is_trivially_destructible_v<Entry>;
   static_assert(kReclaims || kTrivialDrop, "never_reclaim does not destroy entries one by one");
+  static_assert(kReclaims || Slots::kAlignment <= alignof(std::max_align_t), "never_reclaim has no larger alignment");
 
   // The state: 0 when idle; kLeased, and above it the top of the stack: the address of a version with kWritten or kDead.
   static constexpr uintptr_t kLeased = 1;
@@ -571,8 +574,8 @@ class Family {
   }
 
   ArenaT arena_;
-  size_t version_count_ = 0;  // in the tree; the lease holder's
-  void* spare_ = nullptr;  // memory of the version that died last: who makes one version after the other needs no more
+  size_t version_count_ = 0;       // in the tree; the lease holder's
+  void* spare_ = nullptr;          // memory of a version that died: who makes one version after the other needs no more
   std::atomic<size_t> living_{0};  // versions with a handle, where nothing is reclaimed
   std::atomic<uint64_t> stamps_{0};
   alignas(64) std::atomic<uintptr_t> state_{0};

@@ -17,7 +17,8 @@
 // Threads   Any number of threads may read, copy and drop versions, and make new ones from the same version; no operation waits for another: what is
 //           dropped while another thread changes a version of the family is freed by that thread. One handle (or transient) must not be changed while
 //           another thread uses that very handle. Where versions are used by several threads, copying Hash and Eq and reading entries must be thread safe.
-// Failure   Throws only what allocation, Hash, Eq and copies of K and V throw; a call that throws has changed nothing. Destructors of K and V and
+// Failure   Throws only what allocation, Hash, Eq, copies of K and V and functions handed in throw, std::length_error for millions of keys with one hash,
+//           and what never_reclaim says; a call that throws has changed nothing. Destructors of K and V and
 //           copies of Hash and Eq must not throw.
 // References and iterators into a version hold while that version has a handle; changing a transient, or an rvalue map, invalidates them.
 

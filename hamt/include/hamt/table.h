@@ -124,6 +124,7 @@ inline uint32_t child_bits(const Node& node) { return is_list(node) ? 0 : node.n
 template <typename Entry>
 struct InlineSlots {
   static constexpr bool kBoxed = false;
+  static constexpr size_t kAlignment = alignof(Block);
   using EntryType = Entry;
   using Slot = Entry;
   static const Entry& entry_of(const Slot& slot) { return slot; }
@@ -180,7 +181,7 @@ struct Layout {
   }
 
   // Copies of few items. A call of memcpy costs as much as most of them, and its ladder of sizes is guessed wrong as often as not; so items of 16 bytes
-  // go vector by vector. The first two may copy some items more, for which rounded() leaves room in both tables.
+  // go vector by vector. The first two may copy some items more, for which rounded() leaves room in both tables (a block has a word more than that at most).
   static void copy_items(char* to, const char* from, uint32_t count) {
     if constexpr (!kVectors) {
       std::memcpy(to, from, count * kItemBytes);
@@ -189,6 +190,11 @@ struct Layout {
     } else {
       for (size_t at = 0, bytes = count * kItemBytes; at < bytes; at += sizeof(Four)) copy_four(to + at, from + at);
     }
+  }
+  // What copy_items() relies on.
+  static bool has_room_for_vectors(const Node& node) {
+    const uint32_t unit_words = item_count(node) <= 8 ? 4 : 8;
+    return !kVectors || payload_words(node.table) % unit_words <= 1;
   }
   static void copy_lead(char* to, const char* from, size_t bytes) {
     if constexpr (!kVectors) {
