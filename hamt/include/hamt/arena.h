@@ -23,8 +23,8 @@ namespace hamt {
 // thread safe.
 struct memory_options {
   std::pmr::memory_resource* source = std::pmr::new_delete_resource();
-  // Upper bound of one chunk. Larger: fewer, better placed allocations; smaller: less unused tail. 0 turns pooling off: every table is an
-  // allocation of its own, given back at once (slower; memory checkers then see each table).
+  // Upper bound of one chunk, where it is more than 2 KiB. Larger: fewer, better placed allocations; smaller: less unused tail. 0 turns pooling off:
+  // every table is an allocation of its own, given back at once, under never_reclaim with the family (slower; memory checkers then see each table).
   size_t chunk_bytes_max = size_t{2} << 20;
 };
 
