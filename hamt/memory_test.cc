@@ -59,7 +59,9 @@ TEST(Memory, ATableKeepsItsSizeFromCopyToCopy) {
       }
     }
     if (below(random, 2) == 0) map = std::move(draft).persistent();
-    if (round % 20 == 0) ASSERT_EQ(map.validate(), "") << "round " << round;
+    if (round % 20 == 0) {
+      ASSERT_EQ(map.validate(), "") << "round " << round;
+    }
   }
 }
 
