@@ -155,8 +155,8 @@ TYPED_TEST(Histories, AgreeWithAModelInEveryVersionAndLeakNothing) {
   }
 }
 
-// The same content by another way has the same shape: == compares versions of one family table by table.
-TYPED_TEST(Histories, EndInAShapeThatForgetsThem) {
+// == compares versions of one family table by table; what has been a table in one may be a bucket in the other.
+TYPED_TEST(Histories, AreForgottenByEquality) {
   using K = typename TypeParam::key_type;
   for (uint64_t seed = 0; seed < scaled(40); ++seed) {
     SCOPED_TRACE(seed);

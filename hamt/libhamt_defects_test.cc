@@ -285,7 +285,9 @@ std::vector<Map> six_versions(const memory_options& memory) {
   using V = typename Map::mapped_type;
   typename Map::transient_type draft = Map(typename Map::hasher(), typename Map::key_equal(), memory).transient();
   for (uint64_t key = 0; key < 60; ++key) draft.insert(key, V(key));
-  std::vector<Map> versions(1, std::move(draft).persistent());
+  std::vector<Map> versions;
+  versions.reserve(6);
+  versions.push_back(std::move(draft).persistent());
   versions.push_back(versions[0].set(100, V(1)));
   versions.push_back(versions[1].erase(7).erase(8));
   versions.push_back(versions[1].update(9, [](const V&) { return V(2); }));

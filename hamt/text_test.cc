@@ -47,7 +47,7 @@ static_assert(ShowsTemporaries<const text_ref&> && !ShowsTemporaries<text_ref> &
 // A copy in memory of exactly its size: a sanitizer sees every byte read beside it.
 struct Copy {
   explicit Copy(std::string_view text) : size_bytes(text.size()), bytes(std::make_unique<char[]>(text.size())) {
-    if (size_bytes > 0) std::memcpy(bytes.get(), text.data(), size_bytes);
+    text.copy(bytes.get(), size_bytes);
   }
   std::string_view view() const { return {bytes.get(), size_bytes}; }
   size_t size_bytes;

@@ -2,7 +2,7 @@
 
 // Blocks of memory for one family of versions. Not a door: include hamt/map.h or hamt/set.h.
 //
-// The arena cuts chunks into blocks and keeps one last-in-first-out list of free blocks per size, so that a dropped version feeds the next one with
+// The arena cuts chunks into blocks and keeps last-in-first-out lists of free blocks by size, so that a dropped version feeds the next one with
 // warm memory. Only the holder of the family's lease (family.h) may use it. A second writer of the same family (a branch on another thread) is not
 // made to wait: its blocks are *direct*, one allocation each.
 
@@ -16,6 +16,19 @@
 #include <memory_resource>
 #include <new>
 #include <stdexcept>
+
+// For the steps of every lookup and change. In a large translation unit compilers stop making functions part of their callers; then a change, which is a
+// hundred instructions, would be a dozen calls.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAMT_INLINE
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HAMT_INLINE
+#endif
+#endif
+#ifndef HAMT_INLINE
+#define HAMT_INLINE [[gnu::always_inline]]
+#endif
 
 namespace hamt {
 
@@ -75,8 +88,9 @@ inline Block* next_of(const Block* block) {
 }
 inline void set_next(Block* block, Block* next) { std::memcpy(payload(block), &next, sizeof(next)); }
 
-// kPooledWordsMax: larger blocks are direct. kKeepsDirect: direct blocks, too, go with the arena, and not before.
-template <uint32_t kPooledWordsMax, bool kKeepsDirect>
+// kPooledWordsMax: larger blocks are direct. kClassWords: one or two sizes share a list of free blocks; of two the smaller one is even, and asked for.
+// kKeepsDirect: direct blocks, too, go with the arena, and not before.
+template <uint32_t kPooledWordsMax, uint32_t kClassWords, bool kKeepsDirect>
 class Arena {
  public:
   explicit Arena(const memory_options& options) : options_(options) {}
@@ -91,37 +105,38 @@ class Arena {
   bool pools() const { return options_.chunk_bytes_max != 0; }
 
   // A block of at least `words` payload words. `leased`: the caller holds the family's lease. Throws what the source throws.
-  Block* allocate(size_t words, uint64_t birth, bool leased) {
+  HAMT_INLINE Block* allocate(size_t words, uint64_t birth, bool leased) {
     if (words > kPooledWordsMax) return allocate_slowly(words, birth, leased);
     return allocate_pooled(words, birth, leased);
   }
   // Of at most kPooledWordsMax.
-  Block* allocate_pooled(size_t words, uint64_t birth, bool leased) {
-    if (!leased || free_[words] == nullptr) return allocate_slowly(words, birth, leased);
-    Block* const block = pop(words);
-    *block = Block(birth, words);
+  HAMT_INLINE Block* allocate_pooled(size_t words, uint64_t birth, bool leased) {
+    if (!leased || free_[class_of(words)] == nullptr) return allocate_slowly(words, birth, leased);
+    Block* const block = pop(class_of(words));
+    block->word |= birth;
     return block;
   }
   [[gnu::noinline]] Block* allocate_direct(size_t words, uint64_t birth, size_t alignment) {
     const uint32_t code = code_of_words(words);
     const size_t size_bytes = block_bytes(words_of_code(code));
     if constexpr (kKeepsDirect) return new (new_chunk(kept_, size_bytes)) Block(birth, kDirect | code);
-    void* const memory = options_.source->allocate(size_bytes, alignment);
+    void* const memory = source_memory(size_bytes, alignment);
     direct_bytes_.fetch_add(size_bytes, std::memory_order_relaxed);
     return new (memory) Block(birth, kDirect | code);
   }
   // Pooled blocks only by the lease holder.
-  void free(Block* block, size_t alignment = alignof(Block)) noexcept {
+  HAMT_INLINE void free(Block* block, size_t alignment = alignof(Block)) noexcept {
     if (!is_direct(block)) return free_pooled(block);
     free_direct(block, alignment);
   }
   // Of one that is not direct.
-  void free_pooled(Block* block) noexcept {
+  HAMT_INLINE void free_pooled(Block* block) noexcept {
     const uint32_t words = static_cast<uint16_t>(block->word);  // the bit of direct blocks is not set
     *block = Block(0, words);
-    nonempty_[words] = 1;
-    set_next(block, free_[words]);
-    free_[words] = block;
+    const size_t its_class = words / kClassWords;
+    nonempty_[its_class / kBits] |= class_bit(its_class);
+    set_next(block, free_[its_class]);
+    free_[its_class] = block;
   }
   [[gnu::noinline]] void free_direct(Block* block, size_t alignment) noexcept {
     if constexpr (kKeepsDirect) return;
@@ -140,33 +155,39 @@ class Arena {
     Chunk* next;
     size_t size_bytes;
   };
-  static constexpr uint32_t kStep = 8;
+  static constexpr size_t kClassCount = kPooledWordsMax / kClassWords + 1;
+  static constexpr size_t kBits = 64;
+  static constexpr size_t kSmallBytes = 64 << 10;
   static constexpr size_t kFirstChunkBytes = std::max<size_t>(1024, sizeof(Chunk) + block_bytes(kPooledWordsMax));
 
   // Where no free block has just this size. Kept out of line: the way above is short enough to be part of its callers.
   [[gnu::noinline]] Block* allocate_slowly(size_t words, uint64_t birth, bool leased) {
     if (!leased || !pools() || words > kPooledWordsMax) return allocate_direct(words, birth, alignof(Block));
     if (Block* const block = split_larger(words, birth)) return block;
-    return cut(words, birth);
+    return cut(class_of(words) * kClassWords, birth);
   }
-  Block* pop(size_t words) noexcept {
-    Block* const block = free_[words];
+  // Where to look for a block of so many words.
+  static size_t class_of(size_t words) { return (words + kClassWords - 1) / kClassWords; }
+  HAMT_INLINE Block* pop(size_t its_class) noexcept {
+    Block* const block = free_[its_class];
     Block* const next = next_of(block);
-    free_[words] = next;
+    free_[its_class] = next;
     __builtin_prefetch(next);  // else who takes many old blocks waits for each
     return block;
   }
 
   Block* split_larger(size_t words, uint64_t birth) noexcept {
-    for (size_t larger = next_nonempty(words + 1); larger <= kPooledWordsMax; larger = next_nonempty(larger + 1)) {
+    words = class_of(words) * kClassWords;
+    for (size_t larger = next_nonempty(class_of(words) + 1); larger < kClassCount; larger = next_nonempty(larger + 1)) {
       if (free_[larger] == nullptr) {
-        nonempty_[larger] = 0;
+        nonempty_[larger / kBits] &= ~class_bit(larger);
         continue;
       }
       Block* const block = pop(larger);
-      const bool splits = larger >= words + 2;  // room for the head and one word of another
-      *block = Block(birth, splits ? words : larger);
-      if (splits) free_pooled(new (payload(block) + words * kWordBytes) Block(0, larger - words - 1));
+      const size_t block_words = payload_words(block);
+      const bool splits = block_words >= words + 2;  // room for the head and one word of another
+      *block = Block(birth, splits ? words : block_words);
+      if (splits) free_pooled(new (payload(block) + words * kWordBytes) Block(0, block_words - words - 1));
       return block;
     }
     return nullptr;
@@ -179,15 +200,15 @@ class Arena {
     bump_ += size_bytes;
     return block;
   }
-  // The first size from `words` up that may have a free block; more than kPooledWordsMax when none has. Eight sizes a step.
-  size_t next_nonempty(size_t words) const {
-    for (; words <= kPooledWordsMax; words += kStep) {
-      uint64_t step;
-      std::memcpy(&step, nonempty_.data() + words, sizeof(step));
-      if (step != 0) return words + static_cast<size_t>(std::countr_zero(step)) / 8;
+  // The first class from this one up that may have a free block; kClassCount when none has.
+  size_t next_nonempty(size_t from) const {
+    for (size_t at = from / kBits; at < nonempty_.size(); ++at) {
+      const uint64_t classes = nonempty_[at] & (at == from / kBits ? ~uint64_t{0} << from % kBits : ~uint64_t{0});
+      if (classes != 0) return at * kBits + static_cast<size_t>(std::countr_zero(classes));
     }
-    return words;
+    return kClassCount;
   }
+  static uint64_t class_bit(size_t its_class) { return uint64_t{1} << its_class % kBits; }
 
   void refill() {
     if (regions_ == nullptr && sweep_is_earned()) {
@@ -202,15 +223,17 @@ class Arena {
   }
 
   // While a trie grows its tables do, and leave blocks of sizes that nobody asks for again. A sweep looks at everything, so it must be earned: a quarter
-  // of the memory free, and as much handed out since the last look. Blocks are counted only here, to be taken and freed in fewer steps.
+  // of the memory free, and as much handed out since the last look, or half of that where everything is little. Blocks are counted only here, to be taken
+  // and freed in fewer steps.
   bool sweep_is_earned() noexcept {
-    const size_t enough_bytes = chunk_bytes_.load(std::memory_order_relaxed) / 4;
-    if (refilled_bytes_ <= enough_bytes) return false;
+    const size_t chunk_bytes = chunk_bytes_.load(std::memory_order_relaxed);
+    const size_t enough_bytes = chunk_bytes / 4;
+    if (refilled_bytes_ <= (chunk_bytes < kSmallBytes ? enough_bytes / 2 : enough_bytes)) return false;
     refilled_bytes_ = 0;
     size_t free_bytes = 0;
-    for (uint32_t words = 1; words <= kPooledWordsMax; ++words) {
-      for (const Block* block = free_[words]; block != nullptr; block = next_of(block))
-        free_bytes += block_bytes(words);
+    for (size_t its_class = 0; its_class < kClassCount; ++its_class) {
+      for (const Block* block = free_[its_class]; block != nullptr; block = next_of(block))
+        free_bytes += block_bytes(payload_words(block));
     }
     return free_bytes > enough_bytes;
   }
@@ -224,10 +247,17 @@ class Arena {
     close_bump();
     set_bump(memory, size_bytes - sizeof(Chunk));
   }
+  // Nodes keep addresses in 48 bits, which is all that user space has unless it asks for more.
+  void* source_memory(size_t size_bytes, size_t alignment) {
+    void* const memory = options_.source->allocate(size_bytes, alignment);
+    if (reinterpret_cast<uintptr_t>(memory) >> 48 == 0) return memory;
+    options_.source->deallocate(memory, size_bytes, alignment);
+    throw std::length_error("hamt: memory at an address of more than 48 bits");
+  }
   // Of so many bytes behind its head, which come back.
   char* new_chunk(Chunk*& list, size_t content_bytes) {
     const size_t size_bytes = sizeof(Chunk) + content_bytes;
-    void* const memory = options_.source->allocate(size_bytes, alignof(std::max_align_t));
+    void* const memory = source_memory(size_bytes, alignof(std::max_align_t));
     list = new (memory) Chunk{list, size_bytes};
     chunk_bytes_.fetch_add(size_bytes, std::memory_order_relaxed);
     return static_cast<char*>(memory) + sizeof(Chunk);
@@ -300,11 +330,11 @@ class Arena {
   char* bump_ = nullptr;
   char* bump_end_ = nullptr;
   Chunk* chunks_ = nullptr;
-  Chunk* kept_ = nullptr;                           // direct blocks, where they are kept
-  Block* regions_ = nullptr;                        // free runs too long for a list
-  size_t refilled_bytes_ = 0;                       // handed to the bump pointer since the last look for a sweep
-  std::array<Block*, kPooledWordsMax + 1> free_{};  // by payload words
-  std::array<uint8_t, kPooledWordsMax + 1 + kStep> nonempty_{};  // 1 or 0; may be 1 for an empty one
+  Chunk* kept_ = nullptr;      // direct blocks, where they are kept
+  Block* regions_ = nullptr;   // free runs too long for a list
+  size_t refilled_bytes_ = 0;  // handed to the bump pointer since the last look for a sweep
+  std::array<Block*, kClassCount> free_{};
+  std::array<uint64_t, (kClassCount + kBits - 1) / kBits> nonempty_{};  // a bit for each; may be set for an empty one
 };
 
 }  // namespace detail

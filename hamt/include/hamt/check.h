@@ -33,8 +33,8 @@ class Trie<Entry, KeyOf, Hash, Eq, Policy>::Surveyor {
     const size_t entries = item_count(node) - children;
     if (entries > 0) info_.depth_max = std::max(info_.depth_max, depth);
     depths_ += entries * depth;
-    if (is_list(node)) {
-      ++info_.lists;
+    if (!is_table(node)) {
+      ++(is_list(node) ? info_.lists : info_.buckets);
       info_.collisions += collisions_in(node);
       return;
     }
@@ -70,7 +70,7 @@ class Trie<Entry, KeyOf, Hash, Eq, Policy>::Checker {
   explicit Checker(const Trie& trie) : trie_(trie) {}
 
   std::string run() {
-    if (trie_.root_.table == nullptr) {
+    if (trie_.root_.ref == 0) {
       check(trie_.size_ == 0 && trie_.root_.bits == 0, "an empty root with entries");
       return violation_;
     }
@@ -86,9 +86,10 @@ class Trie<Entry, KeyOf, Hash, Eq, Policy>::Checker {
   }
   // `prefix`: the hash bits that lead here, left-aligned.
   void node(const Node& at, unsigned level, uint64_t prefix) {
-    check(stamp_of(at.table) > 0, "a free table is reachable");
+    check(stamp_of(at.block()) > 0, "a free table is reachable");
     check(Tables::has_room_for_vectors(at), "a block that copies by whole vectors run over");
-    check(Tables::used_bytes(at) <= payload_bytes(at.table), "a table is larger than its block");
+    check(Tables::used_bytes(at) <= payload_bytes(at.block()), "a table is larger than its block");
+    if (at.is_bucket()) return bucket(at, level, prefix);
     if (is_list(at)) return list(at, level, prefix);
     check(level < kTableLevels, "a table lies too deep");
     check((at.nodes() & ~at.all()) == 0, "a child position is not occupied");
@@ -102,23 +103,45 @@ class Trie<Entry, KeyOf, Hash, Eq, Policy>::Checker {
       const char* const item = Tables::item_at(at, rank(at.all(), bit));
       if ((at.nodes() & bit) != 0) {
         const Node child = Tables::child(item);
-        only_lists = only_lists && is_list(child);
+        only_lists = only_lists && is_list(child) && child.nodes() > Tables::kFewMax;
         node(child, level + 1, here);
       } else {
         entry(Tables::slot(item), level + 1, here);
       }
     }
     if (level == 0) return;
-    check(entries_ - entries_before > Tables::kListMax, "a table below the root of entries that make a list");
+    check(entries_ - entries_before > Tables::kFewLeft,
+          "a table below the root of entries that make a bucket or a list");
     check(!std::has_single_bit(at.all()) || !only_lists, "a table of a single list below the root");
   }
+  void bucket(const Node& at, unsigned level, uint64_t prefix) {
+    check(!Tables::kCompact, "a bucket of small entries");
+    check(bucket_size(at) >= 2, "a bucket of fewer than two entries");
+    check(bucket_size(at) <= Tables::kFewMax, "a bucket that should be a table or a list");
+    check(static_cast<uint32_t>(std::popcount(at.firsts())) == popcount(at.all()) + 1,
+          "a bucket whose bitmaps disagree");
+    check((at.firsts() & 1) != 0, "a bucket whose first item is not the first of its position");
+    if (!violation_.empty()) return;
+    BucketItems<Tables> buckets(at);
+    for (uint32_t left = at.all(); left != 0; left &= left - 1) {
+      const std::span<const char> items = buckets.at(lowest(left));
+      for (size_t place = 0; place < items.size(); place += Tables::kItemBytes) {
+        const Slot& slot = Tables::slot(&items[place]);
+        entry(slot, level, prefix);
+        check(position_in_bucket(trie_.hash_of(key_of(slot)), level) == position_of(lowest(left)),
+              "an entry of a bucket in another's position");
+        for (size_t other = 0; other < place; other += Tables::kItemBytes)
+          check(!trie_.eq_(key_of(Tables::slot(&items[other])), key_of(slot)), "a key twice in a bucket");
+      }
+    }
+  }
   void list(const Node& at, unsigned level, uint64_t prefix) {
-    check(at.nodes() >= 2, "a list of fewer than two entries");
+    check(at.nodes() >= (Tables::kCompact ? 2 : Tables::kFewMax + 1), "a list of too few entries");
     const uint64_t hash = trie_.slot_hash(slot_in(at, 0));
     for (uint32_t index = 0; index < at.nodes(); ++index) {
       const Slot& slot = slot_in(at, index);
       entry(slot, level, prefix);
-      check(at.nodes() <= Tables::kListMax || trie_.slot_hash(slot) == hash, "a long list of different hashes");
+      check(at.nodes() <= Tables::kFewMax || trie_.slot_hash(slot) == hash, "a long list of different hashes");
       for (uint32_t other = 0; other < index; ++other)
         check(!trie_.eq_(key_of(slot_in(at, other)), key_of(slot)), "a key twice in a list");
     }

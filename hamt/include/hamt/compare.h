@@ -1,11 +1,16 @@
 #pragma once
 
-// How two versions are compared: ==, and what differs. Not a door: include hamt/map.h or hamt/set.h. Versions of one family share tables, and have one hash,
-// hence one shape for equal contents; versions of different families are compared by lookup.
+// How two versions are compared: ==, and what differs. Not a door: include hamt/map.h or hamt/set.h. Versions of one family share tables, and have one hash:
+// equal contents differ in shape only where a few entries are a bucket or a list in one and a table in the other. Versions of different families are
+// compared by lookup.
 
 #include <hamt/trie.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <span>
 #include <type_traits>
 
 namespace hamt::detail {
@@ -18,8 +23,9 @@ class Trie<Entry, KeyOf, Hash, Eq, Policy>::Differ {
   Differ(const Trie& trie, const Same& same, Visitor& visitor) : trie_(trie), same_(same), visitor_(visitor) {}
 
   void tables(const Node& before, const Node& after, unsigned level) {
-    if (before.table == after.table) return;
-    if (is_list(before) || is_list(after)) return by_lookup(before, after, level);
+    if (before.ref == after.ref) return;
+    if (before.is_bucket() && after.is_bucket()) return buckets(before, after);
+    if (!is_table(before) || !is_table(after)) return by_lookup(before, after, level);
     for (uint32_t left = before.all() | after.all(); left != 0; left &= left - 1)
       position(before, after, lowest(left), level);
   }
@@ -67,6 +73,27 @@ class Trie<Entry, KeyOf, Hash, Eq, Policy>::Differ {
       if (&entry != kept) visitor_.added(entry);
     });
   }
+  // At the same place: position by position.
+  void buckets(const Node& before, const Node& after) {
+    BucketItems<Tables> was(before);
+    BucketItems<Tables> is(after);
+    for (uint32_t left = before.all() | after.all(); left != 0; left &= left - 1) {
+      const std::span<const char> old_items = was.at(lowest(left));
+      const std::span<const char> new_items = is.at(lowest(left));
+      const auto is_kept = [&](size_t at) {  // most are, and need no look at keys and values
+        return at < std::min(old_items.size(), new_items.size()) &&
+               std::memcmp(&old_items[at], &new_items[at], sizeof(Slot)) == 0;
+      };
+      for (size_t at = 0; at < old_items.size(); at += Tables::kItemBytes) {
+        const Entry& entry = entry_of(Tables::slot(&old_items[at]));
+        if (!is_kept(at)) compare(entry, trie_.find_among(new_items, entry));
+      }
+      for (size_t at = 0; at < new_items.size(); at += Tables::kItemBytes) {
+        const Entry& entry = entry_of(Tables::slot(&new_items[at]));
+        if (!is_kept(at) && trie_.find_among(old_items, entry) == nullptr) visitor_.added(entry);
+      }
+    }
+  }
   void by_lookup(const Node& before, const Node& after, unsigned level) {
     for_each_entry(before, [&](const Entry& entry) { compare(entry, find(after, entry, level)); });
     for_each_entry(after, [&](const Entry& entry) {
@@ -82,8 +109,7 @@ class Trie<Entry, KeyOf, Hash, Eq, Policy>::Differ {
   }
 
   const Entry* find(const Node& node, const Entry& entry, unsigned level) const {
-    const uint64_t hash = trie_.hash_of(KeyOf{}(entry));
-    return trie_.find_below(node, KeyOf{}(entry), hash, level < kTableLevels ? hash << (kChunkBits * level) : 0);
+    return trie_.find_from(node, level, KeyOf{}(entry));
   }
   template <typename Function>
   static void for_each_entry(const Node& node, Function function) {
@@ -109,7 +135,7 @@ template <typename Entry, typename KeyOf, typename Hash, typename Eq, typename P
 template <typename Same, typename Visitor>
 void Trie<Entry, KeyOf, Hash, Eq, Policy>::diff(const Trie& after, const Same& same, Visitor&& visitor) const {
   Differ<Same, std::remove_reference_t<Visitor>> differ(*this, same, visitor);
-  const bool one_family = family_ == after.family_ && root_.table != nullptr && after.root_.table != nullptr;
+  const bool one_family = family_ == after.family_ && root_.ref != 0 && after.root_.ref != 0;
   if (one_family) return differ.tables(root_, after.root_, 0);
   differ.by_lookup(*this, after);
 }
@@ -119,7 +145,7 @@ template <typename Entry, typename KeyOf, typename Hash, typename Eq, typename P
 template <typename Same>
 bool Trie<Entry, KeyOf, Hash, Eq, Policy>::equals(const Trie& other, const Same& same) const {
   if (size_ != other.size_) return false;
-  if (root_.table == other.root_.table) return true;
+  if (root_.ref == other.root_.ref) return true;
   if (family_ != other.family_) {
     for (const Entry& entry : *this) {
       const Entry* const found = other.find(KeyOf{}(entry));
@@ -127,17 +153,67 @@ bool Trie<Entry, KeyOf, Hash, Eq, Policy>::equals(const Trie& other, const Same&
     }
     return true;
   }
-  return same_below(root_, other.root_, same);
+  return same_below(root_, other.root_, 0, same);
+}
+
+// A table, and a bucket or a list, at the same place. (A long list is of one hash, which the entries of a table never are.)
+template <typename Entry, typename KeyOf, typename Hash, typename Eq, typename Policy>
+template <typename Same>
+bool Trie<Entry, KeyOf, Hash, Eq, Policy>::same_by_lookup(const Node& few, const Node& table, unsigned level,
+                                                          const Same& same) const {
+  const size_t count = item_count(few);
+  if (count > Tables::kFewMax || count_below(table, count) != count) return false;
+  bool is_same = true;
+  for_each_below(few, [&](const Entry& entry) {
+    if (!is_same) return;
+    const Entry* const other = find_from(table, level, KeyOf{}(entry));
+    is_same = other != nullptr && same(entry, *other);
+  });
+  return is_same;
+}
+// Of entries; any number above `limit` where there are more.
+template <typename Entry, typename KeyOf, typename Hash, typename Eq, typename Policy>
+size_t Trie<Entry, KeyOf, Hash, Eq, Policy>::count_below(const Node& node, size_t limit) {
+  size_t count = item_count(node) - popcount(child_bits(node));
+  for (uint32_t left = child_bits(node); left != 0 && count <= limit; left &= left - 1)
+    count += count_below(Tables::child(Tables::item_at(node, rank(node.all(), lowest(left)))), limit);
+  return count;
+}
+
+// The entry with the key of this one, which may be the very same (boxed ones are shared).
+template <typename Entry, typename KeyOf, typename Hash, typename Eq, typename Policy>
+const Entry* Trie<Entry, KeyOf, Hash, Eq, Policy>::find_among(std::span<const char> items, const Entry& entry) const {
+  for (size_t at = 0; at < items.size(); at += Tables::kItemBytes) {
+    const Entry& other = entry_of(Tables::slot(&items[at]));
+    if (&other == &entry || eq_(KeyOf{}(other), KeyOf{}(entry))) return &other;
+  }
+  return nullptr;
 }
 
 template <typename Entry, typename KeyOf, typename Hash, typename Eq, typename Policy>
 template <typename Same>
-bool Trie<Entry, KeyOf, Hash, Eq, Policy>::same_below(const Node& a, const Node& b, const Same& same) const {
-  if (a.table == b.table) return true;
-  if (a.bits != b.bits) return false;
+bool Trie<Entry, KeyOf, Hash, Eq, Policy>::same_below(const Node& a, const Node& b, unsigned level,
+                                                      const Same& same) const {
+  if (a.ref == b.ref) return true;
+  if (is_table(a) != is_table(b))
+    return is_table(b) ? same_by_lookup(a, b, level, same) : same_by_lookup(b, a, level, same);
+  if (a.bits != b.bits || ((a.ref ^ b.ref) & ~Node::kAddressBits) != 0) return false;
   const auto same_entries = [&](const Entry& entry, const Entry* other) {
     return other == &entry || (other != nullptr && eq_(KeyOf{}(entry), KeyOf{}(*other)) && same(entry, *other));
   };
+  if (a.is_bucket()) {
+    BucketItems<Tables> ours(a);
+    BucketItems<Tables> theirs(b);
+    for (uint32_t left = a.all(); left != 0; left &= left - 1) {
+      const std::span<const char> items = ours.at(lowest(left));
+      const std::span<const char> others = theirs.at(lowest(left));
+      for (size_t at = 0; at < items.size(); at += Tables::kItemBytes) {
+        const Entry& entry = entry_of(Tables::slot(&items[at]));
+        if (!same_entries(entry, find_among(others, entry))) return false;
+      }
+    }
+    return true;
+  }
   for (uint32_t index = 0; index < (is_list(a) ? a.nodes() : 0); ++index) {
     const Entry& entry = entry_of(Tables::slot(Tables::item_at(a, index)));
     if (!same_entries(entry, find_in_list(b, KeyOf{}(entry), hash_of(KeyOf{}(entry))))) return false;
@@ -146,7 +222,7 @@ bool Trie<Entry, KeyOf, Hash, Eq, Policy>::same_below(const Node& a, const Node&
     const char* const item = Tables::item_at(a, index);
     const char* const other = Tables::item_at(b, index);
     const bool same_items = (a.nodes() & lowest(left)) != 0
-                                ? same_below(Tables::child(item), Tables::child(other), same)
+                                ? same_below(Tables::child(item), Tables::child(other), level + 1, same)
                                 : same_entries(entry_of(Tables::slot(item)), &entry_of(Tables::slot(other)));
     if (!same_items) return false;
   }

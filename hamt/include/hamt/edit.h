@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <tuple>
 #include <utility>
@@ -24,7 +25,7 @@ namespace hamt::detail {
 
 enum class Existing : uint8_t { kKeep, kReplace };
 
-// The writer of one or more changes: takes the family's lease where it is free, and gives it back at its end.
+// The writer of one or more changes: takes the family's lease where it needs it and it is free, and gives it back at its end.
 template <typename Trie>
 class Editor {
   using Slots = typename Trie::Slots;
@@ -53,20 +54,12 @@ class Editor {
   template <typename Q, typename Make>
   bool put(const Q& key, Existing existing, Make&& make) {
     const uint64_t hash = trie_.hash_of(key);
-    if (trie_.root_.table == nullptr) return put_first(hash, make);
+    if (trie_.root_.ref == 0) return put_first(hash, make);
     Path path;
     find_path(path, key, hash);
     const bool is_new = path.site != Site::kMatch;
     if (!is_new && existing == Existing::kKeep) return false;
-    begin();
-    NewSlot fresh(*this, hash, make, is_new ? nullptr : &Slots::entry_of(Tables::slot(path.item)));
-    switch (path.site) {
-      case Site::kVacant: add(path, fresh.slot); break;
-      case Site::kForeign: split_entry(path, hash, fresh.slot); break;
-      case Site::kInList: add_to_list(path, hash, fresh.slot); break;
-      case Site::kMatch: replace(path, fresh.slot); break;
-    }
-    fresh.armed = false;
+    if (!put_in_place(path, make)) put_elsewhere(path, make);
     trie_.size_ += is_new ? 1 : 0;
     return is_new;
   }
@@ -74,7 +67,7 @@ class Editor {
   // True if the key was there.
   template <typename Q>
   bool erase(const Q& key) {
-    if (trie_.root_.table == nullptr) return false;
+    if (trie_.root_.ref == 0) return false;
     Path path;
     find_path(path, key, trie_.hash_of(key));
     if (path.site != Site::kMatch) return false;
@@ -92,22 +85,26 @@ class Editor {
   }
 
  private:
-  enum class Site : uint8_t { kVacant, kMatch, kForeign, kInList };
+  enum class Site : uint8_t { kVacant, kMatch, kForeign, kInBucket, kInList };
   // The way to where a key is or would be.
   struct Path {
     // By level: the item that knows the table there; of the root see node_at().
     std::array<char*, kTableLevels + 1> items;
     uint64_t hash;
-    unsigned depth;  // of the last table
+    unsigned depth;  // of the last table, bucket or list
     Site site;
-    Node last;   // that table, or list
-    char* item;  // in it: the entry with the key (kMatch), or in its way (kForeign); where it would stand (kVacant)
+    Node last;       // that one
+    uint32_t count;  // of its items
+    char* item;  // one of them: the entry with the key (kMatch), or in its way (kForeign); else where it would stand
+    uint32_t position;  // in a bucket: of the key, and
+    uint64_t first;     // first_at() of that
     uint32_t bit() const { return bit_at(hash, depth); }
     // Shortens it: `table`, at `level`, is the last one now.
     void end_at(unsigned level, const Node& table) {
       item = items[level + 1];
       depth = level;
       last = table;
+      count = popcount(table.all());
     }
   };
 
@@ -142,22 +139,67 @@ class Editor {
     }
     // A node of this shape with a table.
     Node add(Node shape) {
-      shape.table = editor_.allocate(Tables::words_for(shape));
-      blocks_[count_++] = shape.table;
+      Block* const block = editor_.allocate(Tables::words_for(shape));
+      shape.set_block(block);
+      blocks_[count_++] = block;
       Tables::put_head(shape);
       return shape;
     }
     void release() { count_ = 0; }
 
    private:
-    static constexpr size_t kBlocksMax = kTableLevels + Tables::kListMax + 1;  // a chain, a table and its lists
+    static constexpr size_t kBlocksMax =
+        kTableLevels + 1 + (Tables::kFewMax + 1) / 2;  // a chain, a table and what it holds
     Editor& editor_;
     size_t count_ = 0;
     std::array<Block*, kBlocksMax> blocks_;
   };
 
+  // What most changes of a transient are: an entry more, or another one, in an own table or bucket. That takes no memory, hence no lease.
+  template <typename Make>
+  HAMT_INLINE bool put_in_place(const Path& path, Make& make) {
+    if constexpr (Slots::kBoxed)
+      return false;
+    else {
+      if (!trie_.writing_ || !born_since(path.last.block(), trie_.version_->own_since())) return false;
+      if (path.site == Site::kMatch) {
+        put(path.item, item_of(make(&Tables::slot(path.item))));
+        return true;
+      }
+      if (path.site != Site::kVacant && (path.site != Site::kInBucket || path.count == Tables::kFewMax)) return false;
+      if (moves<1>(path, path.last)) return false;
+      const Item fresh = item_of(make(nullptr));
+      change_in_place<1>(path, fresh);
+      const Node after = with_one_more(path);
+      Tables::put_head(after);
+      link(path, path.depth, after);
+      return true;
+    }
+  }
+  // What the last table or bucket of the path becomes.
+  HAMT_INLINE static Node with_one_more(const Path& path) {
+    if (!Tables::kCompact && path.last.is_bucket()) return with_entry(path.last, path.position, path.first);
+    Node after = path.last;
+    after.bits |= path.bit();
+    return after;
+  }
+  template <typename Make>
+  [[gnu::noinline]] void put_elsewhere(Path& path, Make& make) {
+    begin();
+    NewSlot fresh(*this, path.hash, make,
+                  path.site == Site::kMatch ? &Slots::entry_of(Tables::slot(path.item)) : nullptr);
+    switch (path.site) {
+      case Site::kVacant: add(path, fresh.slot); break;
+      case Site::kForeign: split_entry(path, path.hash, fresh.slot); break;
+      case Site::kInBucket: add_to_bucket(path, path.hash, fresh.slot); break;
+      case Site::kInList: add_to_list(path, path.hash, fresh.slot); break;
+      case Site::kMatch: replace(path, fresh.slot); break;
+    }
+    fresh.armed = false;
+  }
+
   // Before the first change: makes the trie the writer of a version of its own.
-  void begin() {
+  HAMT_INLINE void begin() {
     if (!leased_) leased_ = trie_.family_->try_lease();
     if (!kReclaims && !leased_) refuse();
     if (!trie_.writing_) open_version();
@@ -175,7 +217,7 @@ class Editor {
     begin();
   }
   // An unregistered version holds a handle of its parent: who borrowed takes one, another's own goes over.
-  [[gnu::always_inline]] void open_version() {
+  HAMT_INLINE void open_version() {
     Version* const from = trie_.version_;
     if (borrowed_ || !leased_ || !is_alone(from)) {
       trie_.version_ = trie_.family_->make_version(from, leased_);
@@ -193,11 +235,11 @@ class Editor {
   }
 
   typename FamilyT::ArenaT& arena() { return trie_.family_->arena(); }
-  Block* allocate(size_t words) { return arena().allocate(words, version_->birth, leased_); }
+  HAMT_INLINE Block* allocate(size_t words) { return arena().allocate(words, version_->birth, leased_); }
   bool is_own(const Block* block) const { return born_since(block, own_since_); }
 
   // Room to retire `count` blocks. With the lease, the list that others look at is ours.
-  RetiredRoom reserve_retired(size_t count) {
+  HAMT_INLINE RetiredRoom reserve_retired(size_t count) {
     if constexpr (!kReclaims) return {};
     Version& version = *version_;
     if (leased_ && version.retired.few_have_room(count)) return version.retired.few_room();
@@ -252,20 +294,20 @@ class Editor {
   void find_path(Path& path, const Q& key, uint64_t hash) {
     Node node = trie_.root_;
     path.items[0] = reinterpret_cast<char*>(&trie_.root_);
+    path.hash = hash;
     unsigned depth = 0;
     for (uint64_t rest = hash;; rest <<= kChunkBits) {
-      char* const item = Tables::item_at(node, rank_at(node.all(), top_position(rest)));
-      if ((node.all() & node.nodes() & top_bit(rest)) == 0) {
-        path.hash = hash;
+      const uint32_t index = rank_at(node.all(), top_position(rest));
+      if ((!Tables::kCompact && node.is_bucket()) || (node.all() & node.nodes() & top_bit(rest)) == 0) {
         path.depth = depth;
         path.last = node;
-        path.item = item;
         if (depth >= kPrefetchLevel && !is_list(node)) prefetch(node);
-        return find_site(path, key);
+        return find_site(path, key, index, rest);
       }
+      char* const item = Tables::item_of_other(node, index);
       path.items[++depth] = item;
       node = Tables::child(item);
-      __builtin_prefetch(node.table);  // its head is looked at later, but lies in another cache line than the item
+      __builtin_prefetch(node.block());  // its head is looked at later, but lies in another cache line than the item
     }
   }
   // Tables this deep make a trie that the caches do not hold: what a change will move or copy is fetched while the first item is on its way.
@@ -276,18 +318,60 @@ class Editor {
     for (const char* line = Tables::items(node); line < end; line += kLineBytes) __builtin_prefetch(line);
   }
   template <typename Q>
-  void find_site(Path& path, const Q& key) {
-    if (is_list(path.last)) {  // perhaps below the last level, where the hash has no bits left
-      find_in_list(path, key);
-    } else if ((path.last.all() & path.bit()) != 0) {
-      path.site = trie_.matches(Tables::slot(path.item), key, path.hash) ? Site::kMatch : Site::kForeign;
-    } else {
+  HAMT_INLINE void find_site(Path& path, const Q& key, uint32_t index, uint64_t rest) {
+    if (!Tables::kCompact && path.last.is_bucket()) return find_in_bucket(path, key, index, rest);
+    if (is_list(path.last))
+      return find_in_list(path, key);  // perhaps below the last level, where the hash has no bits left
+    path.count = popcount(path.last.all());
+    path.item = Tables::item_of_other(path.last, index);
+    if ((path.last.all() & top_bit(rest)) == 0) {
       path.site = Site::kVacant;
+    } else {
+      path.site = trie_.matches(Tables::slot(path.item), key, path.hash) ? Site::kMatch : Site::kForeign;
     }
+  }
+  template <typename Q>
+  HAMT_INLINE void find_in_bucket(Path& path, const Q& key, uint32_t nth, uint64_t rest) {
+    const uint64_t firsts = path.last.firsts();
+    uint64_t first = nth_one(firsts, nth);
+    char* item = Tables::item_of_bucket(path.last, index_of(first));
+    path.count = size_of_firsts(firsts);
+    path.position = top_position(rest);
+    path.first = first;
+    path.item = item;
+    path.site = Site::kInBucket;
+    const bool is_occupied = (path.last.all() & top_bit(rest)) != 0;
+    if constexpr (Trie::template kTellsByWord<Q>) {
+      // Whether there is an entry nobody could guess, but if the key is new none matches: where there is none, any other is compared.
+      const char* const any = Tables::item_of_bucket(path.last, std::min(index_of(first), path.count - 1));
+      if (!trie_.matches(Tables::slot(any), key, path.hash)) {
+        item += Tables::kItemBytes;
+        first <<= 1;
+        if (!all_of(is_occupied, (firsts & first) == 0)) return;
+      }
+    } else {
+      if (!is_occupied) return;
+    }
+    do {
+      if (trie_.matches(Tables::slot(item), key, path.hash)) {
+        path.site = Site::kMatch;
+        path.item = item;
+        return;
+      }
+      item += Tables::kItemBytes;
+      first <<= 1;
+    } while ((firsts & first) == 0);
+  }
+  // What compilers know to be conditions they turn into jumps.
+  static bool all_of(bool a, bool b) {
+    unsigned both = static_cast<unsigned>(a) & static_cast<unsigned>(b);
+    __asm__("" : "+r"(both));
+    return both != 0;
   }
   template <typename Q>
   void find_in_list(Path& path, const Q& key) {
     const Node list = path.last;
+    path.count = list.nodes();
     path.site = Site::kInList;
     for (uint32_t index = 0; index < list.nodes(); ++index) {
       char* const item = Tables::item_at(list, index);
@@ -334,44 +418,32 @@ class Editor {
     dispose_slot(replaced);
   }
 
-  void add(Path& path, const Slot& fresh) {
-    Node after = path.last;
-    after.bits |= path.bit();
-    change<1>(path, after, item_of(fresh));
-  }
+  void add(Path& path, const Slot& fresh) { change<1>(path, with_one_more(path), item_of(fresh)); }
 
-  // The entry in the way and the new one move into a list, or a table, of their own.
+  // The entry in the way and the new one move into a bucket, or a list, of their own.
   void split_entry(Path& path, uint64_t hash, const Slot& fresh) {
     const Slot& resident = Tables::slot(path.item);
-    const uint64_t other = Tables::kListMax > 1 ? hash : trie_.resident_hash(resident, hash);
+    std::array<Scattered, 2> both = {{{Tables::kCompact ? 0 : trie_.slot_hash(resident), &resident}, {hash, &fresh}}};
     NewTables tables(*this);
-    Node below;
-    if (other == hash) {
-      below = tables.add(node_of(0, 2));
-      Tables::put_slot(Tables::item_at(below, 0), resident);
-      Tables::put_slot(Tables::item_at(below, 1), fresh);
-    } else {
-      below = part(tables, path.depth + 1, other, hash, false, item_of(resident), fresh);
-    }
+    const Node below = node_of_few(tables, both, path.depth + 1);
     Node after = path.last;
     after.bits |= as_node(path.bit());
     change<0>(path, after, item_of(below));
     tables.release();
   }
 
+  void add_to_bucket(Path& path, uint64_t hash, const Slot& fresh) {
+    if (path.count == Tables::kFewMax) return scatter(path, hash, fresh);
+    add(path, fresh);
+  }
+
   void add_to_list(Path& path, uint64_t hash, const Slot& fresh) {
     const Node list = path.last;
-    if (list.nodes() < Tables::kListMax) return append(path, fresh);
-    std::array<uint64_t, Tables::kListMax> hashes;  // a longer list has one hash
-    bool one_hash = true;
-    for (uint32_t index = 0; index < Tables::kListMax; ++index) {
-      hashes[index] = trie_.resident_hash(Tables::slot(Tables::item_at(list, index)), hash);
-      one_hash = one_hash && hashes[index] == hashes[0];
-    }
-    if (one_hash && hashes[0] == hash) return append(path, fresh);
-    if (Tables::kListMax == 1 || list.nodes() > Tables::kListMax || (one_hash && is_one_hash(list)))
-      return push_down(path, hashes[0], hash, fresh);
-    scatter(path, hashes, hash, fresh);
+    if (list.nodes() < Tables::kFewMax) return append(path, fresh);
+    if (list.nodes() == Tables::kFewMax) return scatter(path, hash, fresh);
+    const uint64_t list_hash = trie_.resident_hash(Tables::slot(Tables::items(list)), hash);  // a longer list has one
+    if (list_hash == hash) return append(path, fresh);
+    push_down(path, list_hash, hash, fresh);
   }
   void append(Path& path, const Slot& fresh) {
     Node after = path.last;
@@ -379,77 +451,130 @@ class Editor {
     change<1>(path, after, item_of(fresh));
   }
 
-  // Whole hashes: resident_hash() says no more than where they part from another.
-  bool is_one_hash(const Node& list) const {
-    const uint64_t first = trie_.slot_hash(Tables::slot(Tables::items(list)));
-    for (uint32_t index = 1; index < list.nodes(); ++index) {
-      if (trie_.slot_hash(Tables::slot(Tables::item_at(list, index))) != first) return false;
-    }
-    return true;
-  }
-
   // A list of equal hashes met another: it moves down to where the two part.
   void push_down(Path& path, uint64_t list_hash, uint64_t hash, const Slot& fresh) {
     const unsigned level = path.depth;  // the new table takes the place of the list
+    const unsigned forked = fork_level(list_hash ^ hash);
+    const uint32_t list_bit = bit_at(list_hash, forked);
+    const uint32_t fresh_bit = bit_at(hash, forked);
     NewTables tables(*this);
-    const Node below = part(tables, level, list_hash, hash, true, item_of(path.last), fresh);
-    replace_child(path, level, below);
-    tables.release();
-  }
-
-  // A compact list is full: its entries and the new one move into a table of entries and shorter lists.
-  void scatter(Path& path, const std::array<uint64_t, Tables::kListMax>& hashes, uint64_t hash, const Slot& fresh) {
-    constexpr uint32_t kCount = Tables::kListMax + 1;
-    const unsigned level = path.depth;
-    const Node full = path.last;
-    uint64_t difference = 0;
-    for (const uint64_t other : hashes) difference |= other ^ hash;
-    const unsigned forked = fork_level(difference);
-
-    std::array<uint32_t, kCount> bits;
-    std::array<uint8_t, 32> lengths{};  // by position
-    Node shape{};
-    for (uint32_t index = 0; index < kCount; ++index) {
-      bits[index] = bit_at(index < Tables::kListMax ? hashes[index] : hash, forked);
-      shape.bits |= bits[index];
-      if (++lengths[position_of(bits[index])] > 1) shape.bits |= as_node(bits[index]);
-    }
-    reserve_retired(level + 2);
-    NewTables tables(*this);
-    const Node table = tables.add(shape);
-    for (uint32_t left = table.all(); left != 0; left &= left - 1) {
-      const uint32_t bit = lowest(left);
-      const uint32_t length = lengths[position_of(bit)];
-      char* const item = Tables::item_at(table, rank(table.all(), bit));
-      char* to = item;
-      if (length > 1) {
-        const Node list = tables.add(node_of(0, length));
-        Tables::put_child(item, list);
-        to = Tables::items(list);
-      }
-      for (uint32_t index = 0; index < kCount; ++index) {
-        if (bits[index] != bit) continue;
-        Tables::put_slot(to, index < Tables::kListMax ? Tables::slot(Tables::item_at(full, index)) : fresh);
-        to += Tables::kItemBytes;
-      }
-    }
+    const Node table = tables.add(node_of(list_bit | fresh_bit, list_bit));
+    Tables::put_child(Tables::item_at(table, list_bit > fresh_bit), path.last);
+    Tables::put_slot(Tables::item_at(table, list_bit < fresh_bit), fresh);
     replace_child(path, level, chain(tables, table, level, forked, hash));
     tables.release();
-    dispose(full.table);
   }
 
-  // The table in which two hashes part, with tables of a single child above it up to `level`.
-  Node part(NewTables& tables, unsigned level, uint64_t other, uint64_t hash, bool resident_is_child,
-            const Item& resident, const Slot& fresh) {
-    const unsigned forked = fork_level(other ^ hash);
-    const uint32_t resident_bit = bit_at(other, forked);
-    const uint32_t fresh_bit = bit_at(hash, forked);
-    const Node table = tables.add(node_of(resident_bit | fresh_bit, resident_is_child ? resident_bit : 0));
-    const uint32_t resident_index = resident_bit > fresh_bit;
-    put(Tables::item_at(table, resident_index), resident);
-    Tables::put_slot(Tables::item_at(table, 1 - resident_index), fresh);
-    return forked == level ? table : chain(tables, table, level, forked, hash);
+  // A bucket, or a list of few, is full: its entries and the new one move into a table of entries and smaller buckets or lists; or, where all have one
+  // hash, into a long list.
+  [[gnu::noinline]] void scatter(Path& path, uint64_t hash, const Slot& fresh) {
+    const unsigned level = path.depth;
+    const Node full = path.last;
+    std::array<Scattered, Tables::kFewMax + 1> entries;
+    uint64_t difference = 0;
+    const uint32_t fresh_index = Tables::kCompact ? Tables::kFewMax : index_in(path.item, full);
+    for (uint32_t index = 0; index < Tables::kFewMax; ++index) {
+      const Slot& slot = Tables::slot(Tables::item_at(full, index));
+      const uint64_t other = hash_in_full(slot, hash);
+      entries[index + (index >= fresh_index)] = {other, &slot};
+      difference |= other ^ hash;
+    }
+    entries[fresh_index] = {hash, &fresh};
+    reserve_retired(level + 2);
+    NewTables tables(*this);
+    const Node below = difference == 0 ? list_of(tables, entries) : node_of_many(tables, entries, level);
+    const unsigned top = difference == 0 ? topmost_falling(path, level) : level;  // a list needs no table for itself
+    const Fallen fallen = fallen_tables(path, top, level - 1);
+    replace_child(path, top, below);
+    tables.release();
+    dispose(fallen);
+    dispose(full.block());
   }
+  static uint32_t index_in(const char* item, const Node& node) {
+    return static_cast<uint32_t>(static_cast<size_t>(item - Tables::items(node)) / Tables::kItemBytes);
+  }
+  // Of a resident: for a list exact as far as the table is concerned; a bucket needs more bits, below.
+  uint64_t hash_in_full(const Slot& slot, uint64_t hash) const {
+    return Tables::kCompact ? trie_.resident_hash(slot, hash) : trie_.slot_hash(slot);
+  }
+
+  struct Scattered {
+    uint64_t hash;
+    const Slot* slot;
+  };
+  using Entries = std::span<Scattered>;
+  // By where they belong at `level`. By insertion: they are few, or in order but for some.
+  static void sort(Entries entries, unsigned level) {
+    for (size_t done = 1; done < entries.size(); ++done) {
+      const Scattered entry = entries[done];
+      const uint32_t position = position_in_bucket(entry.hash, level);
+      size_t at = done;
+      for (; at > 0 && position_in_bucket(entries[at - 1].hash, level) > position; --at) entries[at] = entries[at - 1];
+      entries[at] = entry;
+    }
+  }
+  // A table of entries that are more than a few, and not all of one hash.
+  Node node_of_many(NewTables& tables, Entries entries, unsigned level) {
+    sort(entries, level);
+    Node shape{};
+    for (const Scattered& entry : entries) {
+      const uint32_t bit = bit_at(entry.hash, level);
+      shape.bits |= as_node(shape.all() & bit) | bit;
+    }
+    const Node table = tables.add(shape);
+    char* item = Tables::items(table);
+    for (uint32_t left = table.all(); left != 0; left &= left - 1, item += Tables::kItemBytes) {
+      if ((table.nodes() & lowest(left)) == 0) {
+        Tables::put_slot(item, *entries.front().slot);
+        entries = entries.subspan(1);
+        continue;
+      }
+      size_t count = 2;
+      while (count < entries.size() && bit_at(entries[count].hash, level) == lowest(left)) ++count;
+      const Entries below = entries.first(count);
+      entries = entries.subspan(count);
+      Tables::put_child(item, count > Tables::kFewMax ? node_of_many(tables, below, level + 1)
+                                                      : node_of_few(tables, below, level + 1));
+    }
+    return table;
+  }
+  Node node_of_few(NewTables& tables, Entries entries, unsigned level) {
+    if constexpr (Tables::kCompact) return list_of(tables, entries);
+    if (entries.size() == 2) return bucket_of_two(tables, entries[0], entries[1], level);
+    sort(entries, level);
+    uint32_t all = 0;
+    uint64_t firsts = uint64_t{1} << entries.size();
+    for (size_t index = 0; index < entries.size(); ++index) {
+      const uint32_t position = position_in_bucket(entries[index].hash, level);
+      firsts |= uint64_t{(all >> position & 1) == 0} << index;
+      all |= uint32_t{1} << position;
+    }
+    return filled(tables.add(bucket_of(all, firsts, 0)), entries);
+  }
+  // Without a question which of them is first.
+  Node bucket_of_two(NewTables& tables, const Scattered& a, const Scattered& b, unsigned level) {
+    const uint32_t a_position = position_in_bucket(a.hash, level);
+    const uint32_t b_position = position_in_bucket(b.hash, level);
+    const uint64_t two_firsts = a_position == b_position ? 0b101 : 0b111;
+    const Node bucket = tables.add(bucket_of(uint32_t{1} << a_position | uint32_t{1} << b_position, two_firsts, 0));
+    const uint32_t b_is_first = b_position < a_position;
+    Tables::put_slot(Tables::item_at(bucket, b_is_first), *a.slot);
+    Tables::put_slot(Tables::item_at(bucket, 1 - b_is_first), *b.slot);
+    return bucket;
+  }
+  Node list_of(NewTables& tables, Entries entries) {
+    return filled(tables.add(node_of(0, static_cast<uint32_t>(entries.size()))), entries);
+  }
+  static Node filled(const Node& node, Entries entries) {
+    char* item = Tables::items(node);
+    for (const Scattered& entry : entries) {
+      Tables::put_slot(item, *entry.slot);
+      item += Tables::kItemBytes;
+    }
+    return node;
+  }
+
+  // `below` with tables of a single child above it, up to `level`.
   static Node chain(NewTables& tables, Node below, unsigned level, unsigned forked, uint64_t hash) {
     while (forked-- > level) {
       const uint32_t bit = bit_at(hash, forked);
@@ -469,37 +594,33 @@ class Editor {
 
   void remove_last() {
     reserve_retired(2);  // and its entry
-    dispose(std::exchange(trie_.root_, StoredNode()).table);
+    dispose(std::exchange(trie_.root_, StoredNode()).block());
   }
 
   void remove(Path& path) {
-    const bool in_list = is_list(path.last);
-    const unsigned level = in_list ? path.depth - 1 : path.depth;  // of the table that loses an entry
+    const bool is_in_table = is_table(path.last);
+    const unsigned level = is_in_table ? path.depth : path.depth - 1;  // of the table that loses an entry
     if (level > 0) {
-      const Node table = in_list ? node_at(path, level) : path.last;
-      if (entries_in(table) - 1 <= Tables::kListMax) return collapse(path, level);
-      if (!in_list && item_count(table) == 2 && leaves_a_list(path)) return pull_up(path);
+      const Node table = is_in_table ? path.last : node_at(path, level);
+      if (entries_in(table) - 1 == Tables::kFewLeft) return collapse(path, level);
+      if (is_in_table && item_count(table) == 2 && leaves_a_list(path)) return pull_up(path);
     }
-    if (in_list && path.last.nodes() == 2) return end_list(path);
+    if (!is_in_table && path.count == 2) return replace_by_other(path);
+    if (path.last.is_bucket()) return change<-1>(path, without_entry(path.last, path.position, path.first), Item{});
+    if (!is_in_table && !Tables::kCompact && path.last.nodes() == Tables::kFewMax + 1) return end_list(path);
     Node after = path.last;
-    if (in_list) {
-      after.bits -= as_node(1);
-    } else {
-      after.bits &= ~uint64_t{path.bit()};
-    }
+    after.bits = is_in_table ? after.bits & ~uint64_t{path.bit()} : after.bits - as_node(1);
     change<-1>(path, after, Item{});
   }
 
-  // Of entries and lists; more than enough if the table has a table below it, or a list that stays one.
+  // How many, as far as it matters whether they are few. Each child is two entries or more.
   static uint32_t entries_in(const Node& table) {
-    constexpr uint32_t kMany = 64;
+    constexpr uint32_t kMany = 1000;
     uint32_t count = popcount(table.all() & ~table.nodes());
-    if (Tables::kListMax == 1) {  // a list of two may become an entry, but never the only one of its table
-      return table.nodes() == 0 ? count : kMany;
-    }
-    for (uint32_t left = table.nodes(); left != 0 && count <= Tables::kListMax + 1; left &= left - 1) {
+    if (count + 2 * popcount(table.nodes()) > Tables::kFewLeft + 1) return kMany;
+    for (uint32_t left = table.nodes(); left != 0 && count <= Tables::kFewLeft + 1; left &= left - 1) {
       const Node child = Tables::child(Tables::item_at(table, rank(table.all(), lowest(left))));
-      count += is_list(child) ? child.nodes() : kMany;
+      count += is_table(child) ? kMany : item_count(child);
     }
     return count;
   }
@@ -510,33 +631,61 @@ class Editor {
     return (table.nodes() & left) != 0 && is_list(Tables::child(Tables::item_at(table, rank(table.all(), left))));
   }
 
-  // What is left below `level` becomes a list, or a single entry, in the place of the topmost table that falls away.
-  void collapse(Path& path, unsigned level) {
-    std::array<Slot, Tables::kListMax> kept;
-    uint32_t kept_count = 0;
-    std::array<Block*, Tables::kListMax> lists;
-    uint32_t list_count = 0;
-    const auto keep = [&](const Slot& slot) {
-      if (reinterpret_cast<const char*>(std::addressof(slot)) != path.item) kept[kept_count++] = slot;
-    };
-    visit_items<Tables>(node_at(path, level), keep, [&](const Node& list) {
-      lists[list_count++] = list.table;
-      visit_items<Tables>(list, keep, [](const Node&) {});
-    });
-    reserve_retired(path.depth + 2 + list_count);
+  // What is left below `level` are few: they become a bucket, or a list, in the place of the topmost table that falls away.
+  [[gnu::noinline]] void collapse(Path& path, unsigned level) {
+    const Node table = node_at(path, level);
     const unsigned top = topmost_falling(path, level);
     const Fallen fallen = fallen_tables(path, top, level);
-    if (Tables::kListMax == 1 || kept_count == 1) {
-      replace_by_slot(path, top, kept[0]);
-    } else {
-      NewTables tables(*this);
-      const Node list = tables.add(node_of(0, kept_count));
-      for (uint32_t index = 0; index < kept_count; ++index) Tables::put_slot(Tables::item_at(list, index), kept[index]);
-      replace_child(path, top, list);
-      tables.release();
-    }
+    std::array<Block*, Tables::kFewLeft> ended;  // buckets and lists below the table
+    uint32_t ended_count = 0;
+    for (uint32_t left = table.nodes(); left != 0; left &= left - 1)
+      ended[ended_count++] = Tables::child(Tables::item_at(table, rank(table.all(), lowest(left)))).block();
+    reserve_retired(path.depth + 2 + ended_count);
+    NewTables tables(*this);
+    const Node few = tables.add(Tables::kCompact ? node_of(0, Tables::kFewLeft) : bucket_left(path, table, top, level));
+    char* to = Tables::items(few);
+    const auto keep = [&](const Slot& slot) {
+      if (reinterpret_cast<const char*>(std::addressof(slot)) == path.item) return;
+      Tables::put_slot(to, slot);
+      to += Tables::kItemBytes;
+    };
+    for_each_in_order(
+        table, [&](uint32_t, const Node& run) { visit_items<Tables>(run, keep, [](const Node&) {}); },
+        [&](uint32_t, const Slot& slot) { keep(slot); });
+    replace_child(path, top, few);
+    tables.release();
     dispose(fallen);
-    for (uint32_t index = 0; index < list_count; ++index) dispose(lists[index]);
+    for (uint32_t index = 0; index < ended_count; ++index) dispose(ended[index]);
+  }
+  // By position: the order of a bucket in its place.
+  template <typename RunFunction, typename EntryFunction>
+  static void for_each_in_order(const Node& table, RunFunction run, EntryFunction entry) {
+    char* item = Tables::items(table);
+    for (uint32_t left = table.all(); left != 0; left &= left - 1, item += Tables::kItemBytes) {
+      if ((table.nodes() & lowest(left)) != 0) {
+        run(static_cast<uint32_t>(position_of(lowest(left))), Tables::child(item));
+      } else {
+        entry(static_cast<uint32_t>(position_of(lowest(left))), Tables::slot(item));
+      }
+    }
+  }
+  // That bucket, without the entry that goes. Above the table all its entries lie on one way.
+  static Node bucket_left(const Path& path, const Node& table, unsigned top, unsigned level) {
+    if (top < level) return bucket_of_one(position_at(path.hash, top), Tables::kFewLeft);
+    Node bucket = empty_bucket();
+    const auto add = [&](uint32_t position, uint32_t count) {
+      for (; count > 0; --count) bucket = with_entry(bucket, position);
+    };
+    for_each_in_order(
+        table, [&](uint32_t position, const Node& run) { add(position, item_count(run) - (run.ref == path.last.ref)); },
+        [&](uint32_t position, const Slot& slot) {
+          add(position, reinterpret_cast<const char*>(std::addressof(slot)) != path.item);
+        });
+    return bucket;
+  }
+  // One whose entries all belong to this position.
+  static Node bucket_of_one(uint32_t position, uint32_t count) {
+    return bucket_of(uint32_t{1} << position, uint64_t{1} << count | 1, 0);
   }
 
   // A list of equal hashes that is alone in its table takes the place of the topmost table that falls away.
@@ -561,20 +710,37 @@ class Editor {
   Fallen fallen_tables(const Path& path, unsigned top, unsigned level) const {
     Fallen fallen;
     fallen.count = level + 1 - top;
-    for (unsigned index = 0; index < fallen.count; ++index) fallen.tables[index] = node_at(path, top + index).table;
+    for (unsigned index = 0; index < fallen.count; ++index) fallen.tables[index] = node_at(path, top + index).block();
     return fallen;
   }
   void dispose(const Fallen& fallen) noexcept {
     for (unsigned index = 0; index < fallen.count; ++index) dispose(fallen.tables[index]);
   }
 
-  // One entry of a list of two is left.
-  void end_list(Path& path) {
-    const Node list = path.last;
-    const Slot kept = Tables::slot(Tables::item_at(list, path.item == Tables::items(list) ? 1 : 0));
+  // One entry of two is left.
+  void replace_by_other(Path& path) {
+    const Node pair = path.last;
+    const Slot kept = Tables::slot(Tables::item_at(pair, path.item == Tables::items(pair) ? 1 : 0));
     reserve_retired(path.depth + 2);
     replace_by_slot(path, path.depth, kept);
-    dispose(list.table);
+    dispose(pair.block());
+  }
+  // A list of equal hashes shrinks to a bucket.
+  [[gnu::noinline]] void end_list(Path& path) {
+    const Node list = path.last;
+    reserve_retired(path.depth + 2);
+    NewTables tables(*this);
+    const Node bucket = tables.add(bucket_of_one(position_in_bucket(path.hash, path.depth), Tables::kFewMax));
+    char* to = Tables::items(bucket);
+    for (char *item = Tables::items(list), *const end = item + Tables::items_bytes(list); item < end;
+         item += Tables::kItemBytes) {
+      if (item == path.item) continue;
+      std::memcpy(to, item, Tables::kItemBytes);
+      to += Tables::kItemBytes;
+    }
+    replace_child(path, path.depth, bucket);
+    tables.release();
+    dispose(list.block());
   }
   // In the place of the node at `level` of the path.
   void replace_by_slot(Path& path, unsigned level, const Slot& slot) {
@@ -602,29 +768,33 @@ class Editor {
   // `fresh` in its place. Throws before it changes anything.
   template <int kGrowth>
   void change(const Path& path, Node after, Item fresh) {
-    if (!is_own(path.last.table))
+    if (!is_own(path.last.block()))
       return leased_ ? copy_path<kGrowth, true>(path, after, fresh) : copy_path<kGrowth, false>(path, after, fresh);
-    if (kGrowth != 0 && moves<kGrowth>(path.last, after)) return move_table<kGrowth>(path, after, fresh);
-    change_in_place<kGrowth>(path.last, path.item, fresh);
-    if (after.bits == path.last.bits) return;
+    if (kGrowth != 0 && moves<kGrowth>(path, after)) return move_table<kGrowth>(path, after, fresh);
+    change_in_place<kGrowth>(path, fresh);
+    if (kGrowth == 0 && after.bits == path.last.bits) return;
     Tables::put_head(after);
     link(path, path.depth, after);
   }
 
+  template <int kGrowth>
+  static constexpr uint32_t grown(uint32_t count) {
+    return count + static_cast<uint32_t>(kGrowth);
+  }
   // Does an own table that changes its size need another block? It shrinks when more than half would be empty.
   template <int kGrowth>
-  static bool moves(const Node& before, const Node& after) {
-    if (Tables::has_head(before) != Tables::has_head(after)) return true;
-    const size_t room_bytes = payload_bytes(before.table);
-    const size_t used_bytes = Tables::used_bytes(after);
+  HAMT_INLINE static bool moves(const Path& path, const Node& after) {
+    if (Tables::has_head(path.last) != Tables::has_head(after)) return true;
+    const size_t room_bytes = payload_bytes(path.last.block());
+    const size_t used_bytes = Tables::head_bytes(after) + grown<kGrowth>(path.count) * Tables::kItemBytes;
     return kGrowth > 0 ? used_bytes > room_bytes : used_bytes * 2 < room_bytes;
   }
   template <int kGrowth>
   [[gnu::noinline]] void move_table(const Path& path, Node after, Item fresh) {
     if (!leased_) reserve_retired(path.depth + 2);
-    after.table = allocate(Tables::words_for(after));
+    after.set_block(allocate(Tables::words_for(after, grown<kGrowth>(path.count))));
     copy_changed<kGrowth>(after, path, fresh);
-    dispose(path.last.table);
+    dispose(path.last.block());
     link(path, path.depth, after);
   }
 
@@ -635,17 +805,18 @@ class Editor {
     uintptr_t* retired_end = retired.end;
     typename FamilyT::ArenaT& blocks = arena();
     const uint64_t birth = version_->birth;
-    copy.table = blocks.allocate(Tables::words_for(copy), birth, kLeased);
+    copy.set_block(blocks.allocate(Tables::words_for(copy, grown<kGrowth>(path.count)), birth, kLeased));
     copy_changed<kGrowth>(copy, path, fresh);
-    if (kReclaims) *retired_end++ = retired_word(path.last.table, false);
+    if (kReclaims) *retired_end++ = retired_word(path.last.block(), false);
     unsigned top = path.depth;
     try {
       for (; top > 0; --top) {
         const Node above = node_at(path, top - 1);
-        if (is_own(above.table)) break;
-        Block* const block = blocks.allocate_pooled(Tables::words_for(above), birth, kLeased);
+        if (is_own(above.block())) break;
+        const uint32_t count = popcount(above.all());
+        Block* const block = blocks.allocate_pooled(Tables::words_for(above, count), birth, kLeased);
         copy = copy_with_child(above, path.items[top], copy, block);
-        if (kReclaims) *retired_end++ = retired_word(above.table, false);
+        if (kReclaims) *retired_end++ = retired_word(above.block(), false);
       }
     } catch (...) {
       free_copies(path, top, copy);
@@ -658,12 +829,12 @@ class Editor {
   // `copy` of the table at `top`, and those of the path below it.
   [[gnu::noinline]] void free_copies(const Path& path, unsigned top, Node copy) noexcept {
     for (; top < path.depth; ++top) {
-      const auto item_offset = path.items[top + 1] - payload(node_at(path, top).table);
-      Block* const block = copy.table;
+      const auto item_offset = path.items[top + 1] - payload(node_at(path, top).block());
+      Block* const block = copy.block();
       copy = Tables::child(payload(block) + item_offset);
       arena().free(block);
     }
-    arena().free(copy.table);
+    arena().free(copy.block());
   }
   // Of the `count` blocks before `end`.
   [[gnu::noinline]] void note_staged(const uintptr_t* end, size_t count) noexcept {
@@ -671,31 +842,30 @@ class Editor {
   }
 
   template <int kGrowth>
-  static void change_in_place(const Node& node, char* item, Item fresh) {
-    char* const end = Tables::items(node) + Tables::items_bytes(node);
-    if constexpr (kGrowth > 0) Tables::open_gap(item, end);
-    if constexpr (kGrowth < 0) Tables::close_gap(item, end);
-    if constexpr (kGrowth >= 0) put(item, fresh);
+  HAMT_INLINE static void change_in_place(const Path& path, Item fresh) {
+    char* const end = Tables::item_at(path.last, path.count);
+    if constexpr (kGrowth > 0) Tables::open_gap(path.item, end);
+    if constexpr (kGrowth < 0) Tables::close_gap(path.item, end);
+    if constexpr (kGrowth >= 0) put(path.item, fresh);
   }
   template <int kGrowth>
-  static void copy_changed(const Node& after, const Path& path, Item fresh) {
+  HAMT_INLINE static void copy_changed(const Node& after, const Path& path, Item fresh) {
     const char* const from = Tables::items(path.last);
     char* const to = Tables::items(after);
     const auto lead_bytes = static_cast<size_t>(path.item - from);
-    const uint32_t count = item_count(path.last);
-    const char* const end = from + count * Tables::kItemBytes;
     if constexpr (kGrowth == 0) {
-      Tables::copy_items(to, from, count);
+      Tables::copy_items(to, from, path.count);
+    } else if constexpr (kGrowth > 0) {
+      Tables::copy_with_gap(to, from, path.count, static_cast<uint32_t>(lead_bytes / Tables::kItemBytes));
     } else {
       Tables::copy_lead(to, from, lead_bytes);
-      Tables::copy_tail(to + lead_bytes + (kGrowth > 0 ? Tables::kItemBytes : 0),
-                        path.item + (kGrowth < 0 ? Tables::kItemBytes : 0), end);
+      Tables::copy_tail(to + lead_bytes, path.item + Tables::kItemBytes, from + path.count * Tables::kItemBytes);
     }
     if constexpr (kGrowth >= 0) put(to + lead_bytes, fresh);
     Tables::put_head(after);
   }
-  static Node copy_with_child(const Node& old, const char* item, const Node& child, Block* block) noexcept {
-    const Node copy{block, old.bits};
+  HAMT_INLINE static Node copy_with_child(const Node& old, const char* item, const Node& child, Block* block) noexcept {
+    const Node copy{reinterpret_cast<uintptr_t>(block), old.bits};
     Tables::copy_items(Tables::items(copy), Tables::items(old), popcount(old.all()));
     Tables::put_child(Tables::items(copy) + (item - Tables::items(old)), child);
     Tables::put_head(copy);

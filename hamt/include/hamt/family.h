@@ -44,7 +44,7 @@ struct reclaim {
 // They stay until the last version of the family goes, then all memory goes at once, unvisited. For batch jobs that keep most of their versions anyway, or
 // are short: nothing is noted down when a version is made, nor looked for when it is dropped. What one version makes and drops again in place (a
 // transient, an rvalue) is still used again. Entries must be trivially destructible, and only one thread at a time may make versions of a family (readers
-// may be many, and any thread may drop one): a second one at the same time gets a std::logic_error.
+// may be many, and any thread may drop one): a second one at the same time gets a std::logic_error as soon as it needs memory.
 struct never_reclaim {
   static constexpr bool kReclaims = false;
 };
@@ -256,13 +256,21 @@ struct Version {
   Version* only_child() const { return reinterpret_cast<Version*>(children_xor); }
 };
 
+template <typename Slots>
+constexpr bool has_odd_boxes() {
+  if constexpr (Slots::kBoxed) return Slots::kWords % 2 != 0;
+  return false;
+}
+
 template <typename Slots, typename Policy>
 class Family {
   static constexpr uint32_t kVersionWords = static_cast<uint32_t>((sizeof(Version) + kWordBytes - 1) / kWordBytes);
 
  public:
   static constexpr bool kReclaims = Policy::kReclaims;
-  using ArenaT = Arena<std::max(Layout<Slots>::kTableWordsMax, kVersionWords), !kReclaims>;
+  static constexpr uint32_t kClassWords = Layout<Slots>::kCompact || has_odd_boxes<Slots>() ? 1 : 2;
+  static_assert(Layout<Slots>::kBlockWordsMax % kClassWords == 0 && Layout<Slots>::kBlockWordsMax > kVersionWords);
+  using ArenaT = Arena<Layout<Slots>::kBlockWordsMax, kClassWords, !kReclaims>;
 
   // With its first, empty version, the caller's. Throws what the source throws.
   static std::pair<Family*, Version*> create(const memory_options& options) {
@@ -284,7 +292,7 @@ class Family {
   // --- the lease ---
 
   // Never waits. Nothing is on the stack while nobody has the lease.
-  bool try_lease() noexcept {
+  HAMT_INLINE bool try_lease() noexcept {
     uintptr_t idle = 0;
     if (state_.load(std::memory_order_relaxed) != idle) return false;
     if (!single_threaded()) return exchange_state(idle, kLeased);
@@ -292,12 +300,12 @@ class Family {
     return true;
   }
   // By who has a handle.
-  void give_lease() noexcept {
+  HAMT_INLINE void give_lease() noexcept {
     uintptr_t leased = kLeased;
     if (!exchange_state(leased, 0)) end_lease_slowly();
   }
   // The family may be gone afterwards.
-  void end_lease() noexcept {
+  HAMT_INLINE void end_lease() noexcept {
     uintptr_t leased = kLeased;
     if (version_count_ == 0 || !exchange_state(leased, 0)) end_lease_slowly();
   }
@@ -305,20 +313,20 @@ class Family {
   // --- versions ---
 
   // A child of `parent`, with one handle, the caller's. With the lease it is in the tree at once. Throws what the source throws.
-  Version* make_version(Version* parent, bool leased) {
+  HAMT_INLINE Version* make_version(Version* parent, bool leased) {
     void* const memory = leased && spare_ != nullptr ? std::exchange(spare_, nullptr) : version_memory(leased);
     Version* const version = new (memory) Version(next_stamp(), parent);
     if (leased) enter(version);
     return version;
   }
   // A writer is done with the version: it enters the tree, now or when the holder of the lease comes round to it.
-  void announce(Version* version, bool leased) noexcept {
+  HAMT_INLINE void announce(Version* version, bool leased) noexcept {
     if constexpr (!kReclaims) return;  // nothing is left to do
     if (leased) return settle(version);
     announce_without_lease(version);
   }
   // Gives up a handle, with the lease.
-  void drop_handle(Version* version) noexcept {
+  HAMT_INLINE void drop_handle(Version* version) noexcept {
     if (!decrement(version->handles)) return;
     if constexpr (kReclaims) {
       bury(version);
@@ -327,7 +335,7 @@ class Family {
     }
   }
   // Gives up a handle.
-  void leave(Version* version) noexcept {
+  HAMT_INLINE void leave(Version* version) noexcept {
     if (!decrement(version->handles)) return;
     if constexpr (!kReclaims) return leave_for_good();
     if (!try_lease()) return leave_without_lease(version);
@@ -367,14 +375,14 @@ class Family {
     source->deallocate(this, sizeof(Family), alignof(Family));
   }
 
-  uint64_t next_stamp() noexcept {
+  HAMT_INLINE uint64_t next_stamp() noexcept {
     if (!single_threaded()) return stamps_.fetch_add(1, std::memory_order_relaxed) + 1;
     const uint64_t stamp = stamps_.load(std::memory_order_relaxed) + 1;
     stamps_.store(stamp, std::memory_order_relaxed);
     return stamp;
   }
 
-  bool exchange_state(uintptr_t& expected, uintptr_t wanted) noexcept {
+  HAMT_INLINE bool exchange_state(uintptr_t& expected, uintptr_t wanted) noexcept {
     if (!single_threaded())
       return state_.compare_exchange_strong(expected, wanted, std::memory_order_acq_rel, std::memory_order_relaxed);
     const uintptr_t now = state_.load(std::memory_order_relaxed);
@@ -453,7 +461,7 @@ class Family {
   }
 
   // Into the tree with it, if it is new (a handle of the parent is given up), and what its writer retired to the rest.
-  void settle(Version* version) noexcept {
+  HAMT_INLINE void settle(Version* version) noexcept {
     if (!version->registered) enter_late(version);
     if (!version->staged.empty()) join_staged(version);
   }
@@ -462,7 +470,7 @@ class Family {
     version->staged_top = 0;
     version->retired.more().take_all(version->staged, [this](Block* chunk) { arena_.free(chunk); });
   }
-  void enter(Version* version) noexcept {
+  HAMT_INLINE void enter(Version* version) noexcept {
     version->registered = true;
     ++version_count_;
     if constexpr (!kReclaims) living_.fetch_add(1, std::memory_order_relaxed);
@@ -481,16 +489,16 @@ class Family {
     if (version != nullptr && version->dead && version->child_count == 1) replace_by_child(version);
   }
   // How `m = m.set(key, value)` leaves the version before: with a single child that retired no more than a path.
-  static bool can_join_child(Version& version) {
+  HAMT_INLINE static bool can_join_child(Version& version) {
     return version.child_count == 1 && version.only_child()->retired.more().empty() && has_room_for_child(version);
   }
-  static bool has_room_for_child(Version& version) {
+  HAMT_INLINE static bool has_room_for_child(Version& version) {
     if (version.parent == nullptr) return true;  // everything dies
     return version.retired.more().has_room(version.retired.few_count() + version.only_child()->retired.few_count());
   }
   // The only child takes the place of a dead version: what it retired dies if it is younger than all that live; the rest joins what the dead one kept,
   // and the child gets the whole. That may be long, what the child adds is short.
-  void join_child(Version* version) noexcept {
+  HAMT_INLINE void join_child(Version* version) noexcept {
     Version* const child = version->only_child();
     Version* const parent = version->parent;
     const uint64_t since = version->own_since();
@@ -537,7 +545,7 @@ class Family {
   }
   // Every block below `node` that was born since.
   void free_below(const Node& node, uint64_t since) noexcept {
-    if (node.table == nullptr || !born_since(node.table, since)) return;
+    if (node.ref == 0 || !born_since(node.block(), since)) return;
     if (Slots::kBoxed || child_bits(node) != 0) {
       visit_items<Tables>(
           node,
@@ -548,9 +556,9 @@ class Family {
           },
           [&](const Node& child) { free_below(child, since); });
     }
-    arena_.free(node.table);
+    arena_.free(node.block());
   }
-  void free_retired(uintptr_t word) noexcept {
+  HAMT_INLINE void free_retired(uintptr_t word) noexcept {
     if (Slots::kBoxed && is_retired_box(word)) return free_box(retired_block(word));
     arena_.free(retired_block(word));
   }
@@ -563,7 +571,7 @@ class Family {
         },
         [this](Block* chunk) { arena_.free(chunk); });
   }
-  void free_version(Version* version) noexcept {
+  HAMT_INLINE void free_version(Version* version) noexcept {
     --version_count_;
     Block* const block = reinterpret_cast<Block*>(version) - 1;
     if (spare_ == nullptr && !is_direct(block)) {

@@ -7,7 +7,7 @@
 // Cost      find: one cache line per level (about log32 of the size), no locks, no atomics. set/erase: O(log32 size) tables copied; in a transient
 //           about the price of a mutable hash map. Copying a handle: one counter update; dropping a version's last one: O(what it alone held);
 //           transient() and persistent(): O(1). A process that never started a thread executes no locked instruction.
-// Memory    28 bytes per entry for 8-byte keys and values, 14 for entries of up to 8 bytes. Entries that are trivially copyable and at most 32 bytes lie in the tables;
+// Memory    19 to 25 bytes per entry for 8-byte keys and values, 14 for entries of up to 8 bytes. Entries that are trivially copyable and at most 32 bytes lie in the tables;
 //           others in a block each, so a new version never copies an entry. Freed memory returns to the family (a map and all versions made from it),
 //           and to the system with the family's last version. A dropped version from which several living ones were made keeps its memory until at
 //           most one of them is left.
@@ -17,8 +17,8 @@
 // Threads   Any number of threads may read, copy and drop versions, and make new ones from the same version; no operation waits for another: what is
 //           dropped while another thread changes a version of the family is freed by that thread. One handle (or transient) must not be changed while
 //           another thread uses that very handle. Where versions are used by several threads, copying Hash and Eq and reading entries must be thread safe.
-// Failure   Throws only what allocation, Hash, Eq, copies of K and V and functions handed in throw, std::length_error for millions of keys with one hash,
-//           and what never_reclaim says; a call that throws has changed nothing. Destructors of K and V and
+// Failure   Throws only what allocation, Hash, Eq, copies of K and V and functions handed in throw, std::length_error for millions of keys with one hash or
+//           for memory above 48 bits of address, and what never_reclaim says; a call that throws has changed nothing. Destructors of K and V and
 //           copies of Hash and Eq must not throw.
 // References and iterators into a version hold while that version has a handle; changing a transient, or an rvalue map, invalidates them.
 

@@ -17,6 +17,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <span>
@@ -29,10 +30,11 @@ namespace hamt {
 
 // What a map or set looks like inside; see structure().
 struct structure_info {
-  size_t tables = 0;              // without lists
-  size_t lists = 0;               // entries side by side without a table, see hamt/table.h
+  size_t tables = 0;              // without buckets and lists
+  size_t buckets = 0;             // a few entries side by side, see hamt/table.h
+  size_t lists = 0;               // the same of equal hashes, or of small entries
   size_t collisions = 0;          // entries whose whole hash another entry has; over size(): the collision rate
-  size_t depth_max = 0;           // tables and lists from the root to the deepest entry
+  size_t depth_max = 0;           // tables, buckets and lists from the root to the deepest entry
   double depth_average = 0;       // over entries
   double bitmap_utilisation = 0;  // occupied positions of tables, over all 32 of each
   double bytes_per_entry = 0;     // memory_usage() over size()
@@ -129,7 +131,7 @@ class Trie {
   size_t size() const { return size_; }
   const Hash& hash_function() const { return hash_; }
   const Eq& key_eq() const { return eq_; }
-  bool shares_root_with(const Trie& other) const { return root_.table == other.root_.table; }
+  bool shares_root_with(const Trie& other) const { return root_.ref == other.root_.ref; }
 
   template <typename Q>
   const Entry* find(const Q& key) const {
@@ -160,7 +162,7 @@ class Trie {
 
   template <typename Function>
   void for_each(Function&& function) const {
-    for_each_below(root_, function);
+    if (root_.ref != 0) walk(root_, function);
   }
   iterator begin() const { return iterator(root_); }
   iterator end() const { return iterator(); }
@@ -172,7 +174,7 @@ class Trie {
 
   std::string validate() const;
   structure_info structure() const;
-  size_t memory_usage() const { return root_.table == nullptr ? 0 : memory_below(root_); }
+  size_t memory_usage() const { return root_.ref == 0 ? 0 : memory_below(root_); }
   size_t memory_reserved() const { return family_ == nullptr ? 0 : family_->reserved_bytes(); }
 
  private:
@@ -238,6 +240,11 @@ class Trie {
     }
   }
 
+  // Whether one word tells a foreign entry.
+  template <typename Q>
+  static constexpr bool kTellsByWord = Slots::kBoxed || (std::is_integral_v<Key> && std::is_same_v<Key, Q> &&
+                                                         (std::is_same_v<Eq, std::equal_to<>> ||
+                                                          std::is_same_v<Eq, std::equal_to<Key>>));
   template <typename Q>
   bool matches(const Slot& slot, const Q& key, uint64_t hash) const {
     if constexpr (Slots::kBoxed) {
@@ -247,19 +254,39 @@ class Trie {
     }
   }
 
+  // Below a node of this level.
+  const Entry* find_from(const Node& node, unsigned level, const Key& key) const {
+    const uint64_t hash = hash_of(key);
+    return find_below(node, key, hash, level < kTableLevels ? hash << (kChunkBits * level) : 0);
+  }
   // `rest` is the hash shifted past the levels above `node`.
   template <typename Q>
   const Entry* find_below(Node node, const Q& key, uint64_t hash, uint64_t rest) const {
     for (;; rest <<= kChunkBits) {
       const uint32_t bit = top_bit(rest);
       if ((node.all() & bit) == 0) return is_list(node) ? find_in_list(node, key, hash) : nullptr;
-      const char* const item = Tables::item_at(node, rank_at(node.all(), top_position(rest)));
+      const uint32_t index = rank_at(node.all(), top_position(rest));
+      if (!Tables::kCompact && node.is_bucket()) return find_in_bucket(node, index, key, hash);
+      const char* const item = Tables::item_of_other(node, index);
       if ((node.nodes() & bit) == 0) {
         const Slot& slot = Tables::slot(item);
         return matches(slot, key, hash) ? &entry_of(slot) : nullptr;
       }
       node = Tables::child(item);
     }
+  }
+  // Among the entries of the nth occupied position.
+  template <typename Q>
+  HAMT_INLINE const Entry* find_in_bucket(const Node& bucket, uint32_t nth, const Q& key, uint64_t hash) const {
+    uint64_t first = nth_one(bucket.firsts(), nth);
+    const char* item = Tables::item_of_bucket(bucket, index_of(first));
+    do {
+      const Slot& slot = Tables::slot(item);
+      if (matches(slot, key, hash)) return &entry_of(slot);
+      item += Tables::kItemBytes;
+      first <<= 1;
+    } while ((bucket.firsts() & first) == 0);
+    return nullptr;
   }
   template <typename Q>
   const Entry* find_in_list(const Node& list, const Q& key, uint64_t hash) const {
@@ -279,6 +306,11 @@ class Trie {
   };
   // One level of one lane, and the call for the cache line that the next step needs. False when there is nothing below.
   static bool descend(Lane& lane, const Node& node) {
+    if (node.is_bucket()) {
+      __builtin_prefetch(Tables::item_of_bucket(node, index_of(first_at(node, top_position(lane.rest)))));
+      return false;
+    }
+    if (is_list(node)) return false;
     lane.is_child = false;
     const uint32_t bit = top_bit(lane.rest);
     if ((node.all() & bit) == 0) {
@@ -308,35 +340,79 @@ class Trie {
         Lane& lane = lanes[active[place]];
         const Node node = Tables::child(lane.item);
         active[left] = active[place];
-        if (!is_list(node) && descend(lane, node)) ++left;
+        if (descend(lane, node)) ++left;
       }
       active_count = left;
     }
     if constexpr (Slots::kBoxed) {
-      for (size_t lane = 0; lane < keys.size(); ++lane) {
-        if (lanes[lane].item != nullptr && !lanes[lane].is_child)
-          __builtin_prefetch(&entry_of(Tables::slot(lanes[lane].item)));
-      }
+      for (size_t lane = 0; lane < keys.size(); ++lane) prefetch_entry(lanes[lane]);
     }
     for (size_t lane = 0; lane < keys.size(); ++lane) found(first + lane, result_of(lanes[lane], keys[lane]));
+  }
+  // The box that a lane leads to, or the first of those it may lead to.
+  static void prefetch_entry(const Lane& lane) {
+    if (lane.item == nullptr) return;
+    const char* item = lane.item;
+    if (lane.is_child) {
+      const Node node = Tables::child(lane.item);
+      if (!node.is_bucket() || (node.all() & top_bit(lane.rest)) == 0) return;
+      item = Tables::item_of_bucket(node, index_of(first_at(node, top_position(lane.rest))));
+    }
+    __builtin_prefetch(&entry_of(Tables::slot(item)));
   }
   template <typename Q>
   const Entry* result_of(const Lane& lane, const Q& key) const {
     if (lane.item == nullptr) return nullptr;
-    if (lane.is_child) return find_in_list(Tables::child(lane.item), key, lane.hash);
+    if (lane.is_child) return find_below(Tables::child(lane.item), key, lane.hash, lane.rest);
     const Slot& slot = Tables::slot(lane.item);
     return matches(slot, key, lane.hash) ? &entry_of(slot) : nullptr;
   }
 
+  // Without recursion, so that it becomes part of its caller, and what the function adds up stays in registers.
   template <typename Function>
-  static void for_each_below(const Node& node, Function& function) {
+  HAMT_INLINE static void walk(Node node, Function&& function) {
+    std::array<ChildrenLeft, kTableLevels> tables;
+    for (unsigned depth = 0;;) {
+      const char* const items = Tables::items(node);
+      if (const uint32_t child_positions = child_bits(node); child_positions == 0) {
+        const char* const end = items + Tables::items_bytes(node);
+        for (const char* item = items; item != end; item += Tables::kItemBytes) function(entry_of(Tables::slot(item)));
+      } else {
+        const uint32_t children = gathered(child_positions, node.all());
+        __builtin_prefetch(Tables::address(item_of_lowest(items, children)));
+        for (uint32_t left = first_bits(item_count(node)) & ~children; left != 0; left &= left - 1)
+          function(entry_of(Tables::slot(item_of_lowest(items, left))));
+        tables[depth++] = {items, children};
+      }
+      while (depth > 0 && tables[depth - 1].children == 0) --depth;
+      if (depth == 0) return;
+      node = tables[depth - 1].take();
+    }
+  }
+  template <typename Function>
+  static void for_each_below(const Node& node, Function&& function) {
     visit_items<Tables>(
         node, [&](const Slot& slot) { function(entry_of(slot)); },
         [&](const Node& child) { for_each_below(child, function); });
   }
+  static const char* item_of_lowest(const char* items, uint32_t indexes) {
+    return items + static_cast<uint32_t>(std::countr_zero(indexes)) * Tables::kItemBytes;
+  }
+  // A table on the way down: those of its children that come next.
+  struct ChildrenLeft {
+    const char* items;
+    uint32_t children;  // by index
+    // The first of them; calls for the next.
+    HAMT_INLINE Node take() {
+      const char* const item = item_of_lowest(items, children);
+      children &= children - 1;
+      if (children != 0) __builtin_prefetch(Tables::address(item_of_lowest(items, children)));
+      return Tables::child(item);
+    }
+  };
 
   static size_t memory_below(const Node& node) {
-    size_t bytes = sizeof(Block) + payload_bytes(node.table);
+    size_t bytes = sizeof(Block) + payload_bytes(node.block());
     visit_items<Tables>(
         node,
         [&](const Slot& slot) {
@@ -347,7 +423,11 @@ class Trie {
   }
 
   template <typename Same>
-  bool same_below(const Node& a, const Node& b, const Same& same) const;
+  bool same_below(const Node& a, const Node& b, unsigned level, const Same& same) const;
+  template <typename Same>
+  bool same_by_lookup(const Node& few, const Node& table, unsigned level, const Same& same) const;
+  static size_t count_below(const Node& node, size_t limit);
+  const Entry* find_among(std::span<const char> items, const Entry& entry) const;
 
   [[no_unique_address]] Hash hash_{};
   [[no_unique_address]] Eq eq_{};
@@ -388,13 +468,8 @@ class Trie<Entry, KeyOf, Hash, Eq, Policy>::iterator {
 
  private:
   friend class Trie;
-  struct Level {
-    const char* items;
-    uint32_t children_left;  // by index
-  };
-
   explicit iterator(const Node& root) {
-    if (root.table == nullptr) return;
+    if (root.ref == 0) return;
     enter(root);
     ++*this;
   }
@@ -404,7 +479,7 @@ class Trie<Entry, KeyOf, Hash, Eq, Policy>::iterator {
     const uint32_t children = gathered(node.nodes(), node.all());
     entries_left_ = first_bits(item_count(node)) & ~children;
     levels_[depth_++] = {items_, children};
-    __builtin_prefetch(Tables::address(item(items_, children)));
+    __builtin_prefetch(Tables::address(item_of_lowest(items_, children)));
   }
   // A list may be longer than a word has bits.
   void enter_run(uint32_t count) {
@@ -413,7 +488,7 @@ class Trie<Entry, KeyOf, Hash, Eq, Policy>::iterator {
     run_left_ = count - here;
   }
   void next_entry() {
-    slot_ = &Tables::slot(item(items_, entries_left_));
+    slot_ = &Tables::slot(item_of_lowest(items_, entries_left_));
     entries_left_ &= entries_left_ - 1;
   }
   // To the first entry of the next table that has any.
@@ -424,21 +499,14 @@ class Trie<Entry, KeyOf, Hash, Eq, Policy>::iterator {
         enter_run(run_left_);
         break;
       }
-      while (depth_ > 0 && levels_[depth_ - 1].children_left == 0) --depth_;
+      while (depth_ > 0 && levels_[depth_ - 1].children == 0) --depth_;
       if (depth_ == 0) {
         slot_ = nullptr;
         return;
       }
-      Level& level = levels_[depth_ - 1];
-      const char* const child = item(level.items, level.children_left);
-      level.children_left &= level.children_left - 1;
-      if (level.children_left != 0) __builtin_prefetch(Tables::address(item(level.items, level.children_left)));
-      enter(Tables::child(child));
+      enter(levels_[depth_ - 1].take());
     }
     next_entry();
-  }
-  static const char* item(const char* items, uint32_t indexes) {
-    return items + static_cast<uint32_t>(std::countr_zero(indexes)) * Tables::kItemBytes;
   }
 
   const Slot* slot_ = nullptr;
@@ -446,7 +514,7 @@ class Trie<Entry, KeyOf, Hash, Eq, Policy>::iterator {
   uint32_t entries_left_ = 0;  // of the first 32 items, by index
   uint32_t run_left_ = 0;      // behind these
   unsigned depth_ = 0;
-  std::array<Level, kTableLevels> levels_{};
+  std::array<ChildrenLeft, kTableLevels> levels_{};
 };
 
 }  // namespace detail
