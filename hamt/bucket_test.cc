@@ -175,6 +175,36 @@ TEST(Buckets, AreEqualToTablesOfTheSameEntries) {
   }
 }
 
+struct CountingEq {
+  static inline size_t calls = 0;
+  bool operator()(const std::string& a, const std::string& b) const {
+    ++calls;
+    return a == b;
+  }
+};
+
+// Keys in boxes are told apart by their hashes; only the right one is looked at, and once.
+TEST(Buckets, CompareABoxedKeyOnce) {
+  using Map = map<std::string, uint64_t, hash<std::string>, CountingEq>;
+  Map map;
+  for (uint64_t number = 0; number < 300; ++number) map = map.set(std::to_string(number), number);
+  for (uint64_t number = 0; number < 300; ++number) {
+    const std::string key = std::to_string(number);
+    auto draft = map.transient();
+    CountingEq::calls = 0;
+    EXPECT_TRUE(map.contains(key));
+    EXPECT_EQ(map.set(key, 1).size(), 300u);
+    EXPECT_EQ(map.erase(key).size(), 299u);
+    draft.set(key, 2);
+    EXPECT_TRUE(draft.erase(key));
+    EXPECT_EQ(CountingEq::calls, 5u) << key;
+    CountingEq::calls = 0;
+    EXPECT_EQ(map.set(key + "!", 1).size(), 301u);
+    EXPECT_FALSE(map.contains(key + "?"));
+    EXPECT_EQ(CountingEq::calls, 0u) << key;
+  }
+}
+
 // Entries of every item size, and in boxes: at every place of buckets of every size, one version after the other and in place.
 template <typename Map>
 class BucketPlaces : public ::testing::Test {};

@@ -344,7 +344,7 @@ class Editor {
     if constexpr (Trie::template kTellsByWord<Q>) {
       // Whether there is an entry nobody could guess, but if the key is new none matches: where there is none, any other is compared.
       const char* const any = Tables::item_of_bucket(path.last, std::min(index_of(first), path.count - 1));
-      if (!trie_.matches(Tables::slot(any), key, path.hash)) {
+      if (!Trie::template may_match<Q>(Tables::slot(any), key, path.hash)) {
         item += Tables::kItemBytes;
         first <<= 1;
         if (!all_of(is_occupied, (firsts & first) == 0)) return;

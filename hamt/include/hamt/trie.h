@@ -246,6 +246,14 @@ class Trie {
                                                          (std::is_same_v<Eq, std::equal_to<>> ||
                                                           std::is_same_v<Eq, std::equal_to<Key>>));
   template <typename Q>
+  static bool may_match(const Slot& slot, const Q& key, uint64_t hash) requires kTellsByWord<Q> {
+    if constexpr (Slots::kBoxed) {
+      return slot.hash == hash;
+    } else {
+      return key_of(slot) == key;
+    }
+  }
+  template <typename Q>
   bool matches(const Slot& slot, const Q& key, uint64_t hash) const {
     if constexpr (Slots::kBoxed) {
       return slot.hash == hash && eq_(key_of(slot), key);
