@@ -19,6 +19,8 @@
 namespace hamt {
 namespace {
 
+using testing::differences;
+using testing::EntryCount;
 using testing::FewBitsHash;
 using testing::IdentityHash;
 using testing::Random;
@@ -134,22 +136,6 @@ TEST(Buckets, AListIsNeverAloneBelowTables) {
   EXPECT_EQ(map.size(), kFull + 1);
 }
 
-struct Differences {
-  size_t added_count = 0, removed_count = 0, changed_count = 0;
-  template <typename Entry>
-  void added(const Entry&) {
-    ++added_count;
-  }
-  template <typename Entry>
-  void removed(const Entry&) {
-    ++removed_count;
-  }
-  template <typename Entry>
-  void changed(const Entry&, const Entry&) {
-    ++changed_count;
-  }
-};
-
 TEST(Buckets, AreEqualToTablesOfTheSameEntries) {
   using Map = map<uint64_t, uint64_t, IdentityHash>;
   const Map base = Map().set(key_in_first_position(0), 0);
@@ -166,13 +152,8 @@ TEST(Buckets, AreEqualToTablesOfTheSameEntries) {
   const Map other = winding.set(key_in_first_position(7), 1000).erase(key_in_first_position(8)).set(99, 99);
   EXPECT_FALSE(straight == other);
   EXPECT_FALSE(straight == winding.erase(key_in_first_position(39)).set(key_in_first_position(50), 0));
-  for (const bool is_forward : {true, false}) {
-    Differences differences;
-    is_forward ? diff(straight, other, differences) : diff(other, straight, differences);
-    EXPECT_EQ(differences.added_count, 1u);
-    EXPECT_EQ(differences.removed_count, 1u);
-    EXPECT_EQ(differences.changed_count, 1u);
-  }
+  EXPECT_EQ(differences(straight, other), (EntryCount{1, 1, 1}));
+  EXPECT_EQ(differences(other, straight), (EntryCount{1, 1, 1}));
 }
 
 struct CountingEq {

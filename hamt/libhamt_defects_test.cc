@@ -26,6 +26,8 @@ namespace hamt {
 namespace {
 
 using testing::DeepHash;
+using testing::differences;
+using testing::EntryCount;
 using testing::FewBitsHash;
 using testing::Fragile;
 using testing::IdentityHash;
@@ -191,30 +193,6 @@ TEST(LibhamtDefects, ErasingAMissingKeyAmongCollisionsKeepsTheSize) {
 }
 
 // ---- Defect 3: two keys with one hash in every generation never end.
-
-struct EntryCount {
-  size_t added_count = 0, removed_count = 0, changed_count = 0;
-  template <typename Entry>
-  void added(const Entry&) {
-    ++added_count;
-  }
-  template <typename Entry>
-  void removed(const Entry&) {
-    ++removed_count;
-  }
-  template <typename Entry>
-  void changed(const Entry&, const Entry&) {
-    ++changed_count;
-  }
-  bool operator==(const EntryCount&) const = default;
-};
-
-template <typename Map>
-EntryCount differences(const Map& before, const Map& after) {
-  EntryCount count;
-  diff(before, after, count);
-  return count;
-}
 
 template <typename Map>
 void expect_every_operation_to_end() {

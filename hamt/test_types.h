@@ -1,6 +1,7 @@
 #pragma once
 
-// What the tests of this room share: hashes that collide on purpose, memory that counts and fails, a value that counts and throws.
+// What the tests of this room share: hashes that collide on purpose, memory that counts and fails, a value that counts and throws,
+// a count of what two versions differ in.
 
 #include <algorithm>
 #include <atomic>
@@ -105,5 +106,29 @@ class Fragile {
   uint64_t number_;
 };
 inline uint64_t key_number(const Fragile& key) { return key.number(); }
+
+// How many entries diff() reports.
+struct EntryCount {
+  size_t added_count = 0, removed_count = 0, changed_count = 0;
+  template <typename Entry>
+  void added(const Entry&) {
+    ++added_count;
+  }
+  template <typename Entry>
+  void removed(const Entry&) {
+    ++removed_count;
+  }
+  template <typename Entry>
+  void changed(const Entry&, const Entry&) {
+    ++changed_count;
+  }
+  bool operator==(const EntryCount&) const = default;
+};
+template <typename Map>
+EntryCount differences(const Map& before, const Map& after) {
+  EntryCount count;
+  diff(before, after, count);
+  return count;
+}
 
 }  // namespace hamt::testing

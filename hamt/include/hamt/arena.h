@@ -44,6 +44,8 @@ struct memory_options {
 namespace detail {
 
 inline constexpr size_t kWordBytes = 8;
+// Of an address: all that user space has unless it asks for more. Nodes and items keep other things above.
+inline constexpr unsigned kAddressWidth = 48;
 
 // The payload of a block in words of 8 bytes, as 15 bits: exact up to kScaled, then in steps of 1,024 words.
 inline constexpr uint32_t kScaled = 1u << 14;
@@ -247,10 +249,9 @@ class Arena {
     close_bump();
     set_bump(memory, size_bytes - sizeof(Chunk));
   }
-  // Nodes keep addresses in 48 bits, which is all that user space has unless it asks for more.
   void* source_memory(size_t size_bytes, size_t alignment) {
     void* const memory = options_.source->allocate(size_bytes, alignment);
-    if (reinterpret_cast<uintptr_t>(memory) >> 48 == 0) return memory;
+    if (reinterpret_cast<uintptr_t>(memory) >> kAddressWidth == 0) return memory;
     options_.source->deallocate(memory, size_bytes, alignment);
     throw std::length_error("hamt: memory at an address of more than 48 bits");
   }

@@ -334,7 +334,7 @@ class Editor {
   HAMT_INLINE void find_in_bucket(Path& path, const Q& key, uint32_t nth, uint64_t rest) {
     const uint64_t firsts = path.last.firsts();
     uint64_t first = nth_one(firsts, nth);
-    char* item = Tables::item_of_bucket(path.last, index_of(first));
+    char* item = Tables::item_at(path.last, index_of(first));
     path.count = size_of_firsts(firsts);
     path.position = top_position(rest);
     path.first = first;
@@ -343,7 +343,7 @@ class Editor {
     const bool is_occupied = (path.last.all() & top_bit(rest)) != 0;
     if constexpr (Trie::template kTellsByWord<Q>) {
       // Whether there is an entry nobody could guess, but if the key is new none matches: where there is none, any other is compared.
-      const char* const any = Tables::item_of_bucket(path.last, std::min(index_of(first), path.count - 1));
+      const char* const any = Tables::item_at(path.last, std::min(index_of(first), path.count - 1));
       if (!Trie::template may_match<Q>(Tables::slot(any), key, path.hash)) {
         item += Tables::kItemBytes;
         first <<= 1;
@@ -352,15 +352,10 @@ class Editor {
     } else {
       if (!is_occupied) return;
     }
-    do {
-      if (trie_.matches(Tables::slot(item), key, path.hash)) {
-        path.site = Site::kMatch;
-        path.item = item;
-        return;
-      }
-      item += Tables::kItemBytes;
-      first <<= 1;
-    } while ((firsts & first) == 0);
+    const char* const found = trie_.find_in_run(item, firsts, first, key, path.hash);
+    if (found == nullptr) return;
+    path.site = Site::kMatch;
+    path.item = item + (found - item);
   }
   // What compilers know to be conditions they turn into jumps.
   static bool all_of(bool a, bool b) {
@@ -542,14 +537,9 @@ class Editor {
     if constexpr (Tables::kCompact) return list_of(tables, entries);
     if (entries.size() == 2) return bucket_of_two(tables, entries[0], entries[1], level);
     sort(entries, level);
-    uint32_t all = 0;
-    uint64_t firsts = uint64_t{1} << entries.size();
-    for (size_t index = 0; index < entries.size(); ++index) {
-      const uint32_t position = position_in_bucket(entries[index].hash, level);
-      firsts |= uint64_t{(all >> position & 1) == 0} << index;
-      all |= uint32_t{1} << position;
-    }
-    return filled(tables.add(bucket_of(all, firsts, 0)), entries);
+    BucketShape shape;
+    for (const Scattered& entry : entries) shape.add(position_in_bucket(entry.hash, level));
+    return filled(tables.add(shape.node()), entries);
   }
   // Without a question which of them is first.
   Node bucket_of_two(NewTables& tables, const Scattered& a, const Scattered& b, unsigned level) {
@@ -642,16 +632,22 @@ class Editor {
       ended[ended_count++] = Tables::child(Tables::item_at(table, rank(table.all(), lowest(left)))).block();
     reserve_retired(path.depth + 2 + ended_count);
     NewTables tables(*this);
-    const Node few = tables.add(Tables::kCompact ? node_of(0, Tables::kFewLeft) : bucket_left(path, table, top, level));
-    char* to = Tables::items(few);
-    const auto keep = [&](const Slot& slot) {
+    std::array<Scattered, Tables::kFewLeft> entries;
+    uint32_t count = 0;
+    BucketShape shape;
+    const auto keep = [&](uint32_t position, const Slot& slot) {
       if (reinterpret_cast<const char*>(std::addressof(slot)) == path.item) return;
-      Tables::put_slot(to, slot);
-      to += Tables::kItemBytes;
+      entries[count++].slot = &slot;
+      shape.add(top < level ? position_at(path.hash, top) : position);  // above the table all lie on one way
     };
     for_each_in_order(
-        table, [&](uint32_t, const Node& run) { visit_items<Tables>(run, keep, [](const Node&) {}); },
-        [&](uint32_t, const Slot& slot) { keep(slot); });
+        table,
+        [&](uint32_t position, const Node& run) {
+          visit_items<Tables>(
+              run, [&](const Slot& slot) { keep(position, slot); }, [](const Node&) {});
+        },
+        keep);
+    const Node few = filled(tables.add(Tables::kCompact ? node_of(0, count) : shape.node()), entries);
     replace_child(path, top, few);
     tables.release();
     dispose(fallen);
@@ -669,25 +665,6 @@ class Editor {
       }
     }
   }
-  // That bucket, without the entry that goes. Above the table all its entries lie on one way.
-  static Node bucket_left(const Path& path, const Node& table, unsigned top, unsigned level) {
-    if (top < level) return bucket_of_one(position_at(path.hash, top), Tables::kFewLeft);
-    Node bucket = empty_bucket();
-    const auto add = [&](uint32_t position, uint32_t count) {
-      for (; count > 0; --count) bucket = with_entry(bucket, position);
-    };
-    for_each_in_order(
-        table, [&](uint32_t position, const Node& run) { add(position, item_count(run) - (run.ref == path.last.ref)); },
-        [&](uint32_t position, const Slot& slot) {
-          add(position, reinterpret_cast<const char*>(std::addressof(slot)) != path.item);
-        });
-    return bucket;
-  }
-  // One whose entries all belong to this position.
-  static Node bucket_of_one(uint32_t position, uint32_t count) {
-    return bucket_of(uint32_t{1} << position, uint64_t{1} << count | 1, 0);
-  }
-
   // A list of equal hashes that is alone in its table takes the place of the topmost table that falls away.
   void pull_up(Path& path) {
     const unsigned top = topmost_falling(path, path.depth);
@@ -730,14 +707,18 @@ class Editor {
     const Node list = path.last;
     reserve_retired(path.depth + 2);
     NewTables tables(*this);
-    const Node bucket = tables.add(bucket_of_one(position_in_bucket(path.hash, path.depth), Tables::kFewMax));
-    char* to = Tables::items(bucket);
-    for (char *item = Tables::items(list), *const end = item + Tables::items_bytes(list); item < end;
-         item += Tables::kItemBytes) {
-      if (item == path.item) continue;
-      std::memcpy(to, item, Tables::kItemBytes);
-      to += Tables::kItemBytes;
-    }
+    std::array<Scattered, Tables::kFewMax> entries;
+    uint32_t count = 0;
+    BucketShape shape;
+    visit_items<Tables>(
+        list,
+        [&](const Slot& slot) {
+          if (reinterpret_cast<const char*>(std::addressof(slot)) == path.item) return;
+          entries[count++].slot = &slot;
+          shape.add(position_in_bucket(path.hash, path.depth));
+        },
+        [](const Node&) {});
+    const Node bucket = filled(tables.add(shape.node()), entries);
     replace_child(path, path.depth, bucket);
     tables.release();
     dispose(list.block());

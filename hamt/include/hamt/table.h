@@ -47,7 +47,6 @@ struct Node {
       ref;  // the address of its block; of a bucket also kBucketTag, and in the bits that addresses do not use the upper end of firsts()
   uint64_t bits;
   static constexpr uintptr_t kBucketTag = 1;
-  static constexpr unsigned kAddressWidth = 48;
   static constexpr uintptr_t kAddressBits = (uintptr_t{1} << kAddressWidth) - 1 - kBucketTag;
 
   bool is_bucket() const { return (ref & kBucketTag) != 0; }
@@ -178,9 +177,22 @@ inline uint64_t nth_one(uint64_t word, uint32_t n) { return nth_one_in_steps(wor
 // Buckets; `position` is where an entry belongs at the level of the bucket.
 inline constexpr uint32_t kBucketSizeMax = 47;  // with the one at its end as many bits as firsts() has
 HAMT_INLINE inline Node bucket_of(uint32_t all, uint64_t firsts, uintptr_t address) {
-  return {address | Node::kBucketTag | firsts >> 32 << Node::kAddressWidth, all | firsts << 32};
+  return {address | Node::kBucketTag | firsts >> 32 << kAddressWidth, all | firsts << 32};
 }
-inline Node empty_bucket() { return bucket_of(0, 1, 0); }
+// A bucket whose entries are told one after the other, in the order of their positions.
+class BucketShape {
+ public:
+  void add(uint32_t position) {
+    firsts_ |= uint64_t{(all_ >> position & 1) == 0} << count_++;
+    all_ |= uint32_t{1} << position;
+  }
+  Node node() const { return bucket_of(all_, firsts_ | uint64_t{1} << count_, 0); }
+
+ private:
+  uint32_t all_ = 0;
+  uint64_t firsts_ = 0;
+  uint32_t count_ = 0;
+};
 // (The hint that there is a one spares a jump.)
 inline uint32_t size_of_firsts(uint64_t firsts) { return 63 - static_cast<uint32_t>(__builtin_clzll(firsts)); }
 inline uint32_t bucket_size(const Node& bucket) { return size_of_firsts(bucket.firsts()); }
@@ -196,9 +208,6 @@ HAMT_INLINE inline Node with_entry(const Node& bucket, uint32_t position, uint64
   const uint64_t below = (first << others) - 1;
   const uint64_t after = (firsts & below) | (firsts & ~below) << 1 | (first & (others - 1));
   return bucket_of(bucket.all() | uint32_t{1} << position, after, bucket.ref & Node::kAddressBits);
-}
-inline Node with_entry(const Node& bucket, uint32_t position) {
-  return with_entry(bucket, position, first_at(bucket, position));
 }
 HAMT_INLINE inline Node without_entry(const Node& bucket, uint32_t position, uint64_t first) {
   const uint64_t firsts = bucket.firsts();
@@ -271,10 +280,7 @@ struct Layout {
   HAMT_INLINE static size_t head_bytes(const Node& node) { return has_head(node) ? kWordBytes : 0; }
   HAMT_INLINE static char* items(const Node& node) { return payload(node.block()) + head_bytes(node); }
   HAMT_INLINE static char* item_at(const Node& node, uint32_t index) { return items(node) + index * kItemBytes; }
-  // As item_at(), on the way down: it takes the tag for known.
-  HAMT_INLINE static char* item_of_bucket(const Node& bucket, uint32_t index) {
-    return payload(bucket.block()) + index * kItemBytes;
-  }
+  // As item_at(), of what is known to be no bucket.
   HAMT_INLINE static char* item_of_other(const Node& node, uint32_t index) {
     return payload(reinterpret_cast<Block*>(node.ref)) + head_bytes(node) + index * kItemBytes;
   }
@@ -384,7 +390,7 @@ struct Layout {
     if constexpr (kCompact) {
       uint64_t word;
       std::memcpy(&word, item, sizeof(word));
-      node = {word & kPointerBits, as_node(static_cast<uint32_t>(word >> kPointerWidth))};
+      node = {word & Node::kAddressBits, as_node(static_cast<uint32_t>(word >> kAddressWidth))};
       if (node.nodes() == 0) get_head(node);
     } else {
       std::memcpy(static_cast<void*>(&node), item, sizeof(node));
@@ -394,7 +400,7 @@ struct Layout {
   HAMT_INLINE static void put_child(char* item, const Node& node) {
     if constexpr (kCompact) {
       const uint64_t length = has_head(node) ? 0 : node.nodes();
-      const uint64_t word = node.ref | length << kPointerWidth;
+      const uint64_t word = node.ref | length << kAddressWidth;
       std::memcpy(item, &word, sizeof(word));
     } else {
       put_node(item, node);
@@ -407,15 +413,9 @@ struct Layout {
   }
   // Of a child, for a prefetch.
   static const void* address(const char* item) {
-    if constexpr (kCompact) {
-      uint64_t word;
-      std::memcpy(&word, item, sizeof(word));
-      return reinterpret_cast<const void*>(word & kPointerBits);
-    } else {
-      uintptr_t ref;
-      std::memcpy(&ref, item, sizeof(ref));
-      return reinterpret_cast<const void*>(ref & Node::kAddressBits);
-    }
+    uintptr_t ref;
+    std::memcpy(&ref, item, sizeof(ref));
+    return reinterpret_cast<const void*>(ref & Node::kAddressBits);
   }
 
   // Of the payload. Room for up to seven more items, so that not every insert into a table of one's own moves it, nor leaves a block of a size of its own;
@@ -427,8 +427,6 @@ struct Layout {
   }
 
  private:
-  static constexpr unsigned kPointerWidth = 48;
-  static constexpr uint64_t kPointerBits = (uint64_t{1} << kPointerWidth) - 1;
   static_assert(!kCompact || sizeof(void*) == sizeof(uint64_t));
 
   static constexpr bool kVectors = kItemBytes == 2 * kWordBytes;

@@ -286,14 +286,20 @@ class Trie {
   // Among the entries of the nth occupied position.
   template <typename Q>
   HAMT_INLINE const Entry* find_in_bucket(const Node& bucket, uint32_t nth, const Q& key, uint64_t hash) const {
-    uint64_t first = nth_one(bucket.firsts(), nth);
-    const char* item = Tables::item_of_bucket(bucket, index_of(first));
+    const uint64_t firsts = bucket.firsts();
+    const uint64_t first = nth_one(firsts, nth);
+    const char* const item = find_in_run(Tables::item_at(bucket, index_of(first)), firsts, first, key, hash);
+    return item == nullptr ? nullptr : &entry_of(Tables::slot(item));
+  }
+  // From `item`, whose bit is `at`, to the next first one: the item with the key, or nullptr. Looks at one at least.
+  template <typename Q>
+  HAMT_INLINE const char* find_in_run(const char* item, uint64_t firsts, uint64_t at, const Q& key,
+                                      uint64_t hash) const {
     do {
-      const Slot& slot = Tables::slot(item);
-      if (matches(slot, key, hash)) return &entry_of(slot);
+      if (matches(Tables::slot(item), key, hash)) return item;
       item += Tables::kItemBytes;
-      first <<= 1;
-    } while ((bucket.firsts() & first) == 0);
+      at <<= 1;
+    } while ((firsts & at) == 0);
     return nullptr;
   }
   template <typename Q>
@@ -315,7 +321,7 @@ class Trie {
   // One level of one lane, and the call for the cache line that the next step needs. False when there is nothing below.
   static bool descend(Lane& lane, const Node& node) {
     if (node.is_bucket()) {
-      __builtin_prefetch(Tables::item_of_bucket(node, index_of(first_at(node, top_position(lane.rest)))));
+      __builtin_prefetch(first_item(lane, node));
       return false;
     }
     if (is_list(node)) return false;
@@ -330,6 +336,10 @@ class Trie {
     lane.rest <<= kChunkBits;
     __builtin_prefetch(lane.item);
     return lane.is_child;
+  }
+  // In a bucket: where the entries of its position begin.
+  static const char* first_item(const Lane& lane, const Node& bucket) {
+    return Tables::item_at(bucket, index_of(first_at(bucket, top_position(lane.rest))));
   }
   template <size_t kLanes, typename Q, typename Found>
   void find_lanes(std::span<const Q> keys, size_t first, Found& found) const {
@@ -364,7 +374,7 @@ class Trie {
     if (lane.is_child) {
       const Node node = Tables::child(lane.item);
       if (!node.is_bucket() || (node.all() & top_bit(lane.rest)) == 0) return;
-      item = Tables::item_of_bucket(node, index_of(first_at(node, top_position(lane.rest))));
+      item = first_item(lane, node);
     }
     __builtin_prefetch(&entry_of(Tables::slot(item)));
   }
