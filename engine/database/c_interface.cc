@@ -77,6 +77,7 @@ omendb::ColumnSpec to_spec(const omendb_column_spec& column) {
   if (column.metric != 0) spec.vector.metric = static_cast<omendb::Metric>(column.metric);
   if (column.m != 0) spec.vector.m = column.m;
   if (column.ef_construction != 0) spec.vector.ef_construction = column.ef_construction;
+  spec.vector.storage = static_cast<omendb::VectorStorage>(column.storage);
   return spec;
 }
 

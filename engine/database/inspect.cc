@@ -99,7 +99,9 @@ std::vector<MemoryOrDiskPart> memory_parts(const table::TableVersion& table) {
   std::vector<MemoryOrDiskPart> parts = {{"live rows", table.live.memory_bytes()}, {"keys", table.keys.memory_usage()}};
   for (const table::VectorColumnVersion& column : table.vectors) {
     const std::string& name = table.info->schema.columns[column.index->column()].name;
-    parts.push_back({"graph." + name, column.index->graph().stats().memory_bytes});
+    const graph::GraphStats stats = column.index->graph().stats();
+    parts.push_back({"graph." + name, stats.memory_bytes - stats.code_memory_bytes});
+    if (stats.code_memory_bytes != 0) parts.push_back({"codes." + name, stats.code_memory_bytes});
   }
   return parts;
 }
@@ -112,9 +114,10 @@ std::vector<MemoryOrDiskPart> disk_parts(const table::TableStore& table, const s
   for (uint32_t c = 0; c < columns.size(); ++c) {
     parts.push_back({"columns." + columns[c].name, table.columns()[c].disk_bytes(store)});
     if (columns[c].type != Type::kVector) continue;
-    parts.push_back({"graph." + columns[c].name,
-                     store.array_disk_bytes(table::array_id(storage, c, table::Part::kGraphRows)) +
-                         store.array_disk_bytes(table::array_id(storage, c, table::Part::kGraphUpper))});
+    uint64_t graph_bytes = 0;
+    for (const graph::Graph::Stream stream : graph::Graph::kStreams)
+      graph_bytes += store.array_disk_bytes(table::array_id(storage, c, table::graph_part(stream)));
+    parts.push_back({"graph." + columns[c].name, graph_bytes});
   }
   return parts;
 }

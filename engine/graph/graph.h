@@ -6,6 +6,7 @@
 #include <omendb/status.h>
 
 #include "engine/base/ids.h"
+#include "engine/quantize/codec.h"
 #include "engine/simd/distance.h"
 
 #include <cstddef>
@@ -28,7 +29,9 @@ struct GraphOptions {
   // 2 to 512 links per row on upper levels; 2 * m on level 0. More: better recall at high targets, more memory, slower build
   uint32_t m = 16;
   uint32_t ef_construction = 200;  // beam while inserting. More: better graph, slower build
-  uint64_t seed = 42;              // levels are a function of (seed, row), so a single-threaded build is reproducible
+  // What walks and inserts compare; answers are always compared by the full vectors. Codes: faster, and the vectors need not be in memory
+  quantize::Storage storage = quantize::Storage::kF32;
+  uint64_t seed = 42;  // levels are a function of (seed, row), so a single-threaded build is reproducible
 };
 
 struct Neighbor {
@@ -55,6 +58,8 @@ struct LiveRows {
 struct SearchOptions {
   size_t k = 10;
   size_t ef = 64;  // beam; raised to k if smaller
+  size_t rerank =
+      0;  // of a walk over codes: how many of the nearest are compared by their full vectors; 0 = chosen from k and ef
 };
 
 struct SearchCounters {  // optional; filled when the pointer given is not null
@@ -66,7 +71,8 @@ struct GraphStats {
   uint64_t linked_rows = 0;
   uint64_t level_max = 0;
   uint64_t edges = 0;
-  uint64_t memory_bytes = 0;  // what the graph really holds
+  uint64_t memory_bytes = 0;  // what the graph really holds, codes included
+  uint64_t code_memory_bytes = 0;
 };
 
 class Graph {
@@ -76,6 +82,19 @@ class Graph {
   ~Graph();
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
+
+  // Learns from a sample of rows (at least one) how to encode them, and encodes the linked ones anew; until then walks compare full vectors. Wanted before the first
+  // insert of a graph whose storage is not kF32, and again when rows have become many more or different (training()). Threads: searches may run beside it, inserts
+  // may not. Cost: O(sample + linked rows). Memory: old and new codes until the last search over the old ones ends. Fails: kOutOfMemory, nothing changed.
+  Result<void> train(const VectorsView& vectors, const quantize::Sample& sample);
+  struct Training {
+    uint64_t trained_rows =
+        0;  // linked rows or, of a first training, sampled ones when the codec learned; 0: it never did
+    uint64_t encoded_rows = 0;       // since then in this process
+    uint64_t poor_rows = 0;          // of these, the ones that lie outside of what it learned from
+    double poor_share_expected = 0;  // of the sample itself
+  };
+  Training training() const;
 
   // Links `row` (not linked before, below 2^31 - 2). vectors must cover the row and every linked row. Threads: any number of inserts of different rows beside any number of
   // searches; never beside load or copy_changed_blocks. Cost: about ef_construction * m distances. Fails: kOutOfMemory (the row stays unlinked, the graph sound),
@@ -93,9 +112,10 @@ class Graph {
   GraphStats stats() const;
   const GraphOptions& options() const;
 
-  // --- persistence: the graph as numbered blocks of kBlockBytes, in two streams. No insert may run meanwhile (the caller pauses its workers). ---
+  // --- persistence: the graph as numbered blocks of kBlockBytes, in four streams. No insert may run meanwhile (the caller pauses its workers). ---
   static constexpr size_t kBlockBytes = 65536;
-  enum class Stream : uint8_t { kRows = 1, kUpperLevels = 2 };
+  enum class Stream : uint8_t { kRows = 1, kUpperLevels = 2, kCodes = 3, kCodec = 4 };
+  static constexpr Stream kStreams[] = {Stream::kRows, Stream::kUpperLevels, Stream::kCodes, Stream::kCodec};
   // Calls sink(stream, block_number, bytes) for every block that changed since the last call that returned success, then forgets the changes. The
   // last block of a stream may be shorter. If the sink fails, nothing is forgotten and its error is returned.
   Result<void> copy_changed_blocks(
@@ -106,14 +126,18 @@ class Graph {
     uint64_t row_count = 0;           // rows 0 .. row_count - 1 have a slot (linked or not)
     uint64_t rows_bytes = 0;          // length of the kRows stream
     uint64_t upper_bytes = 0;         // length of the kUpperLevels stream
+    uint64_t codes_bytes = 0;         // length of the kCodes stream; 0 without codes
+    uint64_t codec_bytes = 0;         // length of the kCodec stream; 0 without codes
+    uint64_t trained_rows = 0;        // as Training says
     uint32_t entry_row = UINT32_MAX;  // where searches start; UINT32_MAX = empty graph
     uint32_t entry_level = 0;
     uint64_t linked_rows = 0;
   };
   Shape shape() const;
-  // Fills an empty graph. `source(stream, block_number, into)` fills exactly into.size() bytes. Everything read is checked (ids in range, levels sane, offsets inside): kCorruption
+  static uint64_t stream_bytes(const Shape& shape, Stream stream);
+  // Fills an empty graph over vectors of `dims`. `source(stream, block_number, into)` fills exactly into.size() bytes. Everything read is checked (ids in range, levels sane, offsets inside): kCorruption
   // otherwise, and the graph is empty again. Blocks loaded count as unchanged.
-  Result<void> load(const Shape& shape,
+  Result<void> load(const Shape& shape, size_t dims,
                     const std::function<Result<void>(Stream, uint64_t, std::span<std::byte>)>& source);
 
  private:

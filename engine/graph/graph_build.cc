@@ -37,9 +37,10 @@ class Insertion {
       : graph_(graph),
         row_(row),
         level_(level_of(graph.options, row)),
-        walk_{graph, vectors, graph.vector_of(vectors, row), state} {}
+        walk_{graph, graph.space(vectors, state), nullptr, state} {}
 
   Result<void> run() {
+    encode();
     if (level_ > 0) upper_position_ = graph_.links.add_upper(row_, level_);
     if (upper_position_ == 0) level_ = 0;
     std::unique_lock entry_guard(graph_.entry_lock, std::defer_lock);
@@ -66,6 +67,20 @@ class Insertion {
   }
 
  private:
+  // A row that the codec clips is compared as what its code stands for, so that its distances fit those between codes.
+  void encode() {
+    walk_.space.encode(row_);
+    if (!walk_.space.builds_graphs()) return compare_full_vectors();
+    walk_.query = walk_.space.target_of(walk_.space.vector_of(row_), walk_.state.query_bytes());
+    if (walk_.query == nullptr) walk_.query = walk_.space.target_of_row(row_, walk_.state.query_bytes());
+  }
+
+  // Where codes can not say which of two rows is the better neighbour of this one.
+  void compare_full_vectors() {
+    walk_.space = walk_.space.full();
+    walk_.query = walk_.space.target_of_row(row_, nullptr);
+  }
+
   // Searches every level that both this row and the graph have, from the top, and chooses this row's links there.
   void choose_neighbors(EntryPoint entry) {
     SearchState& state = walk_.state;
@@ -77,6 +92,11 @@ class Insertion {
       state.found.clear();
       for (size_t i = 0; i < state.beam.size(); ++i) {
         state.found.push_back({state.beam[i].distance, RowId{state.beam[i].row()}});
+      }
+      if (walk_.space.is_coarse(state.found[std::min<size_t>(graph_.options.m, state.found.size()) - 1].distance)) {
+        compare_full_vectors();
+        choose_neighbors(entry);
+        return;
       }
       choose_diverse(walk_, state.found, graph_.options.m, state.chosen_by_level[level]);
       start = {state.found.front().distance, state.found.front().row.value};
@@ -128,7 +148,7 @@ class Insertion {
   }
 
   bool offer_as_child(uint32_t parent, float distance) {
-    return offer_link(graph_, walk_.vectors, walk_.state, parent, 0, {distance, RowId{row_}}, true, graph_.options.m) ==
+    return offer_link(graph_, walk_.space, walk_.state, parent, 0, {distance, RowId{row_}}, true, graph_.options.m) ==
            LinkOffer::kTaken;
   }
 
@@ -157,8 +177,8 @@ class Insertion {
     for (uint32_t level = 0; level <= level_; ++level) {
       for (const Neighbor& neighbor : walk_.state.chosen_by_level[level]) {
         if (level == 0 && neighbor.row.value == parent) continue;
-        (void)offer_link(graph_, walk_.vectors, walk_.state, neighbor.row.value, level,
-                         {neighbor.distance, RowId{row_}}, false, 0);
+        (void)offer_link(graph_, walk_.space, walk_.state, neighbor.row.value, level, {neighbor.distance, RowId{row_}},
+                         false, 0);
       }
     }
   }

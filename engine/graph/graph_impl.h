@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <thread>
@@ -13,6 +14,7 @@
 
 #include "engine/graph/graph.h"
 #include "engine/graph/link_store.h"
+#include "engine/graph/row_space.h"
 #include "engine/graph/search_state.h"
 
 namespace omendb::graph {
@@ -65,9 +67,30 @@ struct Graph::Impl {
   void set_entry(EntryPoint entry) {
     packed_entry.store(uint64_t{entry.level} << 32 | entry.row, std::memory_order_release);
   }
-  const float* vector_of(const VectorsView& vectors, uint32_t row) const {
-    return vectors.base + static_cast<size_t>(row) * vectors.dims;
+  std::shared_ptr<CodeStore> codes() const {
+    const std::lock_guard lock(codes_lock_);
+    return codes_;
   }
+  void set_codes(std::shared_ptr<CodeStore> codes) {
+    {
+      const std::lock_guard lock(codes_lock_);
+      codes_ = std::move(codes);
+      codes_number_.fetch_add(1, std::memory_order_release);
+    }
+    states.forget_codes();
+  }
+  // What walks compare, good as long as the state is not given back.
+  RowSpace space(const VectorsView& vectors, SearchState& state) const {
+    const uint64_t number = codes_number_.load(std::memory_order_acquire);
+    if (state.codes_number != number) {
+      state.codes = codes();
+      state.codes_number = number;
+      if (state.codes != nullptr) state.fit_targets(state.codes->codec().query_bytes());
+    }
+    return {kernels, vectors, state.codes.get(), state.addresses.data()};
+  }
+  // The stream of blocks, or null where the graph has none of that kind.
+  BlockStream* stream(Graph::Stream which);
 
   const GraphOptions options;
   const simd::DistanceKernels& kernels;
@@ -78,22 +101,27 @@ struct Graph::Impl {
   std::atomic<uint64_t> linked_rows{0};
   std::atomic<uint64_t> edges{0};
   mutable SearchStatePool states;
+
+ private:
+  mutable std::mutex codes_lock_;
+  std::shared_ptr<CodeStore> codes_;  // null: walks compare full vectors
+  std::atomic<uint64_t> codes_number_{0};
 };
 
 // One search or one insert: the borrowed inputs and the pooled memory.
 struct Walk {
   const Graph::Impl& graph;
-  const VectorsView& vectors;
-  const float* query;
+  RowSpace space;
+  RowSpace::Target query;
   SearchState& state;
 
   float distance_to(uint32_t row) const {
     ++state.distance_computations;
-    return graph.kernels.one(query, graph.vector_of(vectors, row), vectors.dims);
+    return space.distance(query, row);
   }
   void distances_to(const uint32_t* rows, size_t count, float* out) const {
     state.distance_computations += count;
-    graph.kernels.gather(query, vectors.base, rows, count, vectors.dims, out);
+    space.distances(query, rows, count, out);
   }
   void prefetch_links(uint32_t row) const {
     const uint32_t* list = graph.links.links(row);
@@ -136,7 +164,7 @@ enum class LinkOffer : uint8_t { kTaken, kRefused };
 
 // Puts `target`, at `distance`, into the list of `row`; a full list is pruned by the heuristic, and what is protected stays. A protected link is refused
 // only when `protected_max` links of the list are protected already; any other may lose against the links that are there.
-LinkOffer offer_link(Graph::Impl& graph, const VectorsView& vectors, SearchState& state, uint32_t row, uint32_t level,
+LinkOffer offer_link(Graph::Impl& graph, const RowSpace& space, SearchState& state, uint32_t row, uint32_t level,
                      Neighbor target, bool is_protected, size_t protected_max);
 
 }  // namespace omendb::graph

@@ -12,7 +12,9 @@
 namespace omendb::graph {
 namespace {
 
-constexpr Graph::Stream kStreams[] = {Graph::Stream::kRows, Graph::Stream::kUpperLevels};
+using Source = std::function<Result<void>(Graph::Stream, uint64_t, std::span<std::byte>)>;
+// A codec is a table of numbers per dimension, or of centres: 32 MiB are several times the largest.
+constexpr uint64_t kCodecBytesMax = uint64_t{32} << 20;
 
 Error damaged(const std::string& what) { return {ErrorCode::kCorruption, "graph: " + what}; }
 
@@ -120,47 +122,106 @@ Result<void> check_shape(const LinkStore& links, const Graph::Shape& shape) {
   return {};
 }
 
-Result<void> read_blocks(LinkStore& links,
-                         const std::function<Result<void>(Graph::Stream, uint64_t, std::span<std::byte>)>& source) {
-  for (const Graph::Stream stream : kStreams) {
-    for (uint64_t block = 0; block < links.block_count(stream); ++block) {
-      TRY_OK(source(stream, block, links.block(stream, block)));
-    }
+Result<void> read_blocks(BlockStream& blocks, Graph::Stream stream, const Source& source) {
+  for (uint64_t block = 0; block < blocks.block_count(); ++block) {
+    TRY_OK(source(stream, block, blocks.block(block)));
+    blocks.set_block_changed(block, false);
   }
   return {};
 }
 
+// Null for a graph that was never trained.
+Result<std::shared_ptr<CodeStore>> read_codes(const GraphOptions& options, size_t dims, const Graph::Shape& shape,
+                                              const Source& source) {
+  if (shape.codec_bytes == 0) {
+    if (shape.codes_bytes != 0) return damaged("codes without a codec");
+    return std::shared_ptr<CodeStore>();
+  }
+  if (options.storage == quantize::Storage::kF32) return damaged("a codec where full vectors are compared");
+  if (shape.codec_bytes > kCodecBytesMax)
+    return damaged("the codec is " + std::to_string(shape.codec_bytes) + " bytes long");
+  std::vector<std::byte> saved(static_cast<size_t>(shape.codec_bytes));
+  for (uint64_t at = 0; at < saved.size(); at += Graph::kBlockBytes) {
+    const std::span<std::byte> rest = std::span(saved).subspan(at);
+    TRY_OK(
+        source(Graph::Stream::kCodec, at / Graph::kBlockBytes, rest.first(std::min(rest.size(), Graph::kBlockBytes))));
+  }
+  TRY(codec, quantize::load(options.storage, options.metric, dims, saved));
+  if (shape.codes_bytes != shape.row_count * codec->code_bytes())
+    return damaged("the codes are " + std::to_string(shape.codes_bytes) + " bytes long");
+  auto codes = std::make_shared<CodeStore>(std::move(codec), shape.trained_rows);
+  codes->cover(static_cast<uint32_t>(shape.row_count));
+  TRY_OK(read_blocks(codes->codes_stream(), Graph::Stream::kCodes, source));
+  for (uint64_t block = 0; block < codes->codec_stream().block_count(); ++block) {
+    codes->codec_stream().set_block_changed(block, false);
+  }
+  return codes;
+}
+
 }  // namespace
+
+BlockStream* Graph::Impl::stream(Graph::Stream which) {
+  switch (which) {
+    case Graph::Stream::kRows: return &links.rows_stream();
+    case Graph::Stream::kUpperLevels: return &links.upper_stream();
+    case Graph::Stream::kCodes: return codes_ == nullptr ? nullptr : &codes_->codes_stream();
+    case Graph::Stream::kCodec: return codes_ == nullptr ? nullptr : &codes_->codec_stream();
+  }
+  return nullptr;
+}
 
 Result<void> Graph::copy_changed_blocks(
     const std::function<Result<void>(Stream, uint64_t, std::span<const std::byte>)>& sink) {
-  LinkStore& links = impl_->links;
-  for (const Stream stream : kStreams) {
-    for (uint64_t block = 0; block < links.block_count(stream); ++block) {
-      if (links.block_changed(stream, block)) TRY_OK(sink(stream, block, links.block(stream, block)));
+  try {
+    if (const auto codes = impl_->codes(); codes != nullptr) codes->cover(impl_->links.row_count());
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kOutOfMemory, "graph: no memory for the codes of the last rows"};
+  }
+  for (const Stream which : kStreams) {
+    const BlockStream* blocks = impl_->stream(which);
+    for (uint64_t block = 0; blocks != nullptr && block < blocks->block_count(); ++block) {
+      if (blocks->block_changed(block)) TRY_OK(sink(which, block, blocks->block(block)));
     }
   }
-  for (const Stream stream : kStreams) {
-    for (uint64_t block = 0; block < links.block_count(stream); ++block) links.set_block_changed(stream, block, false);
+  for (const Stream which : kStreams) {
+    BlockStream* blocks = impl_->stream(which);
+    for (uint64_t block = 0; blocks != nullptr && block < blocks->block_count(); ++block) {
+      blocks->set_block_changed(block, false);
+    }
   }
   return {};
 }
 
 void Graph::mark_block_changed(Stream stream, uint64_t block_number) {
-  if (block_number < impl_->links.block_count(stream)) impl_->links.set_block_changed(stream, block_number, true);
+  BlockStream* blocks = impl_->stream(stream);
+  if (blocks != nullptr && block_number < blocks->block_count()) blocks->set_block_changed(block_number, true);
+}
+
+uint64_t Graph::stream_bytes(const Shape& shape, Stream stream) {
+  switch (stream) {
+    case Stream::kRows: return shape.rows_bytes;
+    case Stream::kUpperLevels: return shape.upper_bytes;
+    case Stream::kCodes: return shape.codes_bytes;
+    case Stream::kCodec: return shape.codec_bytes;
+  }
+  return 0;
 }
 
 Graph::Shape Graph::shape() const {
   const EntryPoint entry = impl_->entry();
+  const auto codes = impl_->codes();
   return {.row_count = impl_->links.row_count(),
-          .rows_bytes = impl_->links.rows_bytes(),
-          .upper_bytes = impl_->links.upper_bytes(),
+          .rows_bytes = impl_->links.rows_stream().size_bytes(),
+          .upper_bytes = impl_->links.upper_stream().size_bytes(),
+          .codes_bytes = codes == nullptr ? 0 : codes->codes_stream().size_bytes(),
+          .codec_bytes = codes == nullptr ? 0 : codes->codec_stream().size_bytes(),
+          .trained_rows = codes == nullptr ? 0 : codes->trained_rows(),
           .entry_row = entry.row == kNoLink ? UINT32_MAX : entry.row,
           .entry_level = entry.level,
           .linked_rows = impl_->linked_rows.load(std::memory_order_acquire)};
 }
 
-Result<void> Graph::load(const Shape& shape,
+Result<void> Graph::load(const Shape& shape, size_t dims,
                          const std::function<Result<void>(Stream, uint64_t, std::span<std::byte>)>& source) {
   LinkStore& links = impl_->links;
   assert(links.row_count() == 0 && "load fills an empty graph");
@@ -168,10 +229,13 @@ Result<void> Graph::load(const Shape& shape,
   const auto read_and_check = [&]() -> Result<void> {
     try {
       links.allocate(static_cast<uint32_t>(shape.row_count), shape.upper_bytes);
-      TRY_OK(read_blocks(links, source));
+      TRY_OK(read_blocks(links.rows_stream(), Stream::kRows, source));
+      TRY_OK(read_blocks(links.upper_stream(), Stream::kUpperLevels, source));
+      TRY(codes, read_codes(impl_->options, dims, shape, source));
       LoadedGraph loaded(links, shape);
       TRY_OK(loaded.check());
       impl_->edges.store(loaded.edges(), std::memory_order_relaxed);
+      impl_->set_codes(std::move(codes));
     } catch (const std::bad_alloc&) {
       return Error{ErrorCode::kOutOfMemory, "graph: no memory for " + std::to_string(shape.row_count) + " rows"};
     }
@@ -180,6 +244,7 @@ Result<void> Graph::load(const Shape& shape,
   const Result<void> result = read_and_check();
   if (!result.ok()) {
     links.clear();
+    impl_->set_codes(nullptr);
     return result.error();
   }
   impl_->linked_rows.store(shape.linked_rows, std::memory_order_relaxed);

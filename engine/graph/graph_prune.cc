@@ -10,14 +10,15 @@ namespace {
 constexpr size_t kRowsPerTest = 4;
 
 // The test of Algorithm 4: `row` is at `distance` from the centre and nearer to none of `kept` than to the centre.
-bool is_diverse(const simd::DistanceKernels& kernels, const VectorsView& vectors, uint32_t row, float distance,
-                std::span<const uint32_t> kept, uint64_t& distance_computations) {
-  const float* vector = vectors.base + static_cast<size_t>(row) * vectors.dims;
+bool is_diverse(const RowSpace& space, SearchState& state, uint32_t row, float distance) {
+  const std::span<const uint32_t> kept = state.kept;
+  if (kept.empty()) return true;
+  const RowSpace::Target target = space.target_of_row(row, state.row_bytes());
   float to_kept[kRowsPerTest];
   for (size_t i = 0; i < kept.size(); i += kRowsPerTest) {
     const size_t count = std::min(kRowsPerTest, kept.size() - i);
-    kernels.gather(vector, vectors.base, kept.data() + i, count, vectors.dims, to_kept);
-    distance_computations += count;
+    space.distances(target, kept.data() + i, count, to_kept);
+    state.distance_computations += count;
     for (size_t j = 0; j < count; ++j) {
       if (to_kept[j] < distance) return false;
     }
@@ -47,31 +48,27 @@ ListScan scan_list(std::span<uint32_t> list, uint32_t target, std::vector<uint32
   return scan;
 }
 
-// Chooses again among the links of a full list and the offered one. Links that stay keep their places; words[i] becomes kNoLink where one goes. Returns
-// whether the offered link, whose word is the last of `words`, stays.
-bool choose_again(const Graph::Impl& graph, const VectorsView& vectors, SearchState& state, uint32_t row,
-                  Neighbor target, std::span<uint32_t> words, size_t protected_count) {
-  const size_t link_count = words.size() - 1;
-  for (size_t i = 0; i < link_count; ++i) state.ids[i] = words[i] & kRowMask;
-  graph.kernels.gather(graph.vector_of(vectors, row), vectors.base, state.ids.data(), link_count, vectors.dims,
-                       state.distances.data());
-  state.distance_computations += link_count;
-  state.distances[link_count] = target.distance;
-
+// The first `count` of state.ids by their distance from `row`.
+void rank(const RowSpace& space, SearchState& state, uint32_t row, size_t count) {
+  space.distances(space.target_of_row(row, state.row_bytes()), state.ids.data(), count, state.distances.data());
+  state.distance_computations += count;
   state.ranked.clear();
-  for (uint32_t i = 0; i <= link_count; ++i) state.ranked.push_back({state.distances[i], i});
+  for (uint32_t i = 0; i < count; ++i) state.ranked.push_back({state.distances[i], i});
   std::sort(state.ranked.begin(), state.ranked.end(), [](const Candidate& a, const Candidate& b) {
     return a.distance < b.distance || (a.distance == b.distance && a.word < b.word);
   });
+}
 
+// words[i] becomes kNoLink where a ranked link goes. Returns whether the last one stays.
+bool keep_diverse(const RowSpace& space, SearchState& state, std::span<uint32_t> words, size_t protected_count) {
+  const size_t link_count = words.size() - 1;
   size_t room = link_count - protected_count;  // for links that are not protected
   state.kept.clear();
   for (const Candidate& candidate : state.ranked) {
     uint32_t& word = words[candidate.word];
     const uint32_t neighbor = word & kRowMask;
     if ((word & kProtectedBit) == 0) {
-      if (room == 0 ||
-          !is_diverse(graph.kernels, vectors, neighbor, candidate.distance, state.kept, state.distance_computations)) {
+      if (room == 0 || !is_diverse(space, state, neighbor, candidate.distance)) {
         word = kNoLink;
         continue;
       }
@@ -80,6 +77,21 @@ bool choose_again(const Graph::Impl& graph, const VectorsView& vectors, SearchSt
     state.kept.push_back(neighbor);
   }
   return words[link_count] != kNoLink;
+}
+
+// Chooses again among the links of a full list and the offered one. Links that stay keep their places; words[i] becomes kNoLink where one goes. Returns
+// whether the offered link, whose word is the last of `words`, stays.
+bool choose_again(const RowSpace& space, SearchState& state, uint32_t row, std::span<uint32_t> words,
+                  size_t protected_count) {
+  const size_t link_count = words.size() - 1;
+  for (size_t i = 0; i <= link_count; ++i) state.ids[i] = words[i] & kRowMask;
+  rank(space, state, row, words.size());
+  if (space.is_coarse(state.ranked[link_count / 2].distance)) {
+    const RowSpace full = space.full();
+    rank(full, state, row, words.size());
+    return keep_diverse(full, state, words, protected_count);
+  }
+  return keep_diverse(space, state, words, protected_count);
 }
 
 }  // namespace
@@ -96,16 +108,13 @@ void choose_diverse(const Walk& walk, std::span<const Neighbor> candidates, size
   walk.state.kept.clear();
   for (const Neighbor& candidate : candidates) {
     if (chosen.size() == count_max) break;
-    if (!is_diverse(walk.graph.kernels, walk.vectors, candidate.row.value, candidate.distance, walk.state.kept,
-                    walk.state.distance_computations)) {
-      continue;
-    }
+    if (!is_diverse(walk.space, walk.state, candidate.row.value, candidate.distance)) continue;
     chosen.push_back(candidate);
     walk.state.kept.push_back(candidate.row.value);
   }
 }
 
-LinkOffer offer_link(Graph::Impl& graph, const VectorsView& vectors, SearchState& state, uint32_t row, uint32_t level,
+LinkOffer offer_link(Graph::Impl& graph, const RowSpace& space, SearchState& state, uint32_t row, uint32_t level,
                      Neighbor target, bool is_protected, size_t protected_max) {
   const std::span<uint32_t> list = graph.links.list(row, level);
   const uint32_t target_word = target.row.value | (is_protected ? kProtectedBit : 0U);
@@ -126,8 +135,7 @@ LinkOffer offer_link(Graph::Impl& graph, const VectorsView& vectors, SearchState
   const size_t link_count = list.size();
   state.words[link_count] = target_word;
   const std::span<uint32_t> words(state.words.data(), link_count + 1);
-  const bool stays =
-      choose_again(graph, vectors, state, row, target, words, scan.protected_count + (is_protected ? 1U : 0U));
+  const bool stays = choose_again(space, state, row, words, scan.protected_count + (is_protected ? 1U : 0U));
   assert((stays || !is_protected) && "a protected link is never dropped");
   bool place_wanted = stays;
   uint64_t removed = 0;

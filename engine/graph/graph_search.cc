@@ -13,9 +13,16 @@ constexpr size_t kBeamRowsMin = 1024;
 
 bool farther(const Candidate& a, const Candidate& b) { return a.distance > b.distance; }
 
+// Estimates put the nearest rows in nearly the right order: a few more than k hold the k nearest.
+size_t default_rerank(size_t k, size_t ef) { return std::min(ef, k + std::max<size_t>(8, k / 2)); }
+
 class Search {
  public:
-  Search(const Walk& walk, const LiveRows& live, size_t k, size_t ef) : walk_(walk), live_(live), k_(k), ef_(ef) {}
+  Search(const Walk& walk, const Walk& exact, const LiveRows& live, size_t k, size_t ef, size_t rerank)
+      : walk_(walk), exact_(exact), live_(live), k_(k), ef_(ef), rerank_(rerank) {}
+
+  // After run(): the codes could not tell the nearest rows apart, and there is no answer yet.
+  bool too_coarse() const { return too_coarse_; }
 
   size_t run(EntryPoint entry, std::span<Neighbor> out) {
     const auto is_live = [this](uint32_t row) { return live_.contains(row); };
@@ -78,20 +85,40 @@ class Search {
         const uint32_t row = word_row + static_cast<uint32_t>(std::countr_zero(rest));
         if ((graph.links.state(row) & kLinkedBit) != 0) rows[count++] = row;
       }
-      walk_.distances_to(rows, count, distances);
+      exact_.distances_to(rows, count, distances);
       for (size_t i = 0; i < count; ++i) nearest.offer({distances[i], RowId{rows[i]}});
     });
     return nearest.sort();
   }
 
-  size_t take(const Beam& answers, std::span<Neighbor> out) const {
-    size_t count = 0;
-    for (size_t i = 0; i < answers.size() && count < k_; ++i) {
+  // The nearest of the answers, by their full vectors.
+  size_t take(const Beam& answers, std::span<Neighbor> out) {
+    SearchState& state = walk_.state;
+    const size_t wanted = walk_.space.has_codes() ? rerank_ : k_;
+    state.found.clear();
+    for (size_t i = 0; i < answers.size() && state.found.size() < wanted; ++i) {
       const uint32_t row = answers[i].row();
-      if (live_.contains(row)) out[count++] = {answers[i].distance, RowId{row}};
+      if (live_.contains(row)) state.found.push_back({answers[i].distance, RowId{row}});
     }
-    std::sort(out.begin(), out.begin() + static_cast<ptrdiff_t>(count));
+    const size_t count = std::min(k_, state.found.size());
+    too_coarse_ = count != 0 && walk_.space.is_coarse(state.found[count - 1].distance);
+    if (too_coarse_) return 0;
+    if (walk_.space.has_codes()) compare_exactly(state.found);
+    std::partial_sort(state.found.begin(), state.found.begin() + static_cast<ptrdiff_t>(count), state.found.end());
+    std::copy_n(state.found.begin(), count, out.begin());
     return count;
+  }
+
+  void compare_exactly(std::vector<Neighbor>& rows) const {
+    constexpr size_t kRowsAtOnce = 64;
+    uint32_t ids[kRowsAtOnce];
+    float distances[kRowsAtOnce];
+    for (size_t first = 0; first < rows.size(); first += kRowsAtOnce) {
+      const size_t count = std::min(kRowsAtOnce, rows.size() - first);
+      for (size_t i = 0; i < count; ++i) ids[i] = rows[first + i].row.value;
+      exact_.distances_to(ids, count, distances);
+      for (size_t i = 0; i < count; ++i) rows[first + i].distance = distances[i];
+    }
   }
 
   // Counted once, and only by searches that run short of live rows.
@@ -101,11 +128,14 @@ class Search {
   }
 
   const Walk& walk_;
+  const Walk& exact_;  // the same query, compared with full vectors
   const LiveRows& live_;
   const size_t k_;
   const size_t ef_;
+  const size_t rerank_;
   const uint32_t row_count_ = walk_.graph.links.row_count();
   size_t live_total_ = SIZE_MAX;
+  bool too_coarse_ = false;
 };
 
 }  // namespace
@@ -137,8 +167,14 @@ size_t Graph::search(const VectorsView& vectors, const float* query, const LiveR
   if (entry.row == kNoLink || k == 0) return 0;
   const SearchStatePool::Lease state = impl_->states.take();
   state->distance_computations = 0;
-  const Walk walk{*impl_, vectors, query, *state};
-  const size_t found = Search(walk, live, k, std::max(options.ef, k)).run(entry, out);
+  Walk walk{*impl_, impl_->space(vectors, *state), nullptr, *state};
+  walk.query = walk.space.target_of(query, state->query_bytes());
+  const Walk exact{*impl_, walk.space.full(), query, *state};
+  const size_t ef = std::max(options.ef, k);
+  const size_t rerank = std::max(k, options.rerank == 0 ? default_rerank(k, ef) : options.rerank);
+  Search search(walk.query == nullptr ? exact : walk, exact, live, k, ef, rerank);
+  size_t found = search.run(entry, out);
+  if (search.too_coarse()) found = Search(exact, exact, live, k, ef, rerank).run(entry, out);
   if (counters != nullptr) {
     counters->visited_rows = state->visited.count();
     counters->distance_computations = state->distance_computations;

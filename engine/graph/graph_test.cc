@@ -304,8 +304,8 @@ TEST(GraphBuild, CountsItsEdgesAndItsMemory) {
   must(load(loaded, saved(graph)));
   EXPECT_EQ(stats.edges, loaded.stats().edges) << "counted while building, and when the lists are read";
   EXPECT_GE(stats.edges, 1500U * 8);
-  EXPECT_GE(stats.memory_bytes, 16384U * 132);
-  EXPECT_LE(stats.memory_bytes, 16384U * 132 + (4U << 20));
+  EXPECT_GE(stats.memory_bytes, 1500U * 132);
+  EXPECT_LE(stats.memory_bytes, 1500U * 132 + (4U << 20));
 }
 
 TEST(GraphBuild, LetsSeveralThreadsInsertBesideReaders) {

@@ -66,6 +66,6 @@ struct Saved {
 // Takes the changed blocks over into `into`.
 void save(Graph& graph, Saved& into);
 Saved saved(Graph& graph);
-Result<void> load(Graph& graph, const Saved& from);
+Result<void> load(Graph& graph, const Saved& from, size_t dims = 4);
 
 }  // namespace omendb::graph

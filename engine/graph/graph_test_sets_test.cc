@@ -127,8 +127,8 @@ Saved saved(Graph& graph) {
   return all;
 }
 
-Result<void> load(Graph& graph, const Saved& from) {
-  return graph.load(from.shape,
+Result<void> load(Graph& graph, const Saved& from, size_t dims) {
+  return graph.load(from.shape, dims,
                     [&from](Graph::Stream stream, uint64_t block, std::span<std::byte> into) -> Result<void> {
                       const auto found = from.blocks.find({stream, block});
                       if (found == from.blocks.end() || found->second.size() != into.size()) {

@@ -12,12 +12,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <mutex>
 #include <span>
-#include <vector>
 
+#include "engine/graph/block_stream.h"
 #include "engine/graph/graph.h"
 
 namespace omendb::graph {
@@ -48,64 +46,6 @@ inline void store_link(uint32_t* word, uint32_t link) {
   std::atomic_ref<uint32_t>(*word).store(link, std::memory_order_release);
 }
 
-// Memory that is zero and costs nothing until touched (calloc of this size maps fresh pages), aligned to a page.
-class ZeroedMemory {
- public:
-  static constexpr size_t kAlignment = 4096;
-  // Throws std::bad_alloc.
-  explicit ZeroedMemory(size_t size_bytes);
-  std::byte* data() const { return aligned_; }
-
- private:
-  struct Free {
-    void operator()(void* memory) const { std::free(memory); }
-  };
-  std::unique_ptr<void, Free> memory_;
-  std::byte* aligned_ = nullptr;
-};
-
-// One stream of 64 KiB blocks in chunks of equal size, with a mark per block that changed since it was last copied.
-class BlockChunk {
- public:
-  explicit BlockChunk(size_t block_count) : memory_(block_count * Graph::kBlockBytes), changed_(block_count) {}
-  std::byte* bytes() const { return memory_.data(); }
-  size_t block_count() const { return changed_.size(); }
-  bool changed(size_t block) const { return changed_[block].load(std::memory_order_relaxed) != 0; }
-  void set_changed(size_t block, bool changed) {
-    const uint8_t wanted = changed ? 1 : 0;
-    if (changed_[block].load(std::memory_order_relaxed) != wanted)
-      changed_[block].store(wanted, std::memory_order_relaxed);
-  }
-  void mark_bytes(size_t offset, size_t size_bytes) {
-    set_changed(offset / Graph::kBlockBytes, true);
-    set_changed((offset + size_bytes - 1) / Graph::kBlockBytes, true);
-  }
-
- private:
-  ZeroedMemory memory_;
-  std::vector<std::atomic<uint8_t>> changed_;
-};
-
-// A list of chunk pointers that grows while others read it: a full array is replaced by a larger copy, and the old one is kept until the end.
-class ChunkList {
- public:
-  struct Entry {
-    std::byte* bytes;
-    BlockChunk* chunk;
-  };
-  const Entry& operator[](size_t index) const { return current_.load(std::memory_order_acquire)[index]; }
-  size_t count() const { return owned_.size(); }  // under the owner's lock
-  // Throws std::bad_alloc. Under the owner's lock.
-  void append(size_t block_count);
-  void clear();
-
- private:
-  std::atomic<Entry*> current_{nullptr};
-  size_t capacity_ = 0;
-  std::vector<std::unique_ptr<Entry[]>> arrays_;
-  std::vector<std::unique_ptr<BlockChunk>> owned_;
-};
-
 class LinkStore {
  public:
   // 16,384 rows make every chunk a whole number of blocks: one block of state words, then 2 * m blocks of level-0 links.
@@ -113,16 +53,18 @@ class LinkStore {
   static constexpr size_t kUpperChunkBlocks = 16;
   static constexpr size_t kUpperChunkBytes = kUpperChunkBlocks * Graph::kBlockBytes;
 
-  explicit LinkStore(uint32_t m) : m_(m) {}
+  explicit LinkStore(uint32_t m) : m_(m), rows_(2 * size_t{m} + 1), upper_(kUpperChunkBlocks) {}
 
   uint32_t m() const { return m_; }
   uint32_t capacity(uint32_t level) const { return level == 0 ? 2 * m_ : m_; }
   // Rows below have slots (acquire): what a search may touch is decided once, at its start.
   uint32_t row_count() const { return row_count_.load(std::memory_order_acquire); }
-  uint64_t upper_bytes() const { return upper_bytes_.load(std::memory_order_acquire); }
-  uint64_t rows_bytes() const { return rows_bytes_for(row_count()); }
   uint64_t rows_bytes_for(uint64_t row_count) const;
-  uint64_t memory_bytes() const;
+  uint64_t memory_bytes() const { return rows_.memory_bytes() + upper_.memory_bytes(); }
+  BlockStream& rows_stream() { return rows_; }
+  const BlockStream& rows_stream() const { return rows_; }
+  BlockStream& upper_stream() { return upper_; }
+  const BlockStream& upper_stream() const { return upper_; }
 
   // Gives rows 0 .. row slots. Threads: any. Throws std::bad_alloc, nothing changed.
   void cover(uint32_t row);
@@ -131,18 +73,18 @@ class LinkStore {
 
   // For rows below a row_count() that this thread has read.
   uint32_t* links(uint32_t row) const {
-    return reinterpret_cast<uint32_t*>(rows_[row / kRowsPerChunk].bytes + Graph::kBlockBytes) +
+    return reinterpret_cast<uint32_t*>(rows_.chunk(row / kRowsPerChunk) + Graph::kBlockBytes) +
            static_cast<size_t>(row % kRowsPerChunk) * (2 * m_);
   }
   uint32_t* state_word(uint32_t row) const {
-    return reinterpret_cast<uint32_t*>(rows_[row / kRowsPerChunk].bytes) + row % kRowsPerChunk;
+    return reinterpret_cast<uint32_t*>(rows_.chunk(row / kRowsPerChunk)) + row % kRowsPerChunk;
   }
   uint32_t state(uint32_t row) const { return load_link(state_word(row)); }
   // The row must have upper lists.
   UpperHeader* upper(uint32_t row) const { return upper_at(state(row) & kUpperPositionMask); }
   UpperHeader* upper_at(uint32_t position) const {
-    const size_t offset = static_cast<size_t>(position) * kUpperUnitBytes;
-    return reinterpret_cast<UpperHeader*>(upper_[offset / kUpperChunkBytes].bytes + offset % kUpperChunkBytes);
+    const size_t offset = size_t{position} * kUpperUnitBytes;
+    return reinterpret_cast<UpperHeader*>(upper_.chunk(offset / kUpperChunkBytes) + offset % kUpperChunkBytes);
   }
   uint32_t level(uint32_t row) const { return (state(row) & kUpperPositionMask) == 0 ? 0 : upper(row)->level; }
   // The list of a row on a level that it has.
@@ -157,35 +99,18 @@ class LinkStore {
 
   // After a write to the list of `row` on `level`, or to its state word. Threads: any.
   void mark_list(uint32_t row, uint32_t level);
-  void mark_state(uint32_t row) { rows_[row / kRowsPerChunk].chunk->set_changed(0, true); }
+  void mark_state(uint32_t row) { rows_.set_block_changed(row / kRowsPerChunk * (2 * uint64_t{m_} + 1), true); }
 
-  // Blocks of a stream; `block` below block_count.
-  uint64_t stream_bytes(Graph::Stream stream) const;
-  uint64_t block_count(Graph::Stream stream) const {
-    return (stream_bytes(stream) + Graph::kBlockBytes - 1) / Graph::kBlockBytes;
-  }
-  std::span<std::byte> block(Graph::Stream stream, uint64_t block) const;
-  bool block_changed(Graph::Stream stream, uint64_t block) const;
-  void set_block_changed(Graph::Stream stream, uint64_t block, bool changed);
-
-  // For load: room for both streams, all zero and unchanged. Throws std::bad_alloc. clear() gives everything back; nobody may read meanwhile.
+  // For load: room for both streams. Throws std::bad_alloc. clear() gives everything back; nobody may read meanwhile.
   void allocate(uint32_t row_count, uint64_t upper_bytes);
   void clear();
 
  private:
-  size_t chunk_blocks(Graph::Stream stream) const {
-    return stream == Graph::Stream::kRows ? 2 * m_ + 1 : kUpperChunkBlocks;
-  }
-  BlockChunk* chunk_of(Graph::Stream stream, uint64_t block) const {
-    return (stream == Graph::Stream::kRows ? rows_ : upper_)[block / chunk_blocks(stream)].chunk;
-  }
-
   const uint32_t m_;
   std::atomic<uint32_t> row_count_{0};
-  std::atomic<uint64_t> upper_bytes_{0};
-  mutable std::mutex growing_;  // held to change the two above and the two below
-  ChunkList rows_;
-  ChunkList upper_;
+  std::mutex growing_;  // held to change the one above and to lengthen the two below
+  BlockStream rows_;
+  BlockStream upper_;
 };
 
 }  // namespace omendb::graph

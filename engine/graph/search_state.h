@@ -2,6 +2,7 @@
 
 // The working memory of one search or insert, kept from call to call so that the hot path allocates nothing. Not for other rooms; they include graph.h.
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -13,8 +14,10 @@
 #include <utility>
 #include <vector>
 
+#include "engine/graph/code_store.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/link_store.h"
+#include "engine/quantize/codec.h"
 
 namespace omendb::graph {
 
@@ -154,22 +157,43 @@ class Beam {
   std::vector<Candidate> entries_;
 };
 
+struct alignas(quantize::kQueryAlignment) Line {
+  std::byte bytes[quantize::kQueryAlignment];
+};
+
 struct SearchState {
   // Throws std::bad_alloc.
   explicit SearchState(uint32_t list_links_max)
-      : ids(list_links_max + 1), words(list_links_max + 1), distances(list_links_max + 1) {
+      : addresses(std::max<size_t>(list_links_max + 1, 64)),
+        ids(list_links_max + 1),
+        words(list_links_max + 1),
+        distances(list_links_max + 1) {
     ranked.reserve(list_links_max + 1);
     kept.reserve(list_links_max + 1);
   }
 
+  // Room for what a codec prepares: of the query, and of a row while lists are pruned. Throws std::bad_alloc.
+  void fit_targets(size_t target_bytes) {
+    const size_t lines = (target_bytes + sizeof(Line) - 1) / sizeof(Line);
+    if (query_room.size() < lines) query_room.resize(lines);
+    if (row_room.size() < lines) row_room.resize(lines);
+  }
+  std::byte* query_bytes() { return query_room.data()->bytes; }
+  std::byte* row_bytes() { return row_room.data()->bytes; }
+
+  std::shared_ptr<CodeStore> codes;  // those that this state has walked over last
+  uint64_t codes_number = 0;         // which ones of the graph's they are
   VisitedRows visited;
   Beam beam;
-  std::vector<uint32_t> ids;      // unvisited neighbours of one row
-  std::vector<uint32_t> words;    // one list as it was read, while pruning
-  std::vector<float> distances;   // of `ids`
-  std::vector<Candidate> ranked;  // places of that list by distance
-  std::vector<uint32_t> kept;     // what the heuristic has chosen so far
-  std::vector<Neighbor> found;    // of one level, nearest first
+  std::vector<Line> query_room;
+  std::vector<Line> row_room;
+  std::vector<const std::byte*> addresses;  // of the codes of one list
+  std::vector<uint32_t> ids;                // unvisited neighbours of one row
+  std::vector<uint32_t> words;              // one list as it was read, while pruning
+  std::vector<float> distances;             // of `ids`
+  std::vector<Candidate> ranked;            // places of that list by distance
+  std::vector<uint32_t> kept;               // what the heuristic has chosen so far
+  std::vector<Neighbor> found;              // of one level, nearest first
   std::array<std::vector<Neighbor>, kLevelMax + 1> chosen_by_level;
   Beam live_beam;                   // the answers of a wide walk
   std::vector<Candidate> frontier;  // the heap of the wide walk
@@ -178,6 +202,7 @@ struct SearchState {
 
   size_t memory_bytes() const {
     size_t bytes = sizeof(SearchState) + visited.memory_bytes() + beam.memory_bytes() + live_beam.memory_bytes();
+    bytes += (query_room.capacity() + row_room.capacity()) * sizeof(Line) + addresses.capacity() * sizeof(std::byte*);
     bytes += (ids.capacity() + words.capacity() + distances.capacity() + kept.capacity()) * sizeof(uint32_t);
     bytes += found.capacity() * sizeof(Neighbor) + (frontier.capacity() + ranked.capacity()) * sizeof(Candidate);
     for (const auto& level : chosen_by_level) bytes += level.capacity() * sizeof(Neighbor);
@@ -217,6 +242,16 @@ class SearchStatePool {
       }
     }
     return {*this, std::make_unique<SearchState>(list_links_max_)};
+  }
+  // States that nobody uses let go of codes that have been replaced.
+  void forget_codes() {
+    for (auto& place : places_) {
+      std::unique_ptr<SearchState> state(place.exchange(nullptr, std::memory_order_acq_rel));
+      if (state == nullptr) continue;
+      state->codes.reset();
+      state->codes_number = 0;
+      give_back(std::move(state));
+    }
   }
   // What all states held when they were last given back.
   uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/base/ids.h"
+#include "engine/graph/graph.h"
 #include "engine/storage/append_array.h"
 
 #include <cstdint>
@@ -20,6 +21,8 @@ enum class Part : uint8_t {
   kGraphRows = 5,   // graph::Graph::Stream::kRows
   kGraphUpper = 6,  // graph::Graph::Stream::kUpperLevels
   kLiveRows = 7,    // one bit a row; of the table, at column kTableColumn
+  kGraphCodes = 8,  // graph::Graph::Stream::kCodes
+  kGraphCodec = 9,  // graph::Graph::Stream::kCodec
 };
 
 inline constexpr uint32_t kTableColumn = 0xFFFF;  // parts that belong to the table as a whole
@@ -27,6 +30,15 @@ inline constexpr uint32_t kColumnsMax = 4096;
 
 inline storage::ArrayId array_id(StorageId storage, uint32_t column, Part part) {
   return {(uint64_t{storage.value} << 32) | (uint64_t{column} << 8) | static_cast<uint64_t>(part)};
+}
+inline Part graph_part(graph::Graph::Stream stream) {
+  switch (stream) {
+    case graph::Graph::Stream::kRows: return Part::kGraphRows;
+    case graph::Graph::Stream::kUpperLevels: return Part::kGraphUpper;
+    case graph::Graph::Stream::kCodes: return Part::kGraphCodes;
+    case graph::Graph::Stream::kCodec: return Part::kGraphCodec;
+  }
+  return Part::kGraphRows;
 }
 inline StorageId storage_of(storage::ArrayId id) { return {static_cast<uint32_t>(id.value >> 32)}; }
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kNameBytesMax = 255;
 constexpr uint64_t kSchemaBytesMax = 8ULL << 20;
-constexpr uint32_t kCatalogVersion = 1;
+constexpr uint32_t kCatalogVersion = 2;  // 1: shapes end at the linked rows, without codes
 
 void put_shape(base::ByteWriter& writer, const graph::Graph::Shape& shape) {
   writer.put_u64(shape.row_count);
@@ -22,9 +22,12 @@ void put_shape(base::ByteWriter& writer, const graph::Graph::Shape& shape) {
   writer.put_u32(shape.entry_row);
   writer.put_u32(shape.entry_level);
   writer.put_u64(shape.linked_rows);
+  writer.put_u64(shape.codes_bytes);
+  writer.put_u64(shape.codec_bytes);
+  writer.put_u64(shape.trained_rows);
 }
 
-Result<graph::Graph::Shape> read_shape(base::ByteReader& reader) {
+Result<graph::Graph::Shape> read_shape(base::ByteReader& reader, uint32_t version) {
   graph::Graph::Shape shape;
   TRY(row_count, reader.u64("graph row count"));
   TRY(rows_bytes, reader.u64("graph bytes"));
@@ -38,10 +41,17 @@ Result<graph::Graph::Shape> read_shape(base::ByteReader& reader) {
   shape.entry_row = entry_row;
   shape.entry_level = entry_level;
   shape.linked_rows = linked_rows;
+  if (version == 1) return shape;
+  TRY(codes_bytes, reader.u64("graph code bytes"));
+  TRY(codec_bytes, reader.u64("graph codec bytes"));
+  TRY(trained_rows, reader.u64("graph trained rows"));
+  shape.codes_bytes = codes_bytes;
+  shape.codec_bytes = codec_bytes;
+  shape.trained_rows = trained_rows;
   return shape;
 }
 
-Result<TableSummary> read_summary(base::ByteReader& reader) {
+Result<TableSummary> read_summary(base::ByteReader& reader, uint32_t version) {
   TableSummary summary;
   TRY(row_count, reader.u32("row count"));
   TRY(live_count, reader.u32("live count"));
@@ -49,21 +59,21 @@ Result<TableSummary> read_summary(base::ByteReader& reader) {
   summary.row_count = row_count;
   summary.live_count = live_count;
   for (uint64_t i = 0; i < vector_count; ++i) {
-    TRY(shape, read_shape(reader));
+    TRY(shape, read_shape(reader, version));
     TRY(watermark, reader.u32("watermark"));
     summary.vectors.push_back({shape, watermark});
   }
   return summary;
 }
 
-Result<CatalogEntry> read_entry(base::ByteReader& reader) {
+Result<CatalogEntry> read_entry(base::ByteReader& reader, uint32_t version) {
   CatalogEntry entry;
   TRY(table, reader.u32("table id"));
   TRY(storage, reader.u32("storage id"));
   TRY(name, reader.string(kNameBytesMax, "table name"));
   TRY(schema_bytes, reader.sized_bytes(kSchemaBytesMax, "schema"));
   TRY(schema, decode_schema(schema_bytes));
-  TRY(summary, read_summary(reader));
+  TRY(summary, read_summary(reader, version));
   entry.table = {table};
   entry.storage = {storage};
   entry.name = name;
@@ -167,14 +177,14 @@ Result<Catalog> decode_catalog(std::span<const std::byte> bytes) {
   base::ByteReader reader(bytes, "root: catalog");
   Catalog catalog;
   TRY(version, reader.u32("catalog version"));
-  if (version != kCatalogVersion) return reader.corruption("unknown catalog version");
+  if (version < 1 || version > kCatalogVersion) return reader.corruption("unknown catalog version");
   TRY(next_id, reader.u32("next id"));
   TRY(count, reader.count(20, "table count"));
   catalog.next_id = next_id;
   std::set<uint32_t> ids;
   std::set<std::string> names;
   for (uint64_t i = 0; i < count; ++i) {
-    TRY(entry, read_entry(reader));
+    TRY(entry, read_entry(reader, version));
     const bool fresh = ids.insert(entry.table.value).second && ids.insert(entry.storage.value).second &&
                        names.insert(entry.name).second;
     if (!fresh || std::max(entry.table.value, entry.storage.value) >= next_id)

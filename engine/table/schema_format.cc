@@ -33,6 +33,15 @@ std::string_view to_string(Type type) {
   return "unknown";
 }
 
+std::string_view to_string(VectorStorage storage) {
+  switch (storage) {
+    case VectorStorage::kAuto: return "auto";
+    case VectorStorage::kF32: return "f32";
+    case VectorStorage::kSq8: return "sq8";
+  }
+  return "unknown";
+}
+
 std::string_view to_string(Metric metric) {
   switch (metric) {
     case Metric::kL2: return "l2";
@@ -49,6 +58,10 @@ namespace {
 
 constexpr size_t kNameBytesMax = 255;
 constexpr size_t kAnalyzerBytesMax = 64;
+
+// Flags of a column.
+constexpr uint8_t kPrimaryKey = 1;
+constexpr uint8_t kHasStorage = 2;  // a vector column whose storage is not kAuto: it follows the other options
 
 bool is_name(std::string_view name) {
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
@@ -73,6 +86,7 @@ Result<void> check_column(std::string_view table, const ColumnSpec& spec) {
     if (vector.dims < 1 || vector.dims > kVectorDimsMax)
       return wrong(fmt::format("a vector has 1 to {} dimensions, not {}", kVectorDimsMax, vector.dims));
     if (to_string(vector.metric) == "unknown") return wrong("the metric is l2, cosine or ip");
+    if (to_string(vector.storage) == "unknown") return wrong("the storage is auto, f32 or sq8");
     if (vector.m < 4 || vector.m > 128) return wrong(fmt::format("m is 4 to 128, not {}", vector.m));
     if (vector.ef_construction < 8 || vector.ef_construction > 4096)
       return wrong(fmt::format("ef_construction is 8 to 4096, not {}", vector.ef_construction));
@@ -118,12 +132,14 @@ std::vector<std::byte> encode_schema(const Schema& schema) {
   for (const ColumnSpec& spec : schema.columns) {
     writer.put_string(spec.name);
     writer.put_u8(static_cast<uint8_t>(spec.type));
-    writer.put_u8(spec.primary_key ? 1 : 0);
+    const bool has_storage = spec.type == Type::kVector && spec.vector.storage != VectorStorage::kAuto;
+    writer.put_u8(static_cast<uint8_t>((spec.primary_key ? kPrimaryKey : 0) | (has_storage ? kHasStorage : 0)));
     if (spec.type == Type::kVector) {
       writer.put_u32(spec.vector.dims);
       writer.put_u8(static_cast<uint8_t>(spec.vector.metric));
       writer.put_u32(spec.vector.m);
       writer.put_u32(spec.vector.ef_construction);
+      if (has_storage) writer.put_u8(static_cast<uint8_t>(spec.vector.storage));
     }
     if (spec.type == Type::kText) {
       writer.put_string(spec.text.analyzer);
@@ -143,14 +159,21 @@ Result<ColumnSpec> decode_column_spec(base::ByteReader& reader) {
   TRY(flags, reader.u8("column flags"));
   spec.name = name;
   spec.type = static_cast<Type>(type);
-  spec.primary_key = flags == 1;
-  if (flags > 1) return reader.corruption("unknown column flags");
+  spec.primary_key = (flags & kPrimaryKey) != 0;
+  const bool has_storage = (flags & kHasStorage) != 0;
+  if (flags > (spec.type == Type::kVector ? kPrimaryKey | kHasStorage : kPrimaryKey))
+    return reader.corruption("unknown column flags");
   if (spec.type == Type::kVector) {
     TRY(dims, reader.u32("dimensions"));
     TRY(metric, reader.u8("metric"));
     TRY(m, reader.u32("m"));
     TRY(ef_construction, reader.u32("ef_construction"));
-    spec.vector = {dims, static_cast<Metric>(metric), m, ef_construction};
+    spec.vector = {dims, static_cast<Metric>(metric), m, ef_construction, VectorStorage::kAuto};
+    if (has_storage) {
+      TRY(storage, reader.u8("storage"));
+      if (storage == 0) return reader.corruption("a storage that need not be said");
+      spec.vector.storage = static_cast<VectorStorage>(storage);
+    }
   }
   if (spec.type == Type::kText) {
     TRY(analyzer, reader.string(kAnalyzerBytesMax, "analyzer"));

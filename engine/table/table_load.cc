@@ -16,8 +16,7 @@ constexpr size_t kBlocksPerExtent = storage::kExtentBytes / LiveBitmap::kBlockBy
 static_assert(graph::Graph::kBlockBytes == storage::kExtentBytes, "a block of the graph is written as one extent");
 
 storage::ArrayId graph_array(StorageId storage, size_t column, graph::Graph::Stream stream) {
-  return array_id(storage, static_cast<uint32_t>(column),
-                  stream == graph::Graph::Stream::kRows ? Part::kGraphRows : Part::kGraphUpper);
+  return array_id(storage, static_cast<uint32_t>(column), graph_part(stream));
 }
 
 storage::ArrayId live_rows_array(StorageId storage) { return array_id(storage, kTableColumn, Part::kLiveRows); }
@@ -75,7 +74,7 @@ Result<void> TableStore::load_graphs(const TableSummary& summary, TableVersion& 
       return store_.read(graph_array(info_->storage, c, stream), block * storage::kExtentBytes, into);
     };
     const bool plausible = saved.watermark <= summary.row_count && saved.shape.row_count <= summary.row_count;
-    Result<void> loaded = plausible ? index->graph().load(saved.shape, source)
+    Result<void> loaded = plausible ? index->graph().load(saved.shape, spec.vector.dims, source)
                                     : Error{ErrorCode::kCorruption, "the graph is larger than its table"};
     if (loaded.ok()) {
       index->start_at(saved.watermark, version.live);
@@ -132,10 +131,10 @@ Result<TableSummary> TableStore::write_checkpoint(storage::Checkpoint& checkpoin
     };
     TRY_OK(graph.copy_changed_blocks(write_block));
     const graph::Graph::Shape shape = graph.shape();
-    checkpoint.set_array_bytes(graph_array(info_->storage, column.index->column(), graph::Graph::Stream::kRows),
-                               shape.rows_bytes);
-    checkpoint.set_array_bytes(graph_array(info_->storage, column.index->column(), graph::Graph::Stream::kUpperLevels),
-                               shape.upper_bytes);
+    for (const graph::Graph::Stream stream : graph::Graph::kStreams) {
+      checkpoint.set_array_bytes(graph_array(info_->storage, column.index->column(), stream),
+                                 graph::Graph::stream_bytes(shape, stream));
+    }
     summary.vectors.push_back({shape, column.index->watermark()});
   }
   return summary;

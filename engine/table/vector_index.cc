@@ -4,12 +4,35 @@
 #include "engine/table/table_version.h"
 
 #include <algorithm>
+#include <new>
 
 namespace omendb::table {
 namespace {
 
 constexpr uint32_t kRowsPerClaim =
     16;  // small enough that pausing the workers takes milliseconds, large enough that the lock costs nothing
+
+// Codes learned from few rows are learned again when there are many times more, so that all training together costs less than a seventh of an encoding a row.
+constexpr uint64_t kGrowthBeforeTraining = 8;
+constexpr uint64_t kTrainedRowsEnough = 1'000'000;  // more say nothing new, unless rows are poorly placed
+// Or when so many more of the rows since then lie outside of what was learned than of the sample, once those rows are a fourth of all.
+constexpr double kPoorShareMore = 0.02;
+// What is learned from: so many rows, of so many numbers altogether.
+constexpr size_t kSampleRowsMax = 16384;
+constexpr size_t kSampleRowsMin = 256;
+constexpr size_t kSampleFloatsMax = size_t{8} << 20;
+
+// From here on a code is smaller than the vector, and comparing codes is faster.
+constexpr uint32_t kCodedDimsMin = 16;
+
+quantize::Storage kernel_storage(const VectorOptions& options) {
+  switch (options.storage) {
+    case VectorStorage::kAuto: return options.dims >= kCodedDimsMin ? quantize::Storage::kSq8 : quantize::Storage::kF32;
+    case VectorStorage::kF32: return quantize::Storage::kF32;
+    case VectorStorage::kSq8: return quantize::Storage::kSq8;
+  }
+  return quantize::Storage::kF32;
+}
 
 simd::Metric kernel_metric(Metric metric) {
   switch (metric) {
@@ -34,6 +57,7 @@ graph::GraphOptions graph_options(const VectorOptions& options) {
   result.metric = kernel_metric(options.metric);
   result.m = options.m;
   result.ef_construction = options.ef_construction;
+  result.storage = kernel_storage(options);
   return result;
 }
 
@@ -71,21 +95,64 @@ void VectorIndex::finish(const Claim& claim, uint32_t done_to) {
 }
 
 Result<bool> VectorIndex::link_some(const TableVersion& version) {
+  if (training_due(version)) TRY_OK(train(version));
+  const std::shared_lock lock(training_);
   const std::optional<Claim> taken = claim(version);
   if (!taken) return false;
+  TRY_OK(link(version, *taken));
+  return true;
+}
+
+Result<void> VectorIndex::link(const TableVersion& version, const Claim& claim) {
   const ColumnReader& values = version.columns[column_];
   const graph::VectorsView vectors = version.vectors_view(*this);
-  for (uint32_t row = taken->first; row < taken->last; ++row) {
+  for (uint32_t row = claim.first; row < claim.last; ++row) {
     // A row that died meanwhile is linked all the same: a search may have pinned a version in which it lives, and trusts the watermark.
     const bool never_seen = row < opened_live_.row_count() && !opened_live_.contains({row});
     if (never_seen || values.is_null({row}) || graph_.contains({row})) continue;
     if (auto linked = graph_.insert(vectors, {row}); !linked.ok()) {
-      finish(*taken, row);
+      finish(claim, row);
       return std::move(linked).error();
     }
   }
-  finish(*taken, taken->last);
-  return true;
+  finish(claim, claim.last);
+  return {};
+}
+
+bool VectorIndex::training_due(const TableVersion& version) const {
+  if (graph_.options().storage == quantize::Storage::kF32 || !active(version)) return false;
+  const graph::Graph::Training training = graph_.training();
+  if (training.trained_rows == 0) return true;
+  const uint64_t linked_rows = graph_.stats().linked_rows;
+  const bool grown =
+      training.trained_rows < kTrainedRowsEnough && linked_rows >= kGrowthBeforeTraining * training.trained_rows;
+  const double poor_rows_expected =
+      (training.poor_share_expected + kPoorShareMore) * static_cast<double>(training.encoded_rows);
+  const bool drifted =
+      training.encoded_rows > linked_rows / 4 && static_cast<double>(training.poor_rows) > poor_rows_expected;
+  return grown || drifted;
+}
+
+// Rows spread evenly over those of the version, which are what a search will meet.
+Result<void> VectorIndex::train(const TableVersion& version) {
+  const std::unique_lock lock(training_);
+  if (!training_due(version)) return {};  // somebody else was faster
+  const LiveBitmap& rows = searchable_rows(version, *this);
+  const graph::VectorsView vectors = version.vectors_view(*this);
+  const size_t rows_max = std::clamp(kSampleFloatsMax / vectors.dims, kSampleRowsMin, kSampleRowsMax);
+  const size_t every = std::max<size_t>(1, (rows.live_count() + rows_max - 1) / rows_max);
+  try {
+    std::vector<float> sample;
+    size_t seen = 0;
+    rows.for_each([&](RowId row) {
+      const float* vector = vectors.base + size_t{row.value} * vectors.dims;
+      if (seen++ % every == 0) sample.insert(sample.end(), vector, vector + vectors.dims);
+    });
+    if (sample.empty()) return {};
+    return graph_.train(vectors, {sample.data(), sample.size() / vectors.dims, vectors.dims});
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kOutOfMemory, "graph: no memory for a sample of the rows"};
+  }
 }
 
 void VectorIndex::start_at(uint32_t watermark, const LiveBitmap& live) {

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <shared_mutex>
 #include <vector>
 
 namespace omendb::table {
@@ -41,7 +42,8 @@ class VectorIndex {
   // Rows of `version` that wait for the graph; 0 while the table is flat.
   uint32_t waiting_rows(const TableVersion& version) const;
 
-  // Links the next few waiting rows of `version`. False if there were none to take. Threads: any number.
+  // Links the next few waiting rows of `version`, after teaching the graph to encode them where that is due. False if there were none to take. Threads: any number;
+  // while one of them teaches, the others wait.
   Result<bool> link_some(const TableVersion& version);
 
   // Before the first link_some: the graph holds the rows below `watermark` already, and no version will ever show a row that is not in `live`.
@@ -54,9 +56,13 @@ class VectorIndex {
   };
   std::optional<Claim> claim(const TableVersion& version);
   void finish(const Claim& claim, uint32_t done_to);
+  Result<void> link(const TableVersion& version, const Claim& claim);
+  bool training_due(const TableVersion& version) const;
+  Result<void> train(const TableVersion& version);
 
   size_t column_;
   graph::Graph graph_;
+  std::shared_mutex training_;    // shared by those who link rows, exclusive to who trains
   LiveBitmap opened_live_;        // rows that were dead before this process opened the table are not worth linking
   std::mutex mutex_;              // guards the three below
   uint32_t next_ = 0;             // first row nobody has taken

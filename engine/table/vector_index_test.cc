@@ -16,12 +16,13 @@ namespace {
 
 constexpr uint32_t kDims = 4;
 
-void write_random(TestTable& table, int64_t first_key, size_t row_count, uint64_t seed) {
+void write_random(TestTable& table, int64_t first_key, size_t row_count, uint64_t seed, size_t dims = kDims,
+                  float scale = 1) {
   base::Random random(seed);
   std::vector<int64_t> keys(row_count);
   std::iota(keys.begin(), keys.end(), first_key);
-  std::vector<float> vectors(row_count * kDims);
-  for (float& component : vectors) component = random.normal();
+  std::vector<float> vectors(row_count * dims);
+  for (float& component : vectors) component = scale * random.normal();
   table.write(keys, vectors);
 }
 
@@ -115,6 +116,41 @@ TEST(VectorIndex, RowsThatWereDeadAtOpenAreNotWorthLinking) {
   EXPECT_FALSE(table.index().graph().contains({5}));
   EXPECT_EQ(table.index().graph().stats().linked_rows, 1498U);
   EXPECT_EQ(table.index().watermark(), 1500U);
+}
+
+TEST(VectorIndex, LearnsToEncodeBeforeItsFirstRowAndAgainWhenThereAreEightTimesAsMany) {
+  TestTable table(16);
+  EXPECT_EQ(table.index().graph().training().trained_rows, 0U);
+  write_random(table, 0, 1100, 9, 16);
+  table.link();
+  EXPECT_EQ(table.index().graph().training().trained_rows, 1100U);
+  write_random(table, 2000, 7600, 10, 16);
+  table.link();
+  EXPECT_EQ(table.index().graph().training().trained_rows, 1100U);
+  write_random(table, 20000, 200, 11, 16);
+  table.link();
+  EXPECT_GE(table.index().graph().training().trained_rows, 8800U);
+  EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
+}
+
+TEST(VectorIndex, LearnsToEncodeAgainWhenRowsBecomeDifferent) {
+  TestTable table(16);
+  write_random(table, 0, 1100, 12, 16);
+  table.link();
+  write_random(table, 2000, 300, 13, 16);
+  table.link();
+  EXPECT_EQ(table.index().graph().training().trained_rows, 1100U) << "rows as before";
+  write_random(table, 3000, 500, 14, 16, 100);
+  table.link();
+  EXPECT_GT(table.index().graph().training().trained_rows, 1100U) << "rows a hundred times as long";
+  EXPECT_EQ(table.index().graph().training().poor_rows, 0U);
+}
+
+TEST(VectorIndex, OfFewDimensionsHasNoCodes) {
+  TestTable table(15);
+  write_random(table, 0, 1100, 15, 15);
+  table.link();
+  EXPECT_EQ(table.index().graph().training().trained_rows, 0U);
 }
 
 }  // namespace

@@ -49,6 +49,8 @@ typedef enum omendb_type {
   OMENDB_VECTOR = 9
 } omendb_type;
 
+/* What searches walk over: see omendb::VectorStorage in omendb/schema.h. */
+typedef enum omendb_storage { OMENDB_AUTO = 0, OMENDB_F32 = 1, OMENDB_SQ8 = 4 } omendb_storage;
 typedef enum omendb_metric { OMENDB_L2 = 1, OMENDB_COSINE = 2, OMENDB_INNER_PRODUCT = 3 } omendb_metric;
 
 typedef struct omendb_database omendb_database; /* omendb_close */
@@ -72,6 +74,7 @@ typedef struct omendb_column_spec {
   omendb_metric metric;     /* vectors; 0 = L2 */
   uint32_t m;               /* vectors; 0 = 16 */
   uint32_t ef_construction; /* vectors; 0 = 200 */
+  omendb_storage storage;   /* vectors */
 } omendb_column_spec;
 
 /* One column of rows, in or out. Which pointers are used depends on the type; see omendb/batch.h, which this mirrors. */

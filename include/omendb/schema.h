@@ -27,11 +27,21 @@ enum class Metric : uint8_t { kL2 = 1, kCosine = 2, kInnerProduct = 3 };
 
 inline constexpr uint32_t kVectorDimsMax = 8192;
 
+// What searches walk over, held in memory for every row of the graph. The vectors themselves stay in their file, mapped, and every answer is compared again
+// with its full vector, so distances are exact in any case. Numbers are on disk and never reused.
+enum class VectorStorage : uint8_t {
+  kAuto =
+      0,  // kSq8 from 16 dimensions on, where it is faster at any recall than full vectors (docs/performance.md); kF32 below
+  kF32 = 1,  // the vectors as they are: nothing more in memory
+  kSq8 = 4,  // a byte a dimension
+};
+
 struct VectorOptions {
   uint32_t dims = 0;  // 1 .. kVectorDimsMax
   Metric metric = Metric::kL2;
   uint32_t m = 16;                 // graph links per row (2 * m on the ground level), 4 .. 128
   uint32_t ef_construction = 200;  // beam while building, 8 .. 4096
+  VectorStorage storage = VectorStorage::kAuto;
 };
 
 struct TextOptions {
@@ -58,5 +68,6 @@ struct Schema {
 // "int64", "vector", ... as the Python interface spells them.
 std::string_view to_string(Type type);
 std::string_view to_string(Metric metric);
+std::string_view to_string(VectorStorage storage);
 
 }  // namespace omendb

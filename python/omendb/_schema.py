@@ -9,9 +9,10 @@ from typing import Any, Union
 import pyarrow as pa
 
 from . import _omendb
-from ._errors import NotSupportedError, SchemaError
+from ._errors import SchemaError
 
-_STORAGES = ("f32", "f16", "sq8", "rabitq")
+_STORAGES = ("auto", "f32", "sq8")
+_VECTOR_OPTIONS = ("dims", "metric", "m", "ef_construction", "storage")
 _PLAIN_TYPES = ("bool", "int64", "float64", "timestamp", "string", "string[]", "json", "text")
 _KEY_TYPES = ("int64", "string")
 _PREFIX = "omendb."  # of the keys in a pyarrow field's metadata
@@ -45,6 +46,7 @@ class VectorColumn:
     metric: str = "l2"
     m: int = 16
     ef_construction: int = 200
+    storage: str = "auto"
 
 
 ColumnSpec = Union[str, TextColumn, VectorColumn]
@@ -57,22 +59,22 @@ def text(analyzer: str = "english", *, k1: float = 0.9, b: float = 0.4) -> TextC
 
 
 def vector(
-    dims: int, metric: str = "l2", *, storage: str = "f32", m: int = 16, ef_construction: int = 200
+    dims: int, metric: str = "l2", *, storage: str = "auto", m: int = 16, ef_construction: int = 200
 ) -> VectorColumn:
     """A column of vectors of `dims` float32 components.
 
     `metric`: "l2", "cosine" or "ip" (inner product). `m`: links of a row in the search graph, more = better recall
     and more memory. `ef_construction`: width of the search that places a row in the graph, more = better graph and
-    slower writes.
+    slower writes. `storage`: what searches walk over in memory, "sq8" (a byte a dimension) or "f32" (the vectors as
+    they are); "auto" is sq8 from 16 dimensions on. Answers and their distances are those of the full vectors in any
+    case, which stay in their file.
     """
     if storage not in _STORAGES:
         raise SchemaError(f"there is no vector storage {storage!r}; there are: {', '.join(_STORAGES)}")
-    if storage != "f32":
-        raise NotSupportedError(f"storage={storage!r} is not there yet: this version stores vectors as f32")
     for name, value in (("dims", dims), ("m", m), ("ef_construction", ef_construction)):
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 32:
             raise SchemaError(f"{name} of a vector column is a positive integer, not {value!r}")
-    return VectorColumn(dims, metric, m, ef_construction)
+    return VectorColumn(dims, metric, m, ef_construction, storage)
 
 
 class TableSchema:
@@ -138,19 +140,16 @@ def _with_key(column: _omendb.Column, primary_key: bool) -> _omendb.Column:
     if primary_key == column.primary_key:
         return column
     changed = _omendb.Column(column.name, column.type, primary_key)
-    changed.dims, changed.metric, changed.m, changed.ef_construction = (
-        column.dims,
-        column.metric,
-        column.m,
-        column.ef_construction,
-    )
+    for option in _VECTOR_OPTIONS:
+        setattr(changed, option, getattr(column, option))
     changed.analyzer, changed.k1, changed.b = column.analyzer, column.k1, column.b
     return changed
 
 
 def _vector_column(name: str, spec: VectorColumn) -> _omendb.Column:
     column = _omendb.Column(name, "vector")
-    column.dims, column.metric, column.m, column.ef_construction = spec.dims, spec.metric, spec.m, spec.ef_construction
+    for option in _VECTOR_OPTIONS:
+        setattr(column, option, getattr(spec, option))
     return column
 
 
@@ -228,6 +227,7 @@ def _from_field(field: pa.Field) -> _omendb.Column:
                 more.get("metric", "l2"),
                 m=int(more.get("m", 16)),
                 ef_construction=int(more.get("ef_construction", 200)),
+                storage=more.get("storage", "auto"),
             ),
         )
     kind = more.get("type") or _type_of_arrow(field)
@@ -245,7 +245,7 @@ def _to_field(column: _omendb.Column) -> pa.Field:
     if column.primary_key:
         more["primary_key"] = "true"
     if column.type == "vector":
-        more |= {"metric": column.metric, "m": str(column.m), "ef_construction": str(column.ef_construction)}
+        more |= {option: str(getattr(column, option)) for option in _VECTOR_OPTIONS[1:]}
     if column.type == "text":
         more |= {"analyzer": column.analyzer, "k1": repr(column.k1), "b": repr(column.b)}
     return pa.field(

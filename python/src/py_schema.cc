@@ -17,6 +17,7 @@ namespace {
 constexpr std::array kTypes = {Type::kBool,       Type::kInt64, Type::kFloat64, Type::kTimestamp, Type::kString,
                                Type::kStringList, Type::kJson,  Type::kText,    Type::kVector};
 constexpr std::array kMetrics = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
+constexpr std::array kStorages = {VectorStorage::kAuto, VectorStorage::kF32, VectorStorage::kSq8};
 
 // The enumerator whose name (as the engine spells it) is `word`.
 template <typename Values>
@@ -56,6 +57,11 @@ void bind_schema(nb::module_& module) {
       .def_prop_rw(
           "ef_construction", [](const ColumnSpec& self) { return self.vector.ef_construction; },
           [](ColumnSpec& self, uint32_t beam) { self.vector.ef_construction = beam; })
+      .def_prop_rw(
+          "storage", [](const ColumnSpec& self) { return to_string(self.vector.storage); },
+          [](ColumnSpec& self, std::string_view storage) {
+            self.vector.storage = named(kStorages, storage, "vector storage");
+          })
       .def_prop_rw(
           "analyzer", [](const ColumnSpec& self) { return self.text.analyzer; },
           [](ColumnSpec& self, std::string analyzer) { self.text.analyzer = std::move(analyzer); })

@@ -109,10 +109,13 @@ def test_wrong_vector_columns_are_refused(arguments):
         omendb.vector(**arguments)
 
 
-@pytest.mark.parametrize("storage", ["f16", "sq8", "rabitq"])
-def test_smaller_storages_are_promised(storage):
-    with pytest.raises(omendb.NotSupportedError, match=storage):
-        omendb.vector(3, storage=storage)
+@pytest.mark.parametrize("storage", ["auto", "f32", "sq8"])
+def test_the_storage_of_a_vector_column_is_kept(storage):
+    db = omendb.connect(":memory:")
+    table = db.create_table("t", {"id": "int64 primary key", "v": omendb.vector(16, storage=storage)})
+    again = db.create_table("u", table.schema)
+    for made in (table, again):
+        assert made.schema.field("v").metadata[b"omendb.storage"] == storage.encode()
 
 
 @pytest.mark.parametrize("name", ["", "a\nb", "x" * 300, "\0"])
