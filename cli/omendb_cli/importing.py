@@ -13,6 +13,7 @@ from omendb_cli.failure import Failure, Usage
 
 KEY_NAMES = ["id", "key", "_id"]
 NUMBERED_KEY = "id"
+METRICS = ["l2", "cosine", "ip"]
 
 
 @dataclasses.dataclass
@@ -62,6 +63,21 @@ def fix_dims(column, guessed, values, source):
     raise Failure(f"{source.path}: column '{column.name}' has no vector in its first rows; give --dims")
 
 
+def check_vectors(arguments, source, guessed):
+    """What the command line says of a file that is nothing but vectors, and what the file says of itself, must go together."""
+    for column in guessed:
+        if (
+            column.type == "vector"
+            and isinstance(source, sources.VectorSource)
+            and arguments.dims not in (None, column.dims)
+        ):
+            raise Failure(f"{source.path}: its vectors have {column.dims} dimensions, not {arguments.dims} (--dims)")
+        if arguments.metric is None and column.metric not in ("", *METRICS):
+            raise Failure(
+                f"{source.path}: its distance is {columns.short(column.metric)}, which no table has; choose --metric {', '.join(METRICS)}"
+            )
+
+
 def plan_new_table(arguments, source, chunk):
     fixed = wanted_types(arguments)
     if arguments.vector and list(chunk.values) == ["v"] and isinstance(source, sources.VectorSource):
@@ -69,12 +85,15 @@ def plan_new_table(arguments, source, chunk):
     unknown = sorted(set(fixed) - set(chunk.values))
     if unknown:
         raise Failure(f"{source.path}: no column '{unknown[0]}'; the file has {', '.join(chunk.values)}")
-    planned = []
-    for guessed in source.guess(chunk):
+    planned, all_guessed = [], source.guess(chunk)
+    check_vectors(arguments, source, all_guessed)
+    for guessed in all_guessed:
         column = fixed.get(guessed.name, guessed)
-        planned.append(
-            fix_dims(column, guessed, chunk.values[column.name], source) if column.type == "vector" else column
-        )
+        if column.type == "vector":
+            column = dataclasses.replace(
+                fix_dims(column, guessed, chunk.values[column.name], source), metric=guessed.metric
+            )
+        planned.append(column)
     key = arguments.key or source.key() or next((name for name in KEY_NAMES if name in chunk.values), None)
     if key is None:
         return Plan([columns.Column(NUMBERED_KEY, "int64"), *planned], NUMBERED_KEY, True, metric=arguments.metric)
@@ -227,7 +246,7 @@ def print_plan(plan, table_name):
 def run(arguments):
     check_arguments(arguments)
     started_at = time.monotonic()
-    source = sources.open_source(arguments.file, arguments.chunk_rows)
+    source = sources.open_source(arguments.file, arguments.chunk_rows, arguments.dataset)
     chunks = limited(source.chunks(), arguments.limit)
     first = next(chunks, None)
     if first is None:

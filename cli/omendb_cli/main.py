@@ -56,11 +56,12 @@ def add_import(commands):
         "import",
         help="put a file's rows into a table",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Reads csv, tsv, jsonl, parquet, npy, fvecs or bvecs, as the name's ending says. A table that does not exist\n"
-        "is created; its columns are read from the file's first rows and printed. Rows go in by chunks; a chunk goes in\n"
-        "completely or not at all.",
+        description="Reads csv, tsv, jsonl, parquet, npy, fvecs, bvecs, ivecs or hdf5, as the name's ending says. A table that does\n"
+        "not exist is created; its columns are read from the file's first rows and printed. Rows go in by chunks; a chunk goes\n"
+        "in completely or not at all.",
         epilog="examples:\n  omen import docs articles.jsonl --db shop.omen --key id --vector embedding --metric cosine\n"
-        "  omen import docs more.csv --db shop.omen --upsert --type year=int64 --type body=text",
+        "  omen import docs more.csv --db shop.omen --upsert --type year=int64 --type body=text\n"
+        "  omen import sift sift-128-euclidean.hdf5 --db sift.omen",
     )
     parser.add_argument("table")
     parser.add_argument("file")
@@ -70,7 +71,10 @@ def add_import(commands):
         "--vector", action="append", default=[], metavar="COL", help="this column holds vectors (may be repeated)"
     )
     parser.add_argument("--dims", type=int, help="dimensions that the vectors must have (default: the file's)")
-    parser.add_argument("--metric", choices=["l2", "cosine", "ip"], help="of a new table's vectors (default: l2)")
+    parser.add_argument(
+        "--metric", choices=["l2", "cosine", "ip"], help="of a new table's vectors (default: the file's, else l2)"
+    )
+    parser.add_argument("--dataset", metavar="NAME", help="which dataset of an HDF5 file (default: train)")
     parser.add_argument(
         "--type", action="append", default=[], metavar="COL=TYPE", help="a column's type, where the guess is wrong"
     )
@@ -110,12 +114,13 @@ def add_search(commands):
     parser.add_argument("table")
     query = parser.add_mutually_exclusive_group(required=True)
     query.add_argument("--vector", metavar="X,X,...", help="the numbers themselves")
-    query.add_argument("--vector-file", metavar="FILE", help="npy, fvecs or bvecs: each row is a query")
+    query.add_argument("--vector-file", metavar="FILE", help="npy, fvecs, bvecs or hdf5: each row is a query")
     query.add_argument(
         "--like", metavar="KEY", help="the vector of the row with this key (that row itself is left out)"
     )
     query.add_argument("--text", metavar="WORDS", help=argparse.SUPPRESS)
     query.add_argument("--where", metavar="EXPR", help=argparse.SUPPRESS)
+    parser.add_argument("--dataset", metavar="NAME", help="which dataset of an HDF5 file (default: test)")
     parser.add_argument("--row", type=int, metavar="N", help="only row N of --vector-file, from 0")
     parser.add_argument("-k", type=int, default=10, help="how many rows (default: %(default)s)")
     parser.add_argument("--column", metavar="COL", help="the vector column, where there are several")

@@ -66,12 +66,12 @@ def queries(arguments, table, column):
         source = "--vector"
     else:
         source = arguments.vector_file
-        mapped = vector_files.map_vectors(source)
+        mapped = vector_files.map_vectors(source, arguments.dataset, "test")
         if arguments.row is not None:
             if not 0 <= arguments.row < len(mapped):
                 raise Usage(f"--row {arguments.row}: {source} has rows 0 to {len(mapped) - 1}")
             mapped = mapped[arguments.row : arguments.row + 1]
-        vectors = vector_files.checked_floats(mapped, source, arguments.row or 0)
+        vectors = vector_files.checked_floats(mapped[:], source, arguments.row or 0)
     if vectors.shape[1] != column.dims:
         raise Failure(
             f"{source}: {vectors.shape[1]} dimensions; column '{column.name}' of '{table.name}' has {column.dims}"

@@ -1,4 +1,4 @@
-"""Files of rows as a stream of chunks: csv, tsv, jsonl, parquet, npy, fvecs, bvecs, by the name's ending.
+"""Files of rows as a stream of chunks: csv, tsv, jsonl, parquet, npy, fvecs, bvecs, ivecs, HDF5, by the name's ending.
 
 A source never holds more than a chunk and the reader's own buffer. What is wrong with a file is a Failure that names the file
 and the line or row.
@@ -15,7 +15,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from omendb_cli import columns, vector_files
-from omendb_cli.failure import Failure
+from omendb_cli.failure import Failure, Usage
 
 CHUNK_BYTES = 4 << 20
 CHUNK_ROWS_MAX = 20_000
@@ -263,13 +263,17 @@ class ParquetSource(Source):
 
 
 class VectorSource(Source):
-    """npy, fvecs, bvecs: one column of vectors, no keys."""
+    """npy, fvecs, bvecs, ivecs, HDF5: one column of vectors, no keys."""
 
-    def __init__(self, path, chunk_rows=None):
+    def __init__(self, path, chunk_rows=None, dataset=None):
         super().__init__(path, chunk_rows)
-        self.vectors = vector_files.map_vectors(path)
+        self.vectors = vector_files.map_vectors(path, dataset)
         self.row_count = len(self.vectors)
         self.rows_read = 0
+
+    def guess(self, chunk):
+        metric = getattr(self.vectors, "metric", "")  # HDF5 files may say it
+        return [dataclasses.replace(column, metric=metric) for column in super().guess(chunk)]
 
     def share(self):
         return self.rows_read / self.row_count if self.row_count else 1.0
@@ -288,13 +292,11 @@ SOURCES = {
     ".jsonl": JsonlSource,
     ".ndjson": JsonlSource,
     ".parquet": ParquetSource,
-    ".npy": VectorSource,
-    ".fvecs": VectorSource,
-    ".bvecs": VectorSource,
+    **dict.fromkeys(vector_files.ENDINGS, VectorSource),
 }
 
 
-def open_source(path, chunk_rows=None):
+def open_source(path, chunk_rows=None, dataset=None):
     if not os.path.exists(path):
         raise Failure(f"{path}: no such file")
     if os.path.isdir(path):
@@ -302,4 +304,8 @@ def open_source(path, chunk_rows=None):
     ending = os.path.splitext(path)[1].lower()
     if ending not in SOURCES:
         raise Failure(f"{path}: can not tell what it holds; endings read here: {' '.join(SOURCES)}")
-    return SOURCES[ending](path, chunk_rows)
+    if dataset is None:
+        return SOURCES[ending](path, chunk_rows)
+    if SOURCES[ending] is not VectorSource:
+        raise Usage(f"--dataset is for HDF5 files, which hold several; {path} is none")
+    return VectorSource(path, chunk_rows, dataset)

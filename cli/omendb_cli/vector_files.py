@@ -1,17 +1,20 @@
-"""Files of vectors: fvecs and bvecs (Jegou's corpora: each row an int32 dimension, then the components) and npy.
+"""Files of vectors: fvecs, bvecs and ivecs (Jegou's corpora: each row an int32 dimension, then the components), npy and HDF5.
 
 Checked before a row is used.
-All three are mapped, never read whole: the memory in use is that of the rows asked for.
+All are mapped or read by slices, never whole: the memory in use is that of the rows asked for.
 """
 
 import os
 
 import numpy as np
 
-from omendb_cli.failure import Failure
+from omendb_cli import hdf5_files
+from omendb_cli.failure import Failure, Usage
 
 DIMS_MAX = 8192
 COMPONENT = {".fvecs": np.dtype("<f4"), ".bvecs": np.dtype("u1"), ".ivecs": np.dtype("<i4")}
+HDF5 = (".hdf5", ".h5")
+ENDINGS = [".npy", *COMPONENT, *HDF5]
 
 
 def map_vecs(path, component):
@@ -61,16 +64,28 @@ def map_npy(path):
     return values
 
 
-def map_vectors(path):
-    """Rows x dims of any vector file, by its ending, without copying."""
+def open_hdf5(path, dataset, default):
+    """A dataset of an HDF5 file as rows x dims; the one called `default` where the command line names none."""
+    values = hdf5_files.open_dataset(path, dataset, default)
+    if not 1 <= values.shape[1] <= DIMS_MAX:
+        raise Failure(f"{path}: dataset '{values.name}' has {values.shape[1]} dimensions, possible are 1 to {DIMS_MAX}")
+    return values
+
+
+def map_vectors(path, dataset=None, default="train"):
+    """Rows x dims of any vector file, by its ending, without copying. `dataset` is for files that hold several."""
     ending = os.path.splitext(path)[1].lower()
     if not os.path.isfile(path):
         raise Failure(f"{path}: {'is a directory' if os.path.isdir(path) else 'no such file'}")
+    if ending in HDF5:
+        return open_hdf5(path, dataset, default)
+    if dataset is not None:
+        raise Usage(f"--dataset {dataset}: {path} holds one set of vectors; only HDF5 files have several")
     if ending == ".npy":
         return map_npy(path)
     if ending in COMPONENT:
         return map_vecs(path, COMPONENT[ending])
-    raise Failure(f"{path}: vectors are read from npy, fvecs and bvecs files")
+    raise Failure(f"{path}: vectors are read from files that end in {', '.join(ENDINGS)}")
 
 
 def checked_floats(values, path, first_row):

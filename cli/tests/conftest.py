@@ -2,11 +2,15 @@
 
 import csv
 import json
+import pathlib
+import sys
 
 import numpy as np
 import pytest
 
 from omendb_cli.main import main
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))  # for hdf5_writer, which several tests share
 
 
 class Ran:
