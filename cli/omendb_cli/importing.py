@@ -80,8 +80,8 @@ def check_vectors(arguments, source, guessed):
 
 def plan_new_table(arguments, source, chunk):
     fixed = wanted_types(arguments)
-    if arguments.vector and list(chunk.values) == ["v"] and isinstance(source, sources.VectorSource):
-        chunk.values = {arguments.vector[0]: chunk.values["v"]}
+    if isinstance(source, sources.VectorSource):
+        source.rename(chunk, arguments.vector[0] if arguments.vector else None, arguments.key)
     unknown = sorted(set(fixed) - set(chunk.values))
     if unknown:
         raise Failure(f"{source.path}: no column '{unknown[0]}'; the file has {', '.join(chunk.values)}")
@@ -113,7 +113,7 @@ def plan_for_table(arguments, source, chunk, table):
         raise Usage("--metric is for a new table; this one has its metric already")
     known, key = database.columns_of(table)
     by_name = {column.name: column for column in known}
-    names = file_names(arguments, source, chunk, known)
+    names = file_names(arguments, source, chunk, known, key)
     unknown = [name for name in names if name not in by_name]
     if unknown:
         raise Failure(
@@ -136,25 +136,20 @@ def plan_for_table(arguments, source, chunk, table):
     return Plan([by_name[key], *planned] if numbered else planned, key, numbered, is_new=False)
 
 
-def file_names(arguments, source, chunk, known):
-    """The file's column names; the one nameless column of a vector file takes the name of the table's vector column."""
+def file_names(arguments, source, chunk, known, key):
+    """The file's column names; the nameless columns of a vector file take the names of the table's vector column and key."""
     if isinstance(source, sources.VectorSource):
         vector_names = [column.name for column in known if column.type == "vector"]
         name = arguments.vector[0] if arguments.vector else vector_names[0] if len(vector_names) == 1 else None
         if name is None:
             raise Usage(f"the table has {len(vector_names)} vector columns; say which with --vector")
-        chunk.values = {name: chunk.values["v"]}
+        source.rename(chunk, name, key)
     return list(chunk.values)
 
 
 def arrow_table(plan, source, chunk, first_key):
     """The chunk as Arrow columns in the plan's types; a value that does not fit is a Failure with its place in the file."""
-    vector_name = next((column.name for column in plan.columns if column.type == "vector"), None)
-    values = (
-        {vector_name: chunk.values["v"]}
-        if isinstance(source, sources.VectorSource) and "v" in chunk.values
-        else chunk.values
-    )
+    values = chunk.values
     unknown = [name for name in values if name not in plan.names()]
     if unknown:
         row = next(row for row, value in enumerate(values[unknown[0]]) if value is not None)

@@ -56,12 +56,13 @@ def add_import(commands):
         "import",
         help="put a file's rows into a table",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Reads csv, tsv, jsonl, parquet, npy, fvecs, bvecs, ivecs or hdf5, as the name's ending says. A table that does\n"
-        "not exist is created; its columns are read from the file's first rows and printed. Rows go in by chunks; a chunk goes\n"
-        "in completely or not at all.",
+        description="Reads csv, tsv, jsonl, parquet, npy, fvecs, bvecs, ivecs or hdf5, and the vectors and labels of saved indexes of\n"
+        "hnswlib (hnsw) and faiss (faiss), as the name's ending says. A table that does not exist is created; its columns are\n"
+        "read from the file's first rows and printed. Rows go in by chunks; a chunk goes in completely or not at all.",
         epilog="examples:\n  omen import docs articles.jsonl --db shop.omen --key id --vector embedding --metric cosine\n"
         "  omen import docs more.csv --db shop.omen --upsert --type year=int64 --type body=text\n"
-        "  omen import sift sift-128-euclidean.hdf5 --db sift.omen",
+        "  omen import sift sift-128-euclidean.hdf5 --db sift.omen\n"
+        "  omen import items items.hnsw --db shop.omen --metric cosine      the file of an hnswlib index does not say its metric",
     )
     parser.add_argument("table")
     parser.add_argument("file")

@@ -15,7 +15,8 @@ import numpy as np
 from omendb_cli.failure import Failure
 
 WORD = re.compile(r"[a-z]+")
-STOP_WORDS = frozenset("""
+STOP_WORDS = frozenset(
+    """
     a about above after again all also am an and any are as at be because been before being below between both but
     by can could did do does doing down during each either else etc ever every few for from further had has have
     having he her here him his how i if in into is it its itself just like made make makes many may me might more
@@ -24,7 +25,8 @@ STOP_WORDS = frozenset("""
     too toward towards under until up upon us very via was we were what when where whether which while who whom
     whose why will with within would you your act acting especially usually relating characterized pertaining
     quality state used use using genus kind type certain
-    """.split())
+    """.split()
+)
 SUFFIXES = [
     ("ies", "y"),
     ("sses", "ss"),

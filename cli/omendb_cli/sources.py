@@ -1,4 +1,5 @@
-"""Files of rows as a stream of chunks: csv, tsv, jsonl, parquet, npy, fvecs, bvecs, ivecs, HDF5, by the name's ending.
+"""Files of rows as a stream of chunks: csv, tsv, jsonl, parquet, npy, fvecs, bvecs, ivecs, HDF5, hnsw, faiss, by the name's
+ending.
 
 A source never holds more than a chunk and the reader's own buffer. What is wrong with a file is a Failure that names the file
 and the line or row.
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from omendb_cli import columns, vector_files
+from omendb_cli import columns, index_files, vector_files
 from omendb_cli.failure import Failure, Usage
 
 CHUNK_BYTES = 4 << 20
@@ -263,17 +264,35 @@ class ParquetSource(Source):
 
 
 class VectorSource(Source):
-    """npy, fvecs, bvecs, ivecs, HDF5: one column of vectors, no keys."""
+    """npy, fvecs, bvecs, ivecs, HDF5: one column of vectors without a name; it takes that of the table's."""
+
+    vector_name = "v"
+    key_name = None  # the file has no keys
 
     def __init__(self, path, chunk_rows=None, dataset=None):
         super().__init__(path, chunk_rows)
-        self.vectors = vector_files.map_vectors(path, dataset)
+        self.vectors = self.open(dataset)
         self.row_count = len(self.vectors)
         self.rows_read = 0
 
+    def open(self, dataset):
+        return vector_files.map_vectors(self.path, dataset)
+
+    def metric(self):
+        return getattr(self.vectors, "metric", "")  # HDF5 files may say it
+
+    def rename(self, chunk, vector=None, key=None):
+        """Names the columns, also those of a chunk that was read before."""
+        self.vector_name = vector or self.vector_name
+        self.key_name = self.key_name and (key or self.key_name)
+        names = [self.key_name, self.vector_name] if self.key_name else [self.vector_name]
+        chunk.values = dict(zip(names, chunk.values.values()))
+
+    def key(self):
+        return self.key_name
+
     def guess(self, chunk):
-        metric = getattr(self.vectors, "metric", "")  # HDF5 files may say it
-        return [dataclasses.replace(column, metric=metric) for column in super().guess(chunk)]
+        return [dataclasses.replace(column, metric=self.metric()) for column in super().guess(chunk)]
 
     def share(self):
         return self.rows_read / self.row_count if self.row_count else 1.0
@@ -282,8 +301,40 @@ class VectorSource(Source):
         step = self.rows_of(4 * self.vectors.shape[1])
         for start in range(0, self.row_count, step):
             floats = vector_files.checked_floats(self.vectors[start : start + step], self.path, start)
-            yield Chunk(start, len(floats), {"v": floats})
+            yield Chunk(start, len(floats), {self.vector_name: floats})
             self.rows_read = start + len(floats)
+
+
+class IndexSource(VectorSource):
+    """Saved indexes of hnswlib and faiss: vectors, mostly with labels, which become keys."""
+
+    def open(self, dataset):
+        self.index = index_files.read_index(self.path)
+        self.key_name = "id" if self.index.labels is not None else None
+        return self.index.vectors
+
+    def metric(self):
+        return self.index.metric
+
+    def values(self, rows):
+        """The columns of some rows; those that were deleted are left out."""
+        floats, deleted = self.vectors[rows], self.index.deleted
+        keep = slice(None) if deleted is None else ~deleted[rows]
+        floats = vector_files.checked_floats(floats[keep], self.path, rows.start)
+        if self.key_name is None:
+            return {self.vector_name: floats}
+        labels = self.index.labels[rows][keep]
+        return {self.key_name: index_files.checked_labels(labels, self.path, rows.start), self.vector_name: floats}
+
+    def chunks(self):
+        step, first_row = self.rows_of(4 * self.vectors.shape[1]), 0
+        for start in range(0, self.row_count, step):
+            values = self.values(slice(start, min(start + step, self.row_count)))
+            count = len(values[self.vector_name])
+            if count:
+                yield Chunk(first_row, count, values)
+            first_row += count
+            self.rows_read = start + step
 
 
 SOURCES = {
@@ -293,6 +344,7 @@ SOURCES = {
     ".ndjson": JsonlSource,
     ".parquet": ParquetSource,
     **dict.fromkeys(vector_files.ENDINGS, VectorSource),
+    **dict.fromkeys(index_files.READERS, IndexSource),
 }
 
 
