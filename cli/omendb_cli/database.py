@@ -6,13 +6,13 @@ from omendb_cli.columns import Column
 from omendb_cli.failure import Failure
 
 
-def connect(path, create=False, read_only=False):
+def connect(path, create=False, read_only=False, **options):
     """An open database. Without `create`, a directory that is not there is a mistake and is not made."""
     import omendb
 
     if not create and not os.path.isdir(path):
         raise Failure(f"{path}: {'is a file, not a database' if os.path.exists(path) else 'no such database'}")
-    return omendb.connect(path, read_only=True) if read_only else omendb.connect(path)
+    return omendb.connect(path, read_only=True) if read_only else omendb.connect(path, **options)
 
 
 def open_table(database, name, path):

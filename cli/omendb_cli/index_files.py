@@ -1,6 +1,7 @@
 """Saved indexes of hnswlib and faiss: the vectors and labels in them, without either library.
 
-Their graphs are left behind, a table links its own. Both files are mapped; every size in them is checked against the file's before it is used.
+Their graphs are left behind, a table links its own. Both files are mapped; every size in them is checked against the file's before it is
+used.
 """
 
 import dataclasses

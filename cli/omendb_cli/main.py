@@ -15,6 +15,7 @@ EXAMPLES = """examples:
   omen search shop.omen v --vector-file query.npy    rows nearest to vectors of a file
   omen stats shop.omen                               rows, memory, disk
   omen export docs docs.parquet --db shop.omen
+  omen bench ann sift-128-euclidean.hdf5             recall, speed and memory with your own vectors
 
 exit status: 0 done, 1 it failed (one line on stderr says why), 2 the command line is wrong
 """
@@ -145,15 +146,62 @@ def add_inspections(commands):
     parser.set_defaults(module="inspecting", run="backup")
 
 
+def add_measured(parser, seed=argparse.SUPPRESS):
+    """Options of both benches. Of the inner one they have no defaults, so that `omen bench --json ann FILE` keeps its word."""
+    parser.add_argument("--metric", choices=["l2", "cosine", "ip"], help="default: the file's, else l2")
+    parser.add_argument("--dir", help="folder whose disk is measured (default: a temporary one)")
+    parser.add_argument("--seed", type=int, default=seed, help="default: 7")
+    add_json(parser)
+
+
 def add_bench(commands):
-    parser = commands.add_parser("bench", help="measure ingest, search and recall on this machine (half a minute)")
+    parser = commands.add_parser(
+        "bench",
+        help="measure this machine (half a minute), or your own vectors: bench ann FILE",
+        description="Measures ingest, search and recall of this machine with seeded vectors; `bench ann FILE` with those of a file.",
+    )
     parser.add_argument("--rows", type=int, default=50_000, help="default: %(default)s")
     parser.add_argument("--dims", type=int, default=128, help="default: %(default)s")
-    parser.add_argument("--metric", choices=["l2", "cosine", "ip"], default="l2", help="default: %(default)s")
-    parser.add_argument("--dir", help="folder whose disk is measured (default: a temporary one)")
-    parser.add_argument("--seed", type=int, default=7, help="default: %(default)s")
-    add_json(parser)
+    add_measured(parser, seed=7)
     parser.set_defaults(module="measuring")
+    add_bench_ann(parser.add_subparsers(metavar="ann"))
+
+
+def add_bench_ann(commands):
+    parser = commands.add_parser(
+        "ann",
+        help="measure the vectors of a file",
+        argument_default=argparse.SUPPRESS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Builds a table from FILE (hdf5 of ann-benchmarks, npy, fvecs, bvecs) and searches it with beam after beam.\n"
+        "Queries are the file's test set, those of --queries, or rows that are left out of the base; true neighbours are the\n"
+        "file's, those of --truth, or found by comparing everything.",
+        epilog="examples:\n  omen bench ann sift-128-euclidean.hdf5 --plot sift.svg\n"
+        "  omen bench ann base.fvecs --queries query.fvecs --truth groundtruth.ivecs --m 32 --db kept.omen",
+    )
+    parser.add_argument("file")
+    for name, text in (
+        ("--queries", "file of queries"),
+        ("--truth", "file of the queries' true neighbours: numbers of rows, nearest first"),
+        ("--db", "keep the database in this directory"),
+        ("--plot", "draw recall against queries a second (png or svg; needs matplotlib)"),
+    ):
+        parser.add_argument(name, default=None, metavar="DIR" if name == "--db" else "FILE", help=text)
+    parser.add_argument(
+        "--dataset", default=None, metavar="NAME", help="which dataset of an HDF5 file (default: train)"
+    )
+    parser.add_argument("--k", "-k", type=int, default=10, help="neighbours per query (default: %(default)s)")
+    parser.add_argument(
+        "--ef", default=None, metavar="N,N,...", help="beams (default: 10 to 768, until recall is 0.9995)"
+    )
+    parser.add_argument("--m", type=int, default=None, help="links of a row (default: the table's, 16)")
+    parser.add_argument("--ef-construction", type=int, default=None, metavar="N", help="default: the table's, 200")
+    parser.add_argument("--storage", default=None, help="how vectors are stored (default: f32)")
+    parser.add_argument("--threads", type=int, default=None, help="that build, and search in batches (default: all)")
+    parser.add_argument("--query-count", type=int, default=1_000, metavar="N", help="at most (default: %(default)s)")
+    parser.add_argument("--limit", type=int, default=None, metavar="N", help="only the first N rows of FILE")
+    add_measured(parser)
+    parser.set_defaults(module="ann_bench")
 
 
 def build_parser():

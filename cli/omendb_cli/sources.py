@@ -10,7 +10,6 @@ import dataclasses
 import json
 import os
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
