@@ -45,14 +45,18 @@ def check_arguments(arguments) -> None:
         ann_plot.check(arguments.plot)
 
 
-def create_table(opened, data: ann_set.AnnSet, arguments):
+def vector_column(data: ann_set.AnnSet, arguments):
+    """The column with what the command line asks for; what the package does not have it refuses itself."""
     import omendb
 
-    if TABLE in opened:
-        raise Failure(f"{arguments.db}: has a table '{TABLE}' already; name another directory")
     asked = {name: getattr(arguments, name) for name in ("m", "ef_construction", "storage")}
     options = {name: value for name, value in asked.items() if value is not None}
-    column = omendb.vector(data.dims, metric=data.metric, **options)
+    return omendb.vector(data.dims, metric=data.metric, **options)
+
+
+def create_table(opened, column, path: str):
+    if TABLE in opened:
+        raise Failure(f"{path}: has a table '{TABLE}' already; name another directory")
     return opened.create_table(TABLE, {"id": "int64 primary key", "v": column})
 
 
@@ -168,10 +172,11 @@ def reopened(path: str, queries: np.ndarray, k: int, folder: str) -> dict:
     """Figures of a process that does nothing but open the database and search it."""
     queries_path = os.path.join(folder, "queries.npy")
     np.save(queries_path, queries)
-    command = [sys.executable, "-m", "omendb_cli.resident", path, TABLE, queries_path, str(k)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-P", "-m", "omendb_cli.resident", path, TABLE, queries_path, str(k)]
+    with screen.Spinner("opening it in a process of its own"):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Failure(f"{path}: can not be opened again: {done.stderr.strip().splitlines()[-1:]}")
+        raise Failure(f"{path}: can not be opened again: {' '.join(done.stderr.splitlines()[-1:])}")
     return json.loads(done.stdout)
 
 
@@ -182,8 +187,9 @@ def bytes_per_row(table, rows: int) -> dict:
 
 def measure(arguments, data: ann_set.AnnSet, path: str, folder: str) -> dict:
     options = {} if arguments.threads is None else {"threads": arguments.threads}
+    column = vector_column(data, arguments)
     with database.connect(path, create=True, **options) as opened:
-        table = create_table(opened, data, arguments)
+        table = create_table(opened, column, path)
         words = {name.decode(): value.decode() for name, value in table.schema.field("v").metadata.items()}
         figures = {
             "file": arguments.file,

@@ -62,7 +62,7 @@ def metric_of(arguments, base: np.ndarray | hdf5_files.Dataset) -> str:
 def part_of_file(base: np.ndarray | hdf5_files.Dataset, name: str) -> np.ndarray | hdf5_files.Dataset | None:
     """Another dataset of the base's HDF5 file; nothing where there is none."""
     if isinstance(base, hdf5_files.Dataset) and base.name == "train" and base.file.has(name):
-        return hdf5_files.Dataset(base.file, name)
+        return hdf5_files.open_dataset(base.path, name, name)
     return None
 
 

@@ -332,7 +332,7 @@ def choose(path: str, name: str | None, default: str) -> Dataset:
 
 def rehearse(path: str, name: str | None, default: str) -> None:
     """Opens the file in a process of its own: one that kills or holds libhdf5 is refused; other complaints come when it is opened here."""
-    command = [sys.executable, "-m", "omendb_cli.hdf5_files", path, name or "", default]
+    command = [sys.executable, "-P", "-m", "omendb_cli.hdf5_files", path, name or "", default]
     try:
         status = subprocess.run(command, capture_output=True, check=False, timeout=REHEARSAL_SECONDS_MAX).returncode
     except subprocess.TimeoutExpired:

@@ -132,7 +132,7 @@ def test_every_form_of_vectors_is_measured(tmp_path):
         (["--queries", "query.fvecs", "--truth", "truth.ivecs", "--k", 11], 1, "10 columns"),
         (["--limit", 9], 1, "too few to hold queries out"),
         (["--limit", 5, "--queries", "query.fvecs"], 1, "5 rows are fewer"),
-        (["--storage", "clay"], 1, "no vector storage"),
+        (["--storage", "clay", "--db", "made.omen"], 1, "no vector storage"),
         (["--dataset", "x"], 2, "only HDF5"),
     ],
 )
@@ -145,6 +145,7 @@ def test_what_does_not_fit_is_refused(
     for name, rows in (("truth", truth), ("far", np.full((40, 10), 1_500)), ("few", truth[:3])):
         write_vecs(tmp_path / f"{name}.ivecs", rows)
     assert complaint in refused("bench", "ann", base_path, *arguments, status=status)
+    assert not (tmp_path / "made.omen").exists()
 
 
 def test_a_directory_that_has_a_bench_already_is_kept(base_path, tmp_path, refused, omen):
