@@ -71,7 +71,7 @@ Result<void> Engine::wait_for_index(TableId id) {
       return true;
     }
     return std::all_of((*table)->vectors.begin(), (*table)->vectors.end(),
-                       [&](const auto& column) { return column.index->waiting_rows(**table) == 0; });
+                       [&](const auto& column) { return !column.index->has_work(**table); });
   };
   if (options_.read_only) return {};
   TRY_OK(workers_->wait_until(linked));

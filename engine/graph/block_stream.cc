@@ -40,7 +40,16 @@ void BlockStream::grow(uint64_t size_bytes) {
   size_bytes_.store(size_bytes, std::memory_order_release);
 }
 
+void BlockStream::release(size_t index) {
+  BlockChunk* chunk = chunk_of(index * chunk_blocks_);
+  if (chunk->released()) return;
+  chunk->release();
+  released_blocks_.fetch_add(chunk_blocks_, std::memory_order_relaxed);
+  for (size_t block = 0; block < chunk_blocks_; ++block) chunk->set_changed(block, true);
+}
+
 void BlockStream::clear() {
+  released_blocks_.store(0, std::memory_order_relaxed);
   size_bytes_.store(0, std::memory_order_release);
   entries_.store(nullptr, std::memory_order_release);
   entries_capacity_ = 0;

@@ -21,6 +21,11 @@ class BlockChunk {
   BlockChunk(size_t block_count, os::Pages pages)
       : memory_(block_count * Graph::kBlockBytes, pages), changed_(block_count) {}
   std::byte* bytes() const { return memory_.data(); }
+  void release() {
+    memory_.release();
+    released_.store(true, std::memory_order_relaxed);
+  }
+  bool released() const { return released_.load(std::memory_order_relaxed); }
   bool changed(size_t block) const { return changed_[block].load(std::memory_order_relaxed) != 0; }
   void set_changed(size_t block, bool changed) {
     const uint8_t wanted = changed ? 1 : 0;
@@ -31,6 +36,7 @@ class BlockChunk {
  private:
   os::ZeroedMemory memory_;
   std::vector<std::atomic<uint8_t>> changed_;
+  std::atomic<bool> released_{false};
 };
 
 class BlockStream {
@@ -39,11 +45,18 @@ class BlockStream {
 
   size_t chunk_bytes() const { return chunk_blocks_ * Graph::kBlockBytes; }
   uint64_t size_bytes() const { return size_bytes_.load(std::memory_order_acquire); }
-  uint64_t memory_bytes() const { return block_count() * Graph::kBlockBytes; }  // what lies behind is not touched yet
+  // What lies behind its end is not touched yet.
+  uint64_t memory_bytes() const {
+    return (block_count() - released_blocks_.load(std::memory_order_relaxed)) * Graph::kBlockBytes;
+  }
 
   // Makes the stream at least `size_bytes` long; what is new is zero. Under its owner's lock. Throws std::bad_alloc, nothing changed.
   void grow(uint64_t size_bytes);
   void clear();
+
+  // Gives the memory of a chunk back; it reads as zeros from now on, also to those who read it just now. Under its owner's lock.
+  void release(size_t index);
+  bool is_released(size_t index) const { return chunk_of(index * chunk_blocks_)->released(); }
 
   // Of a chunk that the stream has, as this thread knows by a size or a link that it has read.
   std::byte* chunk(size_t index) const { return entries_.load(std::memory_order_acquire)[index].bytes; }
@@ -73,6 +86,7 @@ class BlockStream {
 
   const size_t chunk_blocks_;
   std::atomic<uint64_t> size_bytes_{0};
+  std::atomic<uint64_t> released_blocks_{0};
   // The chunks as readers find them. A full array is replaced by a larger copy, and the old one is kept until the end.
   std::atomic<Entry*> entries_{nullptr};
   size_t entries_capacity_ = 0;

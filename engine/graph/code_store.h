@@ -19,7 +19,8 @@ namespace omendb::graph {
 
 class CodeStore {
  public:
-  static constexpr uint32_t kRowsPerChunk = LinkStore::kRowsPerChunk;  // whole blocks, as every code is a multiple of 16 bytes
+  static constexpr uint32_t kRowsPerChunk =
+      LinkStore::kRowsPerChunk;  // whole blocks, as every code is a multiple of 16 bytes
 
   // `trained_rows`: how many rows there were when the codec learned. Throws std::bad_alloc.
   CodeStore(std::shared_ptr<const quantize::Codec> codec, uint64_t trained_rows);
@@ -47,6 +48,12 @@ class CodeStore {
   void cover(uint32_t row_count);
   // Writes the code of a row that is covered. Threads: any, for different rows.
   void encode(uint32_t row, const float* vector);
+
+  // Gives back the memory of the chunk that holds `row`, of which no row will be linked again.
+  void release_chunk_of(uint32_t row) {
+    const std::lock_guard lock(growing_);
+    if (uint64_t{row} * code_bytes_ < codes_.size_bytes()) codes_.release(row / kRowsPerChunk);
+  }
 
   BlockStream& codes_stream() { return codes_; }
   BlockStream& codec_stream() { return saved_codec_; }

@@ -68,7 +68,7 @@ struct SearchCounters {  // optional; filled when the pointer given is not null
 };
 
 struct GraphStats {
-  uint64_t linked_rows = 0;
+  uint64_t linked_rows = 0;  // those that are being erased included
   uint64_t level_max = 0;
   uint64_t edges = 0;
   uint64_t memory_bytes = 0;  // what the graph really holds, codes included
@@ -96,10 +96,24 @@ class Graph {
   };
   Training training() const;
 
-  // Links `row` (not linked before, below 2^31 - 2). vectors must cover the row and every linked row. Threads: any number of inserts of different rows beside any number of
-  // searches; never beside load or copy_changed_blocks. Cost: about ef_construction * m distances. Fails: kOutOfMemory (the row stays unlinked, the graph sound),
+  // Links `row` (not linked before, below 2^31 - 2). vectors must cover the row and every linked row. Threads: any number of inserts of different rows beside any number
+  // of searches; never beside load or copy_changed_blocks. Cost: about ef_construction * m distances. Fails: kOutOfMemory (the row stays unlinked, the graph sound),
   // kNotSupported (the row number).
   Result<void> insert(const VectorsView& vectors, RowId row);
+
+  // Taking rows out, in place: they leave the lists of all other rows, whose places are filled with what lay behind them. Searches may run beside all of it and
+  // walk through the rows until the end. One turn at a time, in three steps; docs of graph_repair.cc say how.
+  // 1. Begins a turn for linked rows that no search will want again. Threads: not beside inserts. Cost: O(rows), and O(linked rows) if the entry point is among them.
+  Result<void> begin_erase(const VectorsView& vectors, std::span<const RowId> rows);
+  // 2. Repairs the lists of the next few rows. False if there were none left to take. Threads: any number, beside inserts. Fails: kOutOfMemory; the same rows are
+  // taken again.
+  Result<bool> repair_some(const VectorsView& vectors);
+  bool erase_under_way() const;
+  // Nothing is left to repair, and nobody is repairing.
+  bool erase_repaired() const;
+  // 3. Gives up the rows' own lists, and the memory of regions without rows below `settled_rows`, up to where no row will ever be inserted again. Threads: not
+  // beside inserts. Only when erase_repaired().
+  void end_erase(uint32_t settled_rows);
 
   // Up to k live rows nearest to `query` among the linked ones, nearest first, ties by row number; returns how many were written to `out` (out.size() >= k).
   // Rows that are not live are walked through but never returned; while fewer than k live rows are found the beam grows, so that the result holds k
@@ -131,12 +145,13 @@ class Graph {
     uint64_t trained_rows = 0;        // as Training says
     uint32_t entry_row = UINT32_MAX;  // where searches start; UINT32_MAX = empty graph
     uint32_t entry_level = 0;
+    uint32_t root_row = UINT32_MAX;  // from which protected links lead to every row; UINT32_MAX = empty graph
     uint64_t linked_rows = 0;
   };
   Shape shape() const;
   static uint64_t stream_bytes(const Shape& shape, Stream stream);
-  // Fills an empty graph over vectors of `dims`. `source(stream, block_number, into)` fills exactly into.size() bytes. Everything read is checked (ids in range, levels sane, offsets inside): kCorruption
-  // otherwise, and the graph is empty again. Blocks loaded count as unchanged.
+  // Fills an empty graph over vectors of `dims`. `source(stream, block_number, into)` fills exactly into.size() bytes. Everything read is checked (ids in
+  // range, levels sane, offsets inside): kCorruption otherwise, and the graph is empty again. Blocks loaded count as unchanged.
   Result<void> load(const Shape& shape, size_t dims,
                     const std::function<Result<void>(Stream, uint64_t, std::span<std::byte>)>& source);
 
@@ -146,7 +161,7 @@ class Graph {
 };
 
 // Checks every promise of the structure: ids in range, no self-links, no duplicates in a list, degrees within capacity, every live linked row reachable on level 0 from the entry
-// point, upper levels consistent. Cost: O(edges). kCorruption naming the first row that breaks one. No insert may run meanwhile.
+// point or the root, upper levels consistent. Cost: O(edges). kCorruption naming the first row that breaks one. No insert may run meanwhile.
 Result<void> check(const Graph& graph, const LiveRows& live);
 
 }  // namespace omendb::graph

@@ -1,13 +1,11 @@
 // Inserting (Malkov & Yashunin 2018, Algorithm 1), by any number of threads at once, with a proof that no row is ever lost.
 //
-// Pruning by distance alone can cut a row off: thousands of equal vectors, zero vectors or a far-off group lose all links that lead to them. So every row
-// but the first has a *parent*: a row linked before it, whose level-0 link to it is protected, that is, never pruned. And every row that becomes the entry
-// point has a protected link to the entry point before it. Then on level 0 everything is reachable from the entry point:
-//   - the first row reaches every row along parents, by induction over the order in which parent links are stored: the parent was found by a search, so it
-//     hangs on the tree itself (a row is found only after its parent link was stored, because that link is the first one that leads to it);
-//   - the entry point reaches the first row along former entry points.
-// A parent takes at most m children, so m of its 2 * m places stay free for the heuristic. A row whose nearest neighbours are all full goes to a row
-// below them in the tree: every way down ends at a row without children, so a place is always found.
+// Pruning by distance alone can cut a row off: thousands of equal vectors, zero vectors or a far-off group lose all links that lead to them. So every row but
+// the *root* has a *parent*, whose level-0 link to it is protected, that is, never pruned: the rows are a tree of protected links. A new row takes a parent
+// from what its search found, which hangs on the tree itself (a row is found only after its parent link was stored, because that link is the first one that
+// leads to it). Every walk on level 0 begins from the root too, so every row can be reached. A parent takes at most m children, so m of its 2 * m places stay
+// free for the heuristic. A row whose nearest neighbours are all full goes to a row below them in the tree: every way down ends at a row without children.
+// graph_repair.cc keeps the tree whole where rows are taken out; new rows have nothing to do with those that are on their way out.
 
 #include <cassert>
 #include <cmath>
@@ -20,8 +18,6 @@
 
 namespace omendb::graph {
 namespace {
-
-constexpr auto kEveryRow = [](uint32_t) { return true; };
 
 // floor(-ln(U) / ln(m)) with U from (seed, row) alone, so that the order of inserts does not matter.
 uint32_t level_of(const GraphOptions& options, uint32_t row) {
@@ -40,6 +36,7 @@ class Insertion {
         walk_{graph, graph.space(vectors, state), nullptr, state} {}
 
   Result<void> run() {
+    for (auto& chosen : walk_.state.chosen_by_level) chosen.clear();
     encode();
     if (level_ > 0) upper_position_ = graph_.links.add_upper(row_, level_);
     if (upper_position_ == 0) level_ = 0;
@@ -51,18 +48,18 @@ class Insertion {
       if (entry.row != kNoLink && level_ <= entry.level) entry_guard.unlock();
     }
     if (entry.row == kNoLink) {
-      write_own_lists(entry);
-      publish(0);
+      write_own_lists();
+      publish();
+      graph_.set_root(row_);
       graph_.set_entry({row_, level_});
       return {};
     }
     choose_neighbors(entry);
-    const bool becomes_entry = level_ > entry.level;
-    write_own_lists(becomes_entry ? entry : EntryPoint{});
+    write_own_lists();
     TRY(parent, attach_to_parent());
-    publish(becomes_entry ? kWasEntryBit : 0);
+    publish();
     link_back(parent);
-    if (becomes_entry) graph_.set_entry({row_, level_});
+    if (level_ > entry.level) graph_.set_entry({row_, level_});
     return {};
   }
 
@@ -84,15 +81,18 @@ class Insertion {
   // Searches every level that both this row and the graph have, from the top, and chooses this row's links there.
   void choose_neighbors(EntryPoint entry) {
     SearchState& state = walk_.state;
-    for (auto& chosen : state.chosen_by_level) chosen.clear();
+    const auto is_staying = [this](uint32_t row) { return !graph_.is_dying(row); };
     Candidate start = walk_.descend(entry, level_);
-    for (uint32_t level = std::min(level_, entry.level);; --level) {
+    for (uint32_t levels = std::min(level_, entry.level) + 1; levels-- > 0;) {
+      const uint32_t level = levels;
       state.visited.begin(graph_.links.row_count());
-      walk_.search_level(start, level, graph_.options.ef_construction, SIZE_MAX, kEveryRow);
+      walk_.search_level(start, level, graph_.options.ef_construction, SIZE_MAX, is_staying);
       state.found.clear();
       for (size_t i = 0; i < state.beam.size(); ++i) {
-        state.found.push_back({state.beam[i].distance, RowId{state.beam[i].row()}});
+        if (is_staying(state.beam[i].row()))
+          state.found.push_back({state.beam[i].distance, RowId{state.beam[i].row()}});
       }
+      if (state.found.empty()) continue;  // all rows of an upper level are on their way out; on level 0 the root stays
       if (walk_.space.is_coarse(state.found[std::min<size_t>(graph_.options.m, state.found.size()) - 1].distance)) {
         compare_full_vectors();
         choose_neighbors(entry);
@@ -100,23 +100,18 @@ class Insertion {
       }
       choose_diverse(walk_, state.found, graph_.options.m, state.chosen_by_level[level]);
       start = {state.found.front().distance, state.found.front().row.value};
-      if (level == 0) return;
     }
   }
 
   // Nobody knows this row yet, so plain order suffices: the first link that leads here publishes it all.
-  void write_own_lists(EntryPoint previous_entry) {
+  void write_own_lists() {
     const SearchState& state = walk_.state;
     uint64_t edges = 0;
     for (uint32_t level = 0; level <= level_; ++level) {
       const std::span<uint32_t> list =
           level == 0 ? std::span(graph_.links.links(row_), graph_.links.capacity(0)) : own_upper_list(level);
       size_t count = 0;
-      if (level == 0 && previous_entry.row != kNoLink) list[count++] = previous_entry.row | kProtectedBit;
-      for (const Neighbor& neighbor : state.chosen_by_level[level]) {
-        if (level == 0 && neighbor.row.value == previous_entry.row) continue;
-        list[count++] = neighbor.row.value;
-      }
+      for (const Neighbor& neighbor : state.chosen_by_level[level]) list[count++] = neighbor.row.value;
       edges += count;
       while (count < list.size()) list[count++] = kNoLink;
     }
@@ -136,15 +131,7 @@ class Insertion {
     for (const Neighbor& neighbor : state.chosen_by_level[0]) {
       if (offer_as_child(neighbor.row.value, neighbor.distance)) return neighbor.row.value;
     }
-    uint32_t parent = state.found.front().row.value;
-    uint64_t random_state = row_;
-    for (uint64_t steps = 0; steps <= graph_.links.row_count(); ++steps) {
-      if (offer_as_child(parent, walk_.distance_to(parent))) return parent;
-      parent = any_child_of(parent, random_state);
-      if (parent == kNoLink) break;
-    }
-    return Error{ErrorCode::kCorruption, "graph: no row can take row " + std::to_string(row_) +
-                                             " as a child; its tree of protected links is damaged"};
+    return attach_below(graph_, walk_.space, walk_.state, state.found.front().row.value, row_);
   }
 
   bool offer_as_child(uint32_t parent, float distance) {
@@ -152,23 +139,9 @@ class Insertion {
            LinkOffer::kTaken;
   }
 
-  // A child by chance: keeps the tree shallow where all distances are equal.
-  uint32_t any_child_of(uint32_t parent, uint64_t& random_state) const {
-    const std::span<uint32_t> list = graph_.links.list(parent, 0);
-    const size_t first = (graph_.links.state(parent) & kWasEntryBit) != 0 ? 1 : 0;  // that link leads up, not down
-    uint32_t child = kNoLink;
-    uint64_t children_seen = 0;
-    for (uint32_t& link : list.subspan(first)) {
-      const uint32_t word = load_link(&link);
-      if ((word & kProtectedBit) == 0) continue;
-      if (base::splitmix64(random_state) % ++children_seen == 0) child = word & kRowMask;
-    }
-    return child;
-  }
-
-  void publish(uint32_t entry_bit) {
+  void publish() {
     graph_.links.mark_state(row_);
-    store_link(graph_.links.state_word(row_), kLinkedBit | entry_bit | upper_position_);
+    store_link(graph_.links.state_word(row_), kLinkedBit | upper_position_);
     graph_.linked_rows.fetch_add(1, std::memory_order_relaxed);
   }
 
@@ -190,7 +163,38 @@ class Insertion {
   Walk walk_;
 };
 
+// A child by chance: keeps the tree shallow where all distances are equal. kNoLink if there is none that stays.
+uint32_t any_child_of(const Graph::Impl& graph, uint32_t parent, uint64_t& random_state) {
+  uint32_t child = kNoLink;
+  uint64_t children_seen = 0;
+  for (uint32_t& link : graph.links.list(parent, 0)) {
+    const uint32_t word = load_link(&link);
+    if ((word & kProtectedBit) == 0 || graph.is_dying(word & kRowMask)) continue;
+    if (base::splitmix64(random_state) % ++children_seen == 0) child = word & kRowMask;
+  }
+  return child;
+}
+
 }  // namespace
+
+Result<uint32_t> attach_below(Graph::Impl& graph, const RowSpace& space, SearchState& state, uint32_t top,
+                              uint32_t row) {
+  uint64_t random_state = row;
+  uint32_t parent = top;
+  for (uint64_t steps = 0; steps <= graph.links.row_count(); ++steps) {
+    const uint32_t child = any_child_of(graph, parent, random_state);
+    // Where all children are on their way out, their places will be free.
+    const size_t children_max = child == kNoLink ? graph.links.capacity(0) - 1 : graph.options.m;
+    const float distance = space.distance(space.target_of_row(row, state.row_bytes()), parent);
+    if (offer_link(graph, space, state, parent, 0, {distance, RowId{row}}, true, children_max) == LinkOffer::kTaken) {
+      return parent;
+    }
+    if (child == kNoLink) break;
+    parent = child;
+  }
+  return Error{ErrorCode::kCorruption, "graph: no row can take row " + std::to_string(row) +
+                                           " as a child; its tree of protected links is damaged"};
+}
 
 Result<void> Graph::insert(const VectorsView& vectors, RowId row) {
   if (row.value >= kRowsMax) {

@@ -14,9 +14,10 @@ Error broken(uint32_t row, const std::string& what) {
 
 class Checker {
  public:
-  Checker(const LinkStore& links, EntryPoint entry, const LiveRows& live)
+  Checker(const LinkStore& links, EntryPoint entry, uint32_t root, const LiveRows& live)
       : links_(links),
         entry_(entry),
+        root_(root),
         live_(live),
         row_count_(links.row_count()),
         reached_(row_count_),
@@ -35,10 +36,12 @@ class Checker {
     }
     if (linked_rows == 0) return {};
     TRY_OK(check_entry());
+    if (root_ >= row_count_ || !linked(root_)) return broken(root_, "is the root but not linked");
     reach_from(entry_.row);
+    if (!reached_.test(root_)) reach_from(root_);
     for (uint32_t row = 0; row < row_count_; ++row) {
       if (linked(row) && live_.contains(row) && !reached_.test(row))
-        return broken(row, "is live but cannot be reached from the entry point");
+        return broken(row, "is live but cannot be reached from the entry point or the root");
     }
     return {};
   }
@@ -54,7 +57,8 @@ class Checker {
       if (header.level < 1 || header.level > kLevelMax)
         return broken(row, "is on level " + std::to_string(header.level));
     }
-    if (entry_.row != kNoLink && links_.level(row) > entry_.level)
+    // A dead row that is on its way out may be: the entry point has left it already.
+    if (entry_.row != kNoLink && live_.contains(row) && links_.level(row) > entry_.level)
       return broken(row, "is on a higher level than the entry point");
     for (uint32_t level = 0; level <= links_.level(row); ++level) TRY_OK(check_list(row, level));
     return {};
@@ -83,7 +87,7 @@ class Checker {
       if ((link & kProtectedBit) != 0) ++children;
     }
     for (const uint32_t neighbor : neighbors) in_list_.clear(neighbor);
-    if (result.ok() && children > (level == 0 ? links_.m() : 0U))
+    if (result.ok() && children > (level == 0 ? links_.capacity(0) - 1 : 0U))
       result = broken(row, "protects " + std::to_string(children) + " links " + where);
     return result;
   }
@@ -114,6 +118,7 @@ class Checker {
 
   const LinkStore& links_;
   const EntryPoint entry_;
+  const uint32_t root_;
   const LiveRows& live_;
   const uint32_t row_count_;
   base::Bitmap reached_;
@@ -124,7 +129,7 @@ class Checker {
 
 Result<void> check(const Graph& graph, const LiveRows& live) {
   const Graph::Impl& impl = *graph.impl_;
-  return Checker(impl.links, impl.entry(), live).run(impl.linked_rows.load(std::memory_order_acquire));
+  return Checker(impl.links, impl.entry(), impl.root(), live).run(impl.linked_rows.load(std::memory_order_acquire));
 }
 
 }  // namespace omendb::graph

@@ -22,9 +22,7 @@ namespace {
 
 using base::must;
 
-GraphOptions options_of(simd::Metric metric) {
-  return {.metric = metric, .storage = quantize::Storage::kSq8};
-}
+GraphOptions options_of(simd::Metric metric) { return {.metric = metric, .storage = quantize::Storage::kSq8}; }
 
 void train_on(Graph& graph, const Vectors& rows) {
   must(graph.train(rows.view(), {rows.row(0), rows.count(), rows.dims()}));

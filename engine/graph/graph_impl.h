@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/base/bitmap.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/link_store.h"
 #include "engine/graph/row_space.h"
@@ -53,12 +54,28 @@ class ListLocks {
   std::array<std::atomic<uint8_t>, 4096> flags_{};
 };
 
+// Rows on their way out. Changed while no insert runs, by begin_erase and end_erase.
+struct Erasure {
+  base::Bitmap dying;
+  std::vector<uint32_t> rows;          // the same
+  uint32_t row_count = 0;              // lists of rows below are repaired; later rows never link to dying ones
+  std::atomic<uint32_t> repairing{0};  // how many threads are at it
+  std::mutex taking;                   // guards the two below
+  uint32_t next_row = 0;               // the first one that nobody has taken
+  std::vector<uint32_t> failed;        // first rows of pieces to be taken again
+
+  bool is_dying(uint32_t row) const { return row < dying.bit_count() && dying.test(row); }
+  uint32_t take();  // the first row of the next piece; row_count or more if there is none
+  void put_back(uint32_t first_row);
+  bool has_more();
+};
+
 struct Graph::Impl {
   explicit Impl(const GraphOptions& graph_options)
       : options(graph_options),
         kernels(simd::distance_kernels(graph_options.metric)),
         links(graph_options.m),
-        states(2 * graph_options.m) {}
+        states(links.capacity(0)) {}
 
   EntryPoint entry() const {
     const uint64_t packed = packed_entry.load(std::memory_order_acquire);
@@ -92,12 +109,20 @@ struct Graph::Impl {
   // The stream of blocks, or null where the graph has none of that kind.
   BlockStream* stream(Graph::Stream which);
 
+  // The row from which protected links lead to all others; every walk on level 0 begins from it too.
+  uint32_t root() const { return root_row.load(std::memory_order_acquire); }
+  void set_root(uint32_t row) { root_row.store(row, std::memory_order_release); }
+  bool is_dying(uint32_t row) const { return erasure != nullptr && erasure->is_dying(row); }
+  void release_rows_below(uint32_t row_count);
+
   const GraphOptions options;
   const simd::DistanceKernels& kernels;
   LinkStore links;
   ListLocks list_locks;
   std::mutex entry_lock;  // held by inserts that may change the entry point, from their first search to their last link
   std::atomic<uint64_t> packed_entry{kNoLink};
+  std::atomic<uint32_t> root_row{kNoLink};
+  std::unique_ptr<Erasure> erasure;  // null: no row is on its way out
   std::atomic<uint64_t> linked_rows{0};
   std::atomic<uint64_t> edges{0};
   mutable SearchStatePool states;
@@ -136,9 +161,8 @@ struct Walk {
   void search_level(Candidate start, uint32_t level, size_t ef, size_t beam_rows_max, const IsLive& is_live) const {
     Beam& beam = state.beam;
     beam.begin(ef);
-    uint32_t start_row = start.row();
-    (void)state.visited.visit({&start_row, 1});
-    beam.offer(start.distance, start_row, is_live(start_row), is_live);
+    begin_with(start, is_live);
+    if (level == 0) begin_with_root(is_live);
     for (size_t at = beam.next(); at < beam.size() && beam.size() <= beam_rows_max; at = beam.next()) {
       const std::span<const uint32_t> fresh = state.visited.visit(graph.links.list(beam[at].row(), level));
       if (fresh.empty()) continue;
@@ -153,11 +177,30 @@ struct Walk {
       }
     }
   }
+
+ private:
+  template <class IsLive>
+  void begin_with(Candidate start, const IsLive& is_live) const {
+    uint32_t row = start.row();
+    if (!state.visited.visit({&row, 1}).empty()) state.beam.offer(start.distance, row, is_live(row), is_live);
+  }
+  // From the root every row can be reached (graph_build.cc).
+  template <class IsLive>
+  void begin_with_root(const IsLive& is_live) const {
+    uint32_t root = graph.root();
+    const std::span<const uint32_t> fresh = state.visited.visit({&root, 1});
+    if (!fresh.empty()) state.beam.offer(distance_to(root), root, is_live(root), is_live);
+  }
 };
 
 // Chooses at most `count_max` of `candidates` (nearest first) as neighbours, spread out by the diversity heuristic (graph_prune.cc).
 void choose_diverse(const Walk& walk, std::span<const Neighbor> candidates, size_t count_max,
                     std::vector<Neighbor>& chosen);
+
+// Into state.ranked: the first `count` of state.ids, nearest to `row` first. `word` of each is its place.
+void rank(const RowSpace& space, SearchState& state, uint32_t row, size_t count);
+// The test of Algorithm 4: `row` is at `distance` from the centre and nearer to none of state.kept than to the centre.
+bool is_diverse(const RowSpace& space, SearchState& state, uint32_t row, float distance);
 
 // What became of a link that was offered to a list.
 enum class LinkOffer : uint8_t { kTaken, kRefused };
@@ -166,5 +209,9 @@ enum class LinkOffer : uint8_t { kTaken, kRefused };
 // only when `protected_max` links of the list are protected already; any other may lose against the links that are there.
 LinkOffer offer_link(Graph::Impl& graph, const RowSpace& space, SearchState& state, uint32_t row, uint32_t level,
                      Neighbor target, bool is_protected, size_t protected_max);
+
+// Gives `row`, which has no parent, one: `top` or a row below it in the tree of protected links. Fails: kCorruption.
+Result<uint32_t> attach_below(Graph::Impl& graph, const RowSpace& space, SearchState& state, uint32_t top,
+                              uint32_t row);
 
 }  // namespace omendb::graph

@@ -93,6 +93,8 @@ class LoadedGraph {
     if (empty != (shape_.entry_row == UINT32_MAX))
       return damaged("an entry point without rows, or rows without an entry point");
     if (empty) return {};
+    if (shape_.root_row >= shape_.row_count || !linked_.test(shape_.root_row))
+      return damaged("the root is not a linked row");
     if (shape_.entry_row >= shape_.row_count || !linked_.test(shape_.entry_row))
       return damaged("the entry point is not a linked row");
     if (links_.level(shape_.entry_row) != shape_.entry_level)
@@ -218,6 +220,7 @@ Graph::Shape Graph::shape() const {
           .trained_rows = codes == nullptr ? 0 : codes->trained_rows(),
           .entry_row = entry.row == kNoLink ? UINT32_MAX : entry.row,
           .entry_level = entry.level,
+          .root_row = impl_->root() == kNoLink ? UINT32_MAX : impl_->root(),
           .linked_rows = impl_->linked_rows.load(std::memory_order_acquire)};
 }
 
@@ -248,6 +251,7 @@ Result<void> Graph::load(const Shape& shape, size_t dims,
     return result.error();
   }
   impl_->linked_rows.store(shape.linked_rows, std::memory_order_relaxed);
+  impl_->set_root(shape.root_row == UINT32_MAX ? kNoLink : shape.root_row);
   impl_->set_entry({shape.entry_row == UINT32_MAX ? kNoLink : shape.entry_row, shape.entry_level});
   return {};
 }

@@ -9,7 +9,8 @@ namespace {
 // Distances asked for at once while a candidate is held against those already chosen: most candidates fail against one of the nearest few.
 constexpr size_t kRowsPerTest = 4;
 
-// The test of Algorithm 4: `row` is at `distance` from the centre and nearer to none of `kept` than to the centre.
+}  // namespace
+
 bool is_diverse(const RowSpace& space, SearchState& state, uint32_t row, float distance) {
   const std::span<const uint32_t> kept = state.kept;
   if (kept.empty()) return true;
@@ -25,6 +26,18 @@ bool is_diverse(const RowSpace& space, SearchState& state, uint32_t row, float d
   }
   return true;
 }
+
+void rank(const RowSpace& space, SearchState& state, uint32_t row, size_t count) {
+  space.distances(space.target_of_row(row, state.row_bytes()), state.ids.data(), count, state.distances.data());
+  state.distance_computations += count;
+  state.ranked.clear();
+  for (uint32_t i = 0; i < count; ++i) state.ranked.push_back({state.distances[i], i});
+  std::sort(state.ranked.begin(), state.ranked.end(), [](const Candidate& a, const Candidate& b) {
+    return a.distance < b.distance || (a.distance == b.distance && a.word < b.word);
+  });
+}
+
+namespace {
 
 // What a list holds at the moment of an offer.
 struct ListScan {
@@ -46,17 +59,6 @@ ListScan scan_list(std::span<uint32_t> list, uint32_t target, std::vector<uint32
     if ((word & kRowMask) == target) scan.target = i;
   }
   return scan;
-}
-
-// The first `count` of state.ids by their distance from `row`.
-void rank(const RowSpace& space, SearchState& state, uint32_t row, size_t count) {
-  space.distances(space.target_of_row(row, state.row_bytes()), state.ids.data(), count, state.distances.data());
-  state.distance_computations += count;
-  state.ranked.clear();
-  for (uint32_t i = 0; i < count; ++i) state.ranked.push_back({state.distances[i], i});
-  std::sort(state.ranked.begin(), state.ranked.end(), [](const Candidate& a, const Candidate& b) {
-    return a.distance < b.distance || (a.distance == b.distance && a.word < b.word);
-  });
 }
 
 // words[i] becomes kNoLink where a ranked link goes. Returns whether the last one stays.

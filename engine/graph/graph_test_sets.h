@@ -47,6 +47,7 @@ class Live {
  public:
   explicit Live(uint32_t row_count);
   void clear(uint32_t row) { words_[row / 64] &= ~(uint64_t{1} << (row % 64)); }
+  void set(uint32_t row) { words_[row / 64] |= uint64_t{1} << (row % 64); }
   LiveRows view() const { return {blocks_, row_count_}; }
 
  private:

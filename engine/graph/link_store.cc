@@ -22,6 +22,12 @@ void LinkStore::cover(uint32_t row) {
 uint32_t LinkStore::add_upper(uint32_t row, uint32_t level) {
   const size_t size_bytes = upper_entry_bytes(level);
   const std::lock_guard lock(growing_);
+  if (!free_upper_[level].empty()) {
+    const uint32_t position = free_upper_[level].back();
+    free_upper_[level].pop_back();
+    write_empty_upper(position, row, level);
+    return position;
+  }
   uint64_t offset = std::max<uint64_t>(upper_.size_bytes(), kUpperUnitBytes);  // position 0 says "none"
   if (offset % kUpperChunkBytes + size_bytes > kUpperChunkBytes) {
     offset = (offset / kUpperChunkBytes + 1) * kUpperChunkBytes;
@@ -29,11 +35,34 @@ uint32_t LinkStore::add_upper(uint32_t row, uint32_t level) {
   if (offset / kUpperUnitBytes > kUpperPositionMask) return 0;
   upper_.grow(offset + size_bytes);
   const auto position = static_cast<uint32_t>(offset / kUpperUnitBytes);
-  UpperHeader* header = upper_at(position);
-  *header = {.level = level, .row = row};
-  std::fill_n(reinterpret_cast<uint32_t*>(header + 1), static_cast<size_t>(level) * m_, kNoLink);
-  upper_.mark(offset, size_bytes);
+  write_empty_upper(position, row, level);
   return position;
+}
+
+// A reader that still looks at the lists of the row that had this place before sees holes or links of rows on the same levels.
+void LinkStore::write_empty_upper(uint32_t position, uint32_t row, uint32_t level) {
+  UpperHeader* header = upper_at(position);
+  auto* links = reinterpret_cast<uint32_t*>(header + 1);
+  store_link(&header->level, level);
+  store_link(&header->row, row);
+  for (size_t i = 0; i < size_t{level} * m_; ++i) store_link(&links[i], kNoLink);
+  upper_.mark(uint64_t{position} * kUpperUnitBytes, upper_entry_bytes(level));
+}
+
+void LinkStore::free_upper(uint32_t position) {
+  const std::lock_guard lock(growing_);
+  free_upper_[upper_at(position)->level].push_back(position);
+}
+
+void LinkStore::release_rows_below(uint32_t row_count) {
+  const std::lock_guard lock(growing_);
+  for (uint32_t chunk = 0; (chunk + 1) * uint64_t{kRowsPerChunk} <= row_count; ++chunk) {
+    const uint32_t first = chunk * kRowsPerChunk;
+    if (rows_.is_released(chunk)) continue;
+    bool is_empty = true;
+    for (uint32_t row = first; row < first + kRowsPerChunk && is_empty; ++row) is_empty = state(row) == 0;
+    if (is_empty) rows_.release(chunk);
+  }
 }
 
 void LinkStore::mark_list(uint32_t row, uint32_t level) {

@@ -9,11 +9,13 @@
 
 #include <omendb/status.h>
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <span>
+#include <vector>
 
 #include "engine/graph/block_stream.h"
 #include "engine/graph/graph.h"
@@ -27,10 +29,8 @@ inline constexpr uint32_t kRowsMax = kRowMask - 1;  // rows 0 .. kRowsMax - 1 fi
 inline constexpr uint32_t kLevelMax = 15;
 inline constexpr uint32_t kLinksPerRowMax = 512;  // of GraphOptions::m
 
-// The state word of a row: linked or not, whether it was ever an entry point (then its first link leads to the entry point before it), and where its upper
-// levels are, in units of kUpperUnitBytes from the start of the stream, 0 = none.
+// The state word of a row: linked or not, and where its upper levels are, in units of kUpperUnitBytes from the start of the stream, 0 = none.
 inline constexpr uint32_t kLinkedBit = 0x80000000U;
-inline constexpr uint32_t kWasEntryBit = 0x40000000U;
 inline constexpr uint32_t kUpperPositionMask = 0x3FFFFFFFU;
 inline constexpr size_t kUpperUnitBytes = 16;
 
@@ -61,6 +61,7 @@ class LinkStore {
   uint32_t row_count() const { return row_count_.load(std::memory_order_acquire); }
   uint64_t rows_bytes_for(uint64_t row_count) const;
   uint64_t memory_bytes() const { return rows_.memory_bytes() + upper_.memory_bytes(); }
+  bool is_released(uint32_t row) const { return rows_.is_released(row / kRowsPerChunk); }
   BlockStream& rows_stream() { return rows_; }
   const BlockStream& rows_stream() const { return rows_; }
   BlockStream& upper_stream() { return upper_; }
@@ -68,6 +69,10 @@ class LinkStore {
 
   // Gives rows 0 .. row slots. Threads: any. Throws std::bad_alloc, nothing changed.
   void cover(uint32_t row);
+  // Gives the upper lists of a row to whoever comes next. Threads: any.
+  void free_upper(uint32_t position);
+  // Gives back the memory of whole chunks of rows in which none is linked, of those below `row_count`, which must not be linked again.
+  void release_rows_below(uint32_t row_count);
   // Room for the upper lists of a row, all holes; its position for the state word, 0 when all positions are given away. Threads: any. Throws std::bad_alloc.
   uint32_t add_upper(uint32_t row, uint32_t level);
 
@@ -87,9 +92,10 @@ class LinkStore {
     return reinterpret_cast<UpperHeader*>(upper_.chunk(offset / kUpperChunkBytes) + offset % kUpperChunkBytes);
   }
   uint32_t level(uint32_t row) const { return (state(row) & kUpperPositionMask) == 0 ? 0 : upper(row)->level; }
-  // The list of a row on a level that it has.
+  // The list of a row on a level that it has; empty if it has been erased meanwhile.
   std::span<uint32_t> list(uint32_t row, uint32_t level) const {
     if (level == 0) return {links(row), 2 * m_};
+    if ((state(row) & kUpperPositionMask) == 0) return {};
     return {reinterpret_cast<uint32_t*>(upper(row) + 1) + static_cast<size_t>(level - 1) * m_, m_};
   }
   size_t upper_entry_bytes(uint32_t level) const {
@@ -106,9 +112,12 @@ class LinkStore {
   void clear();
 
  private:
+  void write_empty_upper(uint32_t position, uint32_t row, uint32_t level);
+
   const uint32_t m_;
   std::atomic<uint32_t> row_count_{0};
-  std::mutex growing_;  // held to change the one above and to lengthen the two below
+  std::mutex growing_;                                           // held to change the one above and all below
+  std::array<std::vector<uint32_t>, kLevelMax + 1> free_upper_;  // positions by level
   BlockStream rows_;
   BlockStream upper_;
 };

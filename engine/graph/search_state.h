@@ -162,14 +162,14 @@ struct alignas(quantize::kQueryAlignment) Line {
 };
 
 struct SearchState {
-  // Throws std::bad_alloc.
+  // Repairs compare the links of a list with twice as many that may come in. Throws std::bad_alloc.
   explicit SearchState(uint32_t list_links_max)
-      : addresses(std::max<size_t>(list_links_max + 1, 64)),
-        ids(list_links_max + 1),
-        words(list_links_max + 1),
-        distances(list_links_max + 1) {
-    ranked.reserve(list_links_max + 1);
-    kept.reserve(list_links_max + 1);
+      : addresses(3 * list_links_max + 64),
+        ids(addresses.size()),
+        words(addresses.size()),
+        distances(addresses.size()) {
+    ranked.reserve(addresses.size());
+    kept.reserve(addresses.size());
   }
 
   // Room for what a codec prepares: of the query, and of a row while lists are pruned. Throws std::bad_alloc.

@@ -22,7 +22,8 @@ std::byte* map_or_throw(size_t size_bytes) {
 // Maps more than wanted and gives back what lies before and behind the aligned part.
 std::byte* map_aligned_or_throw(size_t size_bytes) {
   std::byte* const begin = map_or_throw(size_bytes + kHugePageBytes);
-  const size_t before = rounded_up(reinterpret_cast<uintptr_t>(begin), kHugePageBytes) - reinterpret_cast<uintptr_t>(begin);
+  const size_t before =
+      rounded_up(reinterpret_cast<uintptr_t>(begin), kHugePageBytes) - reinterpret_cast<uintptr_t>(begin);
   if (before != 0) ::munmap(begin, before);
   if (before != kHugePageBytes) ::munmap(begin + before + size_bytes, kHugePageBytes - before);
   return begin + before;
@@ -38,6 +39,10 @@ ZeroedMemory::ZeroedMemory(size_t size_bytes, Pages pages) : size_bytes_(rounded
   }
   data_ = map_aligned_or_throw(size_bytes_);
   (void)::madvise(data_, size_bytes_, MADV_HUGEPAGE);  // where the system has none, small ones do
+}
+
+void ZeroedMemory::release() {
+  if (data_ != nullptr) (void)::madvise(data_, size_bytes_, MADV_DONTNEED);
 }
 
 ZeroedMemory::~ZeroedMemory() {

@@ -28,6 +28,8 @@ class ZeroedMemory {
   ~ZeroedMemory();
 
   std::byte* data() const { return data_; }
+  // Gives the pages back to the system; all bytes are zero again.
+  void release();
 
  private:
   std::byte* data_ = nullptr;

@@ -64,7 +64,8 @@ bool is_whole(float value) { return value == std::floor(value) && std::fabs(valu
 
 float lowest_for(const Range& range, float step) {
   const double middle = (static_cast<double>(range.low) + static_cast<double>(range.high)) / 2;
-  return static_cast<float>(middle - static_cast<double>(step) * kCodeMax / 2);  // room on both sides for what is still to come
+  return static_cast<float>(middle -
+                            static_cast<double>(step) * kCodeMax / 2);  // room on both sides for what is still to come
 }
 
 }  // namespace
@@ -160,7 +161,8 @@ Result<std::unique_ptr<const Codec>> Sq8::load(simd::Metric metric, size_t dims,
   TRY(longest_norm, in.f32("longest norm"));
   TRY(step, in.f32("step"));
   const bool has_extra = (flags & kHasExtra) != 0;
-  if (flags > (kHasExtra | kExact) || (has_extra && metric == simd::Metric::kL2)) return in.corruption("flags that are not known");
+  if (flags > (kHasExtra | kExact) || (has_extra && metric == simd::Metric::kL2))
+    return in.corruption("flags that are not known");
   if (!(longest_norm >= 0 && std::isfinite(longest_norm))) return in.corruption("a longest norm that is none");
   if (!(step > 0 && std::isfinite(step) && std::isfinite(1 / step))) return in.corruption("a step that is none");
   const L2Space space(metric, dims, longest_norm, has_extra);

@@ -21,9 +21,7 @@ struct Avx2Codes {
     const __m256i d = _mm256_sub_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(query)), wide);
     return _mm256_add_epi32(sum, _mm256_madd_epi16(d, d));
   }
-  static __m128i fold(Reg reg) {
-    return _mm_add_epi32(_mm256_castsi256_si128(reg), _mm256_extracti128_si256(reg, 1));
-  }
+  static __m128i fold(Reg reg) { return _mm_add_epi32(_mm256_castsi256_si128(reg), _mm256_extracti128_si256(reg, 1)); }
   static float sum(Reg reg) {
     const __m128i four = fold(reg);
     const __m128i two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));

@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kNameBytesMax = 255;
 constexpr uint64_t kSchemaBytesMax = 8ULL << 20;
-constexpr uint32_t kCatalogVersion = 2;  // 1: shapes end at the linked rows, without codes
+constexpr uint32_t kCatalogVersion = 2;  // 1: shapes end at the linked rows; such a graph is built again
 
 void put_shape(base::ByteWriter& writer, const graph::Graph::Shape& shape) {
   writer.put_u64(shape.row_count);
@@ -22,6 +22,7 @@ void put_shape(base::ByteWriter& writer, const graph::Graph::Shape& shape) {
   writer.put_u32(shape.entry_row);
   writer.put_u32(shape.entry_level);
   writer.put_u64(shape.linked_rows);
+  writer.put_u32(shape.root_row);
   writer.put_u64(shape.codes_bytes);
   writer.put_u64(shape.codec_bytes);
   writer.put_u64(shape.trained_rows);
@@ -42,9 +43,11 @@ Result<graph::Graph::Shape> read_shape(base::ByteReader& reader, uint32_t versio
   shape.entry_level = entry_level;
   shape.linked_rows = linked_rows;
   if (version == 1) return shape;
+  TRY(root_row, reader.u32("graph root row"));
   TRY(codes_bytes, reader.u64("graph code bytes"));
   TRY(codec_bytes, reader.u64("graph codec bytes"));
   TRY(trained_rows, reader.u64("graph trained rows"));
+  shape.root_row = root_row;
   shape.codes_bytes = codes_bytes;
   shape.codec_bytes = codec_bytes;
   shape.trained_rows = trained_rows;

@@ -5,6 +5,11 @@
 #include <chrono>
 
 namespace omendb::table {
+namespace {
+
+constexpr std::chrono::seconds kIdle(1);
+
+}  // namespace
 
 IndexWorkers::IndexWorkers(unsigned threads, VersionSource version) : version_(std::move(version)) {
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
@@ -44,13 +49,14 @@ IndexWorkers::Pause::~Pause() {
   workers_.changed_.notify_all();
 }
 
-// Links one claim of some column; false if nothing waits anywhere.
-Result<bool> IndexWorkers::link_once() {
+// Links one claim of some column, and takes one step in taking dead rows out; false if nothing waits anywhere.
+Result<bool> IndexWorkers::work_once() {
   const std::shared_ptr<const DatabaseVersion> version = version_();
   for (const auto& [name, table] : version->tables) {
     for (const VectorColumnVersion& column : table->vectors) {
       TRY(linked, column.index->link_some(*table));
-      if (linked) return true;
+      TRY(erased, column.index->erase_some(*table));
+      if (linked || erased) return true;
     }
   }
   return false;
@@ -66,17 +72,15 @@ void IndexWorkers::run() {
     const uint64_t wakes_before = wakes_;
     ++running_;
     lock.unlock();
-    const Result<bool> linked = link_once();
+    const Result<bool> linked = work_once();
     lock.lock();
     --running_;
     changed_.notify_all();
     if (linked.ok() && *linked) continue;
-    // Nothing to do: sleep until a commit. Out of memory: the rows stay in the tail, exact and correct; try again in a while.
-    if (linked.ok()) {
-      changed_.wait(lock, [&] { return stopping_ || wakes_ != wakes_before; });
-    } else {
-      changed_.wait_for(lock, std::chrono::seconds(1), [&] { return stopping_; });
-    }
+    // Nothing to do: sleep until a commit, or until a reader may have let go of a version, whose rows may leave then. Out of memory: the rows stay in the tail, exact and
+    // correct; try again in a while.
+    const bool failed = !linked.ok();
+    changed_.wait_for(lock, kIdle, [&] { return stopping_ || (!failed && wakes_ != wakes_before); });
   }
 }
 
@@ -91,7 +95,7 @@ Result<void> IndexWorkers::wait_until(const std::function<bool()>& wanted) {
     changed_.wait(lock, [this] { return pauses_ == 0 || stopping_; });
     ++running_;
     lock.unlock();
-    const Result<bool> linked = link_once();
+    const Result<bool> linked = work_once();
     lock.lock();
     --running_;
     changed_.notify_all();

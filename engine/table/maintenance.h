@@ -1,6 +1,7 @@
 #pragma once
 
-// The background workers that move fresh rows from the tail into the graphs. They can be paused at an insert boundary, so that a checkpoint sees graphs at rest.
+// The background workers that move fresh rows from the tail into the graphs and take dead ones out. They can be paused at an insert boundary, so that a
+// checkpoint sees graphs at rest.
 
 #include <omendb/status.h>
 
@@ -48,7 +49,7 @@ class IndexWorkers {
 
  private:
   void run();
-  Result<bool> link_once();
+  Result<bool> work_once();
 
   VersionSource version_;
   std::mutex mutex_;  // guards the fields below

@@ -49,6 +49,9 @@ Result<std::shared_ptr<TableStore>> TableStore::load(storage::Store& store, Tabl
   table->checkpointed_live_ = version->live;
   table->refresh_readers(*version);
   TRY_OK(table->load_graphs(summary, *version));
+  std::vector<std::shared_ptr<VectorIndex>> indexes;
+  for (const VectorColumnVersion& column : version->vectors) indexes.push_back(column.index);
+  version->guard = std::make_shared<VersionGuard>(std::move(indexes));
   table->version_ = std::move(version);
   return table;
 }
@@ -144,6 +147,7 @@ Result<TableChange> TableStore::prepare_write(const Rows& rows, OnConflict on_co
   mark_added(*version, rows);
   for (const RowId row : change.removed) mark_removed(*version, row);
   share_live_bits(*version);
+  version->guard = version_->guard->successor();
   change.version = version;
   return change;
 }
@@ -163,8 +167,14 @@ Result<TableChange> TableStore::prepare_erase(const KeysView& keys) {
   version->keys = std::move(directory).persistent();
   for (const RowId row : change.removed) mark_removed(*version, row);
   share_live_bits(*version);
+  version->guard = version_->guard->successor();
   change.version = version;
   return change;
+}
+
+void TableStore::install(const TableChange& change) {
+  version_->guard->pass_on(change.removed, change.version->guard);
+  version_ = change.version;
 }
 
 void TableStore::abandon(const TableChange& change) {
@@ -216,6 +226,7 @@ Result<void> TableStore::finish_recovery() {
   TRY_OK(std::move(result));
   version->keys = std::move(keys).persistent();
   version_ = version;
+  for (const VectorColumnVersion& column : version->vectors) column.index->forget_dead_rows(*version);
   return {};
 }
 

@@ -54,7 +54,7 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
   // --- statements ---
   Result<TableChange> prepare_write(const Rows& rows, OnConflict on_conflict);
   Result<TableChange> prepare_erase(const KeysView& keys);
-  void install(const TableChange& change) { version_ = change.version; }
+  void install(const TableChange& change);
   void abandon(const TableChange& change);
 
   // --- recovery: keys are not kept until finish_recovery ---

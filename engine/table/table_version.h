@@ -10,6 +10,7 @@
 #include "engine/table/key_directory.h"
 #include "engine/table/live_bitmap.h"
 #include "engine/table/vector_index.h"
+#include "engine/table/version_guard.h"
 
 #include <cstdint>
 #include <map>
@@ -40,6 +41,7 @@ struct TableVersion {
   std::shared_ptr<const KeyColumn> key_column;
   std::vector<ColumnReader> columns;         // in schema order
   std::vector<VectorColumnVersion> vectors;  // one per vector column, in schema order
+  std::shared_ptr<VersionGuard> guard;       // of the rows that this version shows and later ones do not
   std::shared_ptr<void>
       storage_pin;  // shared by all versions of one storage: when the last one goes, a dropped table's extents may go
 

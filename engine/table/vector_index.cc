@@ -96,7 +96,7 @@ void VectorIndex::finish(const Claim& claim, uint32_t done_to) {
 
 Result<bool> VectorIndex::link_some(const TableVersion& version) {
   if (training_due(version)) TRY_OK(train(version));
-  const std::shared_lock lock(training_);
+  const std::shared_lock lock(linking_);
   const std::optional<Claim> taken = claim(version);
   if (!taken) return false;
   TRY_OK(link(version, *taken));
@@ -106,10 +106,16 @@ Result<bool> VectorIndex::link_some(const TableVersion& version) {
 Result<void> VectorIndex::link(const TableVersion& version, const Claim& claim) {
   const ColumnReader& values = version.columns[column_];
   const graph::VectorsView vectors = version.vectors_view(*this);
+  uint64_t forgotten = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    for (uint32_t row = claim.first; row < claim.last; ++row) {
+      forgotten |= static_cast<uint64_t>(is_forgotten({row})) << (row - claim.first);
+    }
+  }
   for (uint32_t row = claim.first; row < claim.last; ++row) {
-    // A row that died meanwhile is linked all the same: a search may have pinned a version in which it lives, and trusts the watermark.
-    const bool never_seen = row < opened_live_.row_count() && !opened_live_.contains({row});
-    if (never_seen || values.is_null({row}) || graph_.contains({row})) continue;
+    // A row that died meanwhile is linked all the same if a version shows it: a search may have pinned that one, and trusts the watermark.
+    if ((forgotten >> (row - claim.first) & 1) != 0 || values.is_null({row}) || graph_.contains({row})) continue;
     if (auto linked = graph_.insert(vectors, {row}); !linked.ok()) {
       finish(claim, row);
       return std::move(linked).error();
@@ -135,7 +141,7 @@ bool VectorIndex::training_due(const TableVersion& version) const {
 
 // Rows spread evenly over those of the version, which are what a search will meet.
 Result<void> VectorIndex::train(const TableVersion& version) {
-  const std::unique_lock lock(training_);
+  const std::unique_lock lock(linking_);
   if (!training_due(version)) return {};  // somebody else was faster
   const LiveBitmap& rows = searchable_rows(version, *this);
   const graph::VectorsView vectors = version.vectors_view(*this);
@@ -155,8 +161,81 @@ Result<void> VectorIndex::train(const TableVersion& version) {
   }
 }
 
+bool VectorIndex::is_forgotten(RowId row) const {
+  return row.value / 64 < forgotten_bits_.size() && (forgotten_bits_[row.value / 64] >> (row.value % 64) & 1) != 0;
+}
+
+void VectorIndex::forget(std::span<const RowId> rows) {
+  const std::lock_guard lock(mutex_);
+  for (const RowId row : rows) {
+    if (row.value / 64 >= forgotten_bits_.size()) forgotten_bits_.resize(row.value / 64 + 1);
+    if (is_forgotten(row)) continue;
+    forgotten_bits_[row.value / 64] |= uint64_t{1} << (row.value % 64);
+    forgotten_.push_back(row);
+  }
+}
+
+void VectorIndex::forget_dead_rows(const TableVersion& version) {
+  const LiveBitmap& rows = searchable_rows(version, *this);
+  std::vector<RowId> dead;
+  for (uint32_t row = 0; row < version.row_count(); ++row) {
+    if (!rows.contains({row})) dead.push_back({row});
+  }
+  forget(dead);
+}
+
+bool VectorIndex::erase_due() const {
+  const std::lock_guard lock(mutex_);
+  return forgotten_.size() >= std::max<uint64_t>(kDeadRowsMin, graph_.stats().linked_rows / kDeadShare);
+}
+
+bool VectorIndex::has_work(const TableVersion& version) const {
+  return waiting_rows(version) > 0 || erasing_.load(std::memory_order_acquire) || (active(version) && erase_due());
+}
+
+Result<bool> VectorIndex::begin_erase(const TableVersion& version) {
+  const std::unique_lock lock(linking_);
+  if (erasing_.load(std::memory_order_relaxed)) return true;  // somebody else was faster
+  std::vector<RowId> rows;
+  {
+    const std::lock_guard guard(mutex_);
+    rows.swap(forgotten_);
+  }
+  if (auto begun = graph_.begin_erase(version.vectors_view(*this), rows); !begun.ok()) {
+    const std::lock_guard guard(mutex_);
+    forgotten_.insert(forgotten_.end(), rows.begin(), rows.end());
+    return std::move(begun).error();
+  }
+  erasing_.store(graph_.erase_under_way(), std::memory_order_release);
+  return true;
+}
+
+Result<bool> VectorIndex::erase_some(const TableVersion& version) {
+  if (!erasing_.load(std::memory_order_acquire)) {
+    if (!active(version) || !erase_due()) return false;
+    return begin_erase(version);
+  }
+  {
+    const std::shared_lock lock(linking_);
+    if (!erasing_.load(std::memory_order_acquire)) return true;
+    TRY(repaired, graph_.repair_some(version.vectors_view(*this)));
+    if (repaired) return true;
+    if (!graph_.erase_repaired()) return false;  // others are still at it, and will end the turn
+  }
+  const std::unique_lock lock(linking_);
+  if (erasing_.load(std::memory_order_relaxed) && graph_.erase_repaired()) {
+    graph_.end_erase(watermark());
+    erasing_.store(false, std::memory_order_release);
+  }
+  return true;
+}
+
 void VectorIndex::start_at(uint32_t watermark, const LiveBitmap& live) {
-  opened_live_ = live;
+  std::vector<RowId> dead;
+  for (uint32_t row = 0; row < live.row_count(); ++row) {
+    if (!live.contains({row})) dead.push_back({row});
+  }
+  forget(dead);
   next_ = watermark;
   watermark_.store(watermark, std::memory_order_release);
 }

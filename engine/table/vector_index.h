@@ -10,17 +10,22 @@
 #include "engine/table/live_bitmap.h"
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <shared_mutex>
+#include <span>
 #include <vector>
 
 namespace omendb::table {
 
 struct TableVersion;
+
+// So many of the rows of a graph may be dead ones, still walked through, before they are taken out: one in kDeadShare, and at least kDeadRowsMin. A turn looks at every
+// list, so fewer at a time would cost more each.
+inline constexpr uint64_t kDeadShare = 50;
+inline constexpr size_t kDeadRowsMin = 64;
 
 // Up to here comparing with every row is faster than a graph, and exact. A first choice; docs/performance.md says what is to be measured.
 inline constexpr uint32_t kFlatRowsMax = 1000;
@@ -46,6 +51,15 @@ class VectorIndex {
   // while one of them teaches, the others wait.
   Result<bool> link_some(const TableVersion& version);
 
+  // Rows that no version shows any more. They leave the graph in turns, each when they are one in kDeadShare of its rows. Threads: any.
+  void forget(std::span<const RowId> rows);
+  // After recovery: the rows of the graph that `version`, the only one there is, does not show.
+  void forget_dead_rows(const TableVersion& version);
+  // Takes the next step of a turn (graph::Graph::begin_erase), or begins one where that is due. False if there was nothing to do. Threads: any number.
+  Result<bool> erase_some(const TableVersion& version);
+  // Whether rows wait for the graph, or for leaving it.
+  bool has_work(const TableVersion& version) const;
+
   // Before the first link_some: the graph holds the rows below `watermark` already, and no version will ever show a row that is not in `live`.
   void start_at(uint32_t watermark, const LiveBitmap& live);
 
@@ -57,17 +71,23 @@ class VectorIndex {
   std::optional<Claim> claim(const TableVersion& version);
   void finish(const Claim& claim, uint32_t done_to);
   Result<void> link(const TableVersion& version, const Claim& claim);
+  bool is_forgotten(RowId row) const;  // under the lock
+  bool erase_due() const;
+  Result<bool> begin_erase(const TableVersion& version);
   bool training_due(const TableVersion& version) const;
   Result<void> train(const TableVersion& version);
 
   size_t column_;
   graph::Graph graph_;
-  std::shared_mutex training_;    // shared by those who link rows, exclusive to who trains
-  LiveBitmap opened_live_;        // rows that were dead before this process opened the table are not worth linking
-  std::mutex mutex_;              // guards the three below
-  uint32_t next_ = 0;             // first row nobody has taken
-  std::set<uint32_t> in_flight_;  // first rows of claims that are not finished
-  std::vector<Claim> failed_;     // to be taken again; their first rows stay in in_flight_
+  std::shared_mutex
+      linking_;  // shared by those who link rows or repair lists, exclusive to who trains, begins a turn or ends one
+  std::atomic<bool> erasing_{false};
+  mutable std::mutex mutex_;              // guards those below
+  std::vector<RowId> forgotten_;          // for the next turn
+  std::vector<uint64_t> forgotten_bits_;  // all there ever were, a bit a row: not worth linking either
+  uint32_t next_ = 0;                     // first row nobody has taken
+  std::set<uint32_t> in_flight_;          // first rows of claims that are not finished
+  std::vector<Claim> failed_;             // to be taken again; their first rows stay in in_flight_
   std::atomic<uint32_t> watermark_{0};
 };
 

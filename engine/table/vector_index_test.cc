@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <numeric>
 #include <thread>
 
@@ -116,6 +117,115 @@ TEST(VectorIndex, RowsThatWereDeadAtOpenAreNotWorthLinking) {
   EXPECT_FALSE(table.index().graph().contains({5}));
   EXPECT_EQ(table.index().graph().stats().linked_rows, 1498U);
   EXPECT_EQ(table.index().watermark(), 1500U);
+}
+
+void erase_step_by_step(TestTable& table) {
+  while (base::must(table.index().erase_some(*table.version()))) {
+  }
+}
+
+std::vector<int64_t> keys_from(int64_t first, size_t count) {
+  std::vector<int64_t> keys(count);
+  std::iota(keys.begin(), keys.end(), first);
+  return keys;
+}
+
+TEST(VectorIndex, DeadRowsLeaveTheGraphWhenTheyAreOneInFifty) {
+  TestTable table(kDims);
+  write_random(table, 0, 5000, 20);
+  table.link();
+  table.erase(keys_from(100, 99));
+  EXPECT_FALSE(base::must(table.index().erase_some(*table.version())));
+  EXPECT_FALSE(table.index().has_work(*table.version()));
+  table.erase(keys_from(500, 1));
+  EXPECT_TRUE(table.index().has_work(*table.version()));
+  erase_step_by_step(table);
+  EXPECT_EQ(table.index().graph().stats().linked_rows, 4900U);
+  EXPECT_FALSE(table.index().graph().contains({150}));
+  EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
+}
+
+TEST(VectorIndex, DeadRowsStayInTheGraphAsLongAsAVersionShowsThem) {
+  TestTable table(kDims);
+  write_random(table, 0, 2000, 21);
+  table.link();
+  table.erase(keys_from(0, 100));
+  {
+    const auto kept = table.version();
+    table.erase(keys_from(100, 200));
+    table.erase(keys_from(300, 200));
+    erase_step_by_step(table);
+    EXPECT_EQ(table.index().graph().stats().linked_rows, 1900U) << "what the kept version does not show is gone";
+    kept->live.for_each([&](RowId row) { EXPECT_TRUE(table.index().graph().contains(row)); });
+  }
+}
+
+TEST(VectorIndex, DeadRowsLeaveTheGraphWhenTheLastVersionThatShowsThemGoes) {
+  TestTable table(kDims);
+  write_random(table, 0, 2000, 22);
+  table.link();
+  auto kept = table.version();
+  for (int64_t turn = 0; turn < 300; ++turn) table.erase({turn});
+  erase_step_by_step(table);
+  EXPECT_EQ(table.index().graph().stats().linked_rows, 2000U);
+  kept.reset();
+  erase_step_by_step(table);
+  EXPECT_EQ(table.index().graph().stats().linked_rows, 1700U);
+}
+
+TEST(VectorIndex, AChainOfAMillionCommitsBehindAKeptVersionGoesWithoutRecursion) {
+  auto first = std::make_shared<VersionGuard>(std::vector<std::shared_ptr<VectorIndex>>());
+  std::shared_ptr<VersionGuard> last = first;
+  for (int i = 0; i < 1'000'000; ++i) {
+    auto next = last->successor();
+    last->pass_on({}, next);
+    last = std::move(next);
+  }
+  last.reset();
+  first.reset();
+}
+
+TEST(VectorIndex, RowsThatDiedInTheTailAndThatNobodySeesAreNotLinked) {
+  TestTable table(kDims);
+  write_random(table, 0, 1500, 23);
+  table.erase({3, 700});
+  table.link();
+  EXPECT_EQ(table.index().graph().stats().linked_rows, 1498U);
+  EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
+}
+
+TEST(VectorIndex, TurnsRunBesideLinksOnManyThreads) {
+  TestTable table(16);
+  write_random(table, 0, 3000, 24, 16);
+  table.link();
+  std::atomic<bool> stop{false};
+  std::mutex lock;
+  std::shared_ptr<const TableVersion> newest = table.version();
+  const auto version = [&] {
+    const std::lock_guard guard(lock);
+    return newest;
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      while (!stop) {
+        const auto pinned = version();
+        base::must(table.index().link_some(*pinned));
+        base::must(table.index().erase_some(*pinned));
+      }
+    });
+  }
+  for (int64_t turn = 0; turn < 30; ++turn) {
+    write_random(table, 10'000 + turn * 100, 100, static_cast<uint64_t>(200 + turn), 16);
+    table.erase(keys_from(turn * 100, 100));
+    const std::lock_guard guard(lock);
+    newest = table.version();
+  }
+  while (table.index().has_work(*version())) std::this_thread::yield();
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
+  EXPECT_LE(table.index().graph().stats().linked_rows, 3000U + 70);
 }
 
 TEST(VectorIndex, LearnsToEncodeBeforeItsFirstRowAndAgainWhenThereAreEightTimesAsMany) {
