@@ -78,6 +78,7 @@ omendb::ColumnSpec to_spec(const omendb_column_spec& column) {
   if (column.m != 0) spec.vector.m = column.m;
   if (column.ef_construction != 0) spec.vector.ef_construction = column.ef_construction;
   spec.vector.storage = static_cast<omendb::VectorStorage>(column.storage);
+  spec.vector.storage_bits = column.storage_bits;
   return spec;
 }
 

@@ -5,6 +5,11 @@
 
 namespace omendb::graph {
 
+quantize::CodecOptions codec_options(const GraphOptions& options) {
+  return {
+      .storage = options.storage, .metric = options.metric, .rabitq_bits = options.rabitq_bits, .seed = options.seed};
+}
+
 CodeStore::CodeStore(std::shared_ptr<const quantize::Codec> codec, uint64_t trained_rows)
     : codec_(std::move(codec)),
       code_bytes_(codec_->code_bytes()),
@@ -21,7 +26,7 @@ CodeStore::CodeStore(std::shared_ptr<const quantize::Codec> codec, uint64_t trai
 
 std::shared_ptr<CodeStore> CodeStore::learn(const GraphOptions& options, const quantize::Sample& sample,
                                             uint64_t linked_rows) {
-  auto codes = std::make_shared<CodeStore>(quantize::train(options.storage, options.metric, sample, options.seed),
+  auto codes = std::make_shared<CodeStore>(quantize::train(codec_options(options), sample),
                                            std::max<uint64_t>(linked_rows, sample.count));
   std::vector<std::byte> code(codes->code_bytes_);
   size_t poor_rows = 0;

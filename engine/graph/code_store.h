@@ -17,6 +17,8 @@
 
 namespace omendb::graph {
 
+quantize::CodecOptions codec_options(const GraphOptions& options);
+
 class CodeStore {
  public:
   static constexpr uint32_t kRowsPerChunk =

@@ -31,7 +31,8 @@ struct GraphOptions {
   uint32_t ef_construction = 200;  // beam while inserting. More: better graph, slower build
   // What walks and inserts compare; answers are always compared by the full vectors. Codes: faster, and the vectors need not be in memory
   quantize::Storage storage = quantize::Storage::kF32;
-  uint64_t seed = 42;  // levels are a function of (seed, row), so a single-threaded build is reproducible
+  uint32_t rabitq_bits = 4;  // of kRabitq
+  uint64_t seed = 42;        // levels are a function of (seed, row), so a single-threaded build is reproducible
 };
 
 struct Neighbor {

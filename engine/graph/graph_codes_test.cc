@@ -87,6 +87,34 @@ TEST(GraphCodes, ReachTheRecallOfFullVectorsForEveryMetric) {
   }
 }
 
+TEST(GraphCodes, OfEveryStorageReachTheirRecallWithABeamThatFitsThem) {
+  struct Case {
+    quantize::Storage storage;
+    uint32_t bits;
+    size_t ef;
+  };
+  const Vectors rows = random_vectors(base::scaled(3000), 32, 85);
+  const Vectors queries = random_vectors(30, 32, 86);
+  for (const auto& [storage, bits, ef] :
+       {Case{quantize::Storage::kF16, 4, 80}, Case{quantize::Storage::kBf16, 4, 80},
+        Case{quantize::Storage::kRabitq, 8, 80}, Case{quantize::Storage::kRabitq, 4, 120},
+        Case{quantize::Storage::kRabitq, 1, 500}, Case{quantize::Storage::kPq, 4, 300},
+        Case{quantize::Storage::kBinary, 4, 800}}) {
+    for (const simd::Metric metric : {simd::Metric::kL2, simd::Metric::kCosine, simd::Metric::kInnerProduct}) {
+      SCOPED_TRACE(std::string(quantize::to_string(storage)) + " " + std::to_string(bits) + ", metric " +
+                   std::to_string(static_cast<int>(metric)));
+      Graph graph({.metric = metric, .storage = storage, .rabitq_bits = bits});
+      train_on(graph, rows);
+      insert_all(graph, rows);
+      const double recall = recall_at_10(graph, rows, queries, ef);
+      EXPECT_GE(recall, 0.9);
+      Graph loaded(graph.options());
+      must(load(loaded, saved(graph), rows.dims()));
+      EXPECT_EQ(recall_at_10(loaded, rows, queries, ef), recall);
+    }
+  }
+}
+
 TEST(GraphCodes, FindTheLargestProductsAmongRowsOfVeryDifferentNorms) {
   const Vectors rows = scaled_by_row(random_vectors(base::scaled(4000), 24, 72), 73, 1.0F);
   const Vectors queries = random_vectors(50, 24, 74);

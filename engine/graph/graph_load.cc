@@ -148,7 +148,7 @@ Result<std::shared_ptr<CodeStore>> read_codes(const GraphOptions& options, size_
     TRY_OK(
         source(Graph::Stream::kCodec, at / Graph::kBlockBytes, rest.first(std::min(rest.size(), Graph::kBlockBytes))));
   }
-  TRY(codec, quantize::load(options.storage, options.metric, dims, saved));
+  TRY(codec, quantize::load(codec_options(options), dims, saved));
   if (shape.codes_bytes != shape.row_count * codec->code_bytes())
     return damaged("the codes are " + std::to_string(shape.codes_bytes) + " bytes long");
   auto codes = std::make_shared<CodeStore>(std::move(codec), shape.trained_rows);

@@ -26,7 +26,8 @@ class Churned {
  public:
   Churned(const GraphOptions& options, const Vectors& rows) : rows_(rows), graph_(options), live_(rows.row_count()) {
     for (uint32_t row = 0; row < rows.row_count(); ++row) live_.clear(row);
-    if (options.storage != quantize::Storage::kF32) must(graph_.train(rows.view(), {rows.row(0), rows.count(), rows.dims()}));
+    if (options.storage != quantize::Storage::kF32)
+      must(graph_.train(rows.view(), {rows.row(0), rows.count(), rows.dims()}));
   }
 
   Graph& graph() { return graph_; }
@@ -236,7 +237,8 @@ TEST(GraphRepair, RunsBesideInsertsAndSearches) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 2; ++t) {
     threads.emplace_back([&] {
-      for (uint32_t row = next.fetch_add(1); row < 2 * row_count; row = next.fetch_add(1)) must(graph.insert(rows.view(), {row}));
+      for (uint32_t row = next.fetch_add(1); row < 2 * row_count; row = next.fetch_add(1))
+        must(graph.insert(rows.view(), {row}));
     });
     threads.emplace_back([&] {
       while (must(graph.repair_some(rows.view()))) {

@@ -13,9 +13,6 @@ constexpr size_t kBeamRowsMin = 1024;
 
 bool farther(const Candidate& a, const Candidate& b) { return a.distance > b.distance; }
 
-// Estimates put the nearest rows in nearly the right order: a few more than k hold the k nearest.
-size_t default_rerank(size_t k, size_t ef) { return std::min(ef, k + std::max<size_t>(8, k / 2)); }
-
 class Search {
  public:
   Search(const Walk& walk, const Walk& exact, const LiveRows& live, size_t k, size_t ef, size_t rerank)
@@ -171,7 +168,7 @@ size_t Graph::search(const VectorsView& vectors, const float* query, const LiveR
   walk.query = walk.space.target_of(query, state->query_bytes());
   const Walk exact{*impl_, walk.space.full(), query, *state};
   const size_t ef = std::max(options.ef, k);
-  const size_t rerank = std::max(k, options.rerank == 0 ? default_rerank(k, ef) : options.rerank);
+  const size_t rerank = std::max(k, options.rerank == 0 ? walk.space.rerank_rows(k, ef) : options.rerank);
   Search search(walk.query == nullptr ? exact : walk, exact, live, k, ef, rerank);
   size_t found = search.run(entry, out);
   if (search.too_coarse()) found = Search(exact, exact, live, k, ef, rerank).run(entry, out);

@@ -21,6 +21,7 @@ class RowSpace {
       : kernels_(&kernels), vectors_(vectors), codes_(codes), addresses_(addresses) {}
 
   bool has_codes() const { return codes_ != nullptr; }
+  size_t rerank_rows(size_t k, size_t ef) const { return codes_ == nullptr ? k : codes_->codec().rerank_rows(k, ef); }
   bool builds_graphs() const { return codes_ == nullptr || codes_->codec().builds_graphs(); }
   // The same rows compared by their full vectors.
   RowSpace full() const { return {*kernels_, vectors_, nullptr, addresses_}; }

@@ -7,16 +7,18 @@
 #include "engine/quantize/l2_space.h"
 #include "engine/simd/code_distance.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace omendb::quantize {
 
 class Sq8 final : public Codec {
  public:
-  // `is_exact`: the sample lies on the grid of steps.
-  Sq8(L2Space space, std::vector<float> lows, float step, bool is_exact);
-  static std::unique_ptr<const Codec> train(simd::Metric metric, const Sample& sample);
-  static Result<std::unique_ptr<const Codec>> load(simd::Metric metric, size_t dims, std::span<const std::byte> saved);
+  // `is_exact`: what it learned from lies on the grid of steps.
+  Sq8(const L2Space& space, std::vector<float> lows, float step, bool is_exact);
+  static std::unique_ptr<const Codec> train(const CodecOptions& options, const Sample& sample);
+  static Result<std::unique_ptr<const Codec>> load(const CodecOptions& options, size_t dims,
+                                                   std::span<const std::byte> saved);
 
   Storage storage() const override { return Storage::kSq8; }
   size_t dims() const override { return space_.dims(); }
@@ -27,10 +29,13 @@ class Sq8 final : public Codec {
   void prepare_code(const std::byte* code, std::byte* prepared) const override;
   void distances(const std::byte* prepared, const std::byte* const* codes, size_t count, float* out) const override;
   float coarse_below() const override { return coarse_below_; }
+  size_t rerank_rows(size_t k, size_t) const override { return k + std::max<size_t>(8, k / 2); }
   bool builds_graphs() const override { return space_.builds_graphs(); }
   std::vector<std::byte> save() const override;
 
  private:
+  float numbers_of(const PlacedVector& placed, float low, float high, int16_t* out) const;
+
   L2Space space_;
   size_t length_;            // dimensions of the space, rounded up to what the kernels take
   std::vector<float> lows_;  // of each dimension of the space

@@ -9,7 +9,7 @@ namespace omendb::simd {
 #if defined(__AVX512VNNI__)
 namespace {
 
-struct Avx512Vnni : Avx512Codes {
+struct VnniBytes : Avx512Codes {
   static Reg add_square(Reg sum, const int16_t* query, const std::byte* code) {
     const Reg d = difference(query, code);
     return _mm512_dpwssd_epi32(sum, d, d);
@@ -20,13 +20,25 @@ struct Avx512Vnni : Avx512Codes {
   }
 };
 
+struct VnniPacked : Avx512Numbers {
+  template <size_t kBits>
+  static Reg add_products(Reg sum, Numbers numbers, Query query) {
+    return _mm512_dpbusd_epi32(sum, numbers, query);
+  }
+};
+
 }  // namespace
 
-const CodeKernels* avx512_vnni_code_kernels() { return &code_kernels_of::kKernelsOf<Avx512Vnni>; }
+CodeKernels avx512_vnni_code_kernels() {
+  CodeKernels kernels{};
+  kernels.bytes = &code_kernels_of::bytes<VnniBytes>;
+  kernels.packed = &code_kernels_of::packed<VnniPacked>;
+  return kernels;
+}
 
 #else
 
-const CodeKernels* avx512_vnni_code_kernels() { return nullptr; }
+CodeKernels avx512_vnni_code_kernels() { return {}; }
 
 #endif
 

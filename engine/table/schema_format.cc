@@ -2,6 +2,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/base/try.h"
+#include "engine/quantize/codec.h"
 #include "engine/table/array_ids.h"
 
 #include <fmt/format.h>
@@ -37,7 +38,12 @@ std::string_view to_string(VectorStorage storage) {
   switch (storage) {
     case VectorStorage::kAuto: return "auto";
     case VectorStorage::kF32: return "f32";
+    case VectorStorage::kF16: return "f16";
+    case VectorStorage::kBf16: return "bf16";
     case VectorStorage::kSq8: return "sq8";
+    case VectorStorage::kPq: return "pq";
+    case VectorStorage::kRabitq: return "rabitq";
+    case VectorStorage::kBinary: return "binary";
   }
   return "unknown";
 }
@@ -86,7 +92,10 @@ Result<void> check_column(std::string_view table, const ColumnSpec& spec) {
     if (vector.dims < 1 || vector.dims > kVectorDimsMax)
       return wrong(fmt::format("a vector has 1 to {} dimensions, not {}", kVectorDimsMax, vector.dims));
     if (to_string(vector.metric) == "unknown") return wrong("the metric is l2, cosine or ip");
-    if (to_string(vector.storage) == "unknown") return wrong("the storage is auto, f32 or sq8");
+    if (to_string(vector.storage) == "unknown")
+      return wrong("the storage is auto, f32, f16, bf16, sq8, pq, rabitq or binary");
+    if (vector.storage_bits > (vector.storage == VectorStorage::kRabitq ? quantize::kRabitqBitsMax : 0))
+      return wrong(fmt::format("storage rabitq takes 1 to {} bits, others none", quantize::kRabitqBitsMax));
     if (vector.m < 4 || vector.m > 128) return wrong(fmt::format("m is 4 to 128, not {}", vector.m));
     if (vector.ef_construction < 8 || vector.ef_construction > 4096)
       return wrong(fmt::format("ef_construction is 8 to 4096, not {}", vector.ef_construction));
@@ -140,6 +149,7 @@ std::vector<std::byte> encode_schema(const Schema& schema) {
       writer.put_u32(spec.vector.m);
       writer.put_u32(spec.vector.ef_construction);
       if (has_storage) writer.put_u8(static_cast<uint8_t>(spec.vector.storage));
+      if (spec.vector.storage == VectorStorage::kRabitq) writer.put_u8(spec.vector.storage_bits);
     }
     if (spec.type == Type::kText) {
       writer.put_string(spec.text.analyzer);
@@ -168,11 +178,15 @@ Result<ColumnSpec> decode_column_spec(base::ByteReader& reader) {
     TRY(metric, reader.u8("metric"));
     TRY(m, reader.u32("m"));
     TRY(ef_construction, reader.u32("ef_construction"));
-    spec.vector = {dims, static_cast<Metric>(metric), m, ef_construction, VectorStorage::kAuto};
+    spec.vector = {dims, static_cast<Metric>(metric), m, ef_construction, VectorStorage::kAuto, 0};
     if (has_storage) {
       TRY(storage, reader.u8("storage"));
       if (storage == 0) return reader.corruption("a storage that need not be said");
       spec.vector.storage = static_cast<VectorStorage>(storage);
+    }
+    if (spec.vector.storage == VectorStorage::kRabitq) {
+      TRY(bits, reader.u8("storage bits"));
+      spec.vector.storage_bits = bits;
     }
   }
   if (spec.type == Type::kText) {

@@ -29,7 +29,12 @@ quantize::Storage kernel_storage(const VectorOptions& options) {
   switch (options.storage) {
     case VectorStorage::kAuto: return options.dims >= kCodedDimsMin ? quantize::Storage::kSq8 : quantize::Storage::kF32;
     case VectorStorage::kF32: return quantize::Storage::kF32;
+    case VectorStorage::kF16: return quantize::Storage::kF16;
+    case VectorStorage::kBf16: return quantize::Storage::kBf16;
     case VectorStorage::kSq8: return quantize::Storage::kSq8;
+    case VectorStorage::kPq: return quantize::Storage::kPq;
+    case VectorStorage::kRabitq: return quantize::Storage::kRabitq;
+    case VectorStorage::kBinary: return quantize::Storage::kBinary;
   }
   return quantize::Storage::kF32;
 }
@@ -58,6 +63,7 @@ graph::GraphOptions graph_options(const VectorOptions& options) {
   result.m = options.m;
   result.ef_construction = options.ef_construction;
   result.storage = kernel_storage(options);
+  if (options.storage_bits != 0) result.rabitq_bits = options.storage_bits;
   return result;
 }
 

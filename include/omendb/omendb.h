@@ -50,7 +50,16 @@ typedef enum omendb_type {
 } omendb_type;
 
 /* What searches walk over: see omendb::VectorStorage in omendb/schema.h. */
-typedef enum omendb_storage { OMENDB_AUTO = 0, OMENDB_F32 = 1, OMENDB_SQ8 = 4 } omendb_storage;
+typedef enum omendb_storage {
+  OMENDB_AUTO = 0,
+  OMENDB_F32 = 1,
+  OMENDB_F16 = 2,
+  OMENDB_BF16 = 3,
+  OMENDB_SQ8 = 4,
+  OMENDB_PQ = 5,
+  OMENDB_RABITQ = 6,
+  OMENDB_BINARY = 7
+} omendb_storage;
 typedef enum omendb_metric { OMENDB_L2 = 1, OMENDB_COSINE = 2, OMENDB_INNER_PRODUCT = 3 } omendb_metric;
 
 typedef struct omendb_database omendb_database; /* omendb_close */
@@ -75,6 +84,7 @@ typedef struct omendb_column_spec {
   uint32_t m;               /* vectors; 0 = 16 */
   uint32_t ef_construction; /* vectors; 0 = 200 */
   omendb_storage storage;   /* vectors */
+  uint8_t storage_bits;     /* vectors, OMENDB_RABITQ; 0 = 4 */
 } omendb_column_spec;
 
 /* One column of rows, in or out. Which pointers are used depends on the type; see omendb/batch.h, which this mirrors. */

@@ -30,10 +30,14 @@ inline constexpr uint32_t kVectorDimsMax = 8192;
 // What searches walk over, held in memory for every row of the graph. The vectors themselves stay in their file, mapped, and every answer is compared again
 // with its full vector, so distances are exact in any case. Numbers are on disk and never reused.
 enum class VectorStorage : uint8_t {
-  kAuto =
-      0,  // kSq8 from 16 dimensions on, where it is faster at any recall than full vectors (docs/performance.md); kF32 below
-  kF32 = 1,  // the vectors as they are: nothing more in memory
-  kSq8 = 4,  // a byte a dimension
+  kAuto = 0,    // kSq8 from 16 dimensions on, where it is faster than full vectors at any recall; kF32 below
+  kF32 = 1,     // the vectors as they are: nothing more in memory
+  kF16 = 2,     // IEEE half precision, two bytes a dimension
+  kBf16 = 3,    // bfloat16, two bytes a dimension
+  kSq8 = 4,     // a byte a dimension
+  kPq = 5,      // product quantization, 32 bytes a vector: the graph is built by the full vectors
+  kRabitq = 6,  // RaBitQ, storage_bits a dimension; of fewer than 4 the graph is built by the full vectors
+  kBinary = 7,  // one bit a dimension, compared by counting: the graph is built by the full vectors
 };
 
 struct VectorOptions {
@@ -42,6 +46,8 @@ struct VectorOptions {
   uint32_t m = 16;                 // graph links per row (2 * m on the ground level), 4 .. 128
   uint32_t ef_construction = 200;  // beam while building, 8 .. 4096
   VectorStorage storage = VectorStorage::kAuto;
+  uint8_t storage_bits =
+      0;  // of kRabitq: 1 .. 8 a dimension, 0 = 4. More: better estimates, so smaller beams reach a recall; more memory
 };
 
 struct TextOptions {

@@ -11,8 +11,8 @@ import pyarrow as pa
 from . import _omendb
 from ._errors import SchemaError
 
-_STORAGES = ("auto", "f32", "sq8")
-_VECTOR_OPTIONS = ("dims", "metric", "m", "ef_construction", "storage")
+_STORAGES = ("auto", "f32", "f16", "bf16", "sq8", "pq", "rabitq", "binary")
+_VECTOR_OPTIONS = ("dims", "metric", "m", "ef_construction", "storage", "storage_bits")
 _PLAIN_TYPES = ("bool", "int64", "float64", "timestamp", "string", "string[]", "json", "text")
 _KEY_TYPES = ("int64", "string")
 _PREFIX = "omendb."  # of the keys in a pyarrow field's metadata
@@ -47,6 +47,7 @@ class VectorColumn:
     m: int = 16
     ef_construction: int = 200
     storage: str = "auto"
+    storage_bits: int = 0
 
 
 ColumnSpec = Union[str, TextColumn, VectorColumn]
@@ -59,22 +60,33 @@ def text(analyzer: str = "english", *, k1: float = 0.9, b: float = 0.4) -> TextC
 
 
 def vector(
-    dims: int, metric: str = "l2", *, storage: str = "auto", m: int = 16, ef_construction: int = 200
+    dims: int,
+    metric: str = "l2",
+    *,
+    storage: str = "auto",
+    m: int = 16,
+    ef_construction: int = 200,
+    storage_bits: int = 0,
 ) -> VectorColumn:
     """A column of vectors of `dims` float32 components.
 
     `metric`: "l2", "cosine" or "ip" (inner product). `m`: links of a row in the search graph, more = better recall
     and more memory. `ef_construction`: width of the search that places a row in the graph, more = better graph and
-    slower writes. `storage`: what searches walk over in memory, "sq8" (a byte a dimension) or "f32" (the vectors as
-    they are); "auto" is sq8 from 16 dimensions on. Answers and their distances are those of the full vectors in any
-    case, which stay in their file.
+    slower writes. `storage`: what searches walk over in memory: "f32" (the vectors as they are), "f16" or "bf16" (two
+    bytes a dimension), "sq8" (a byte), "rabitq" (`storage_bits` bits, 1 to 8, 4 if not said), "pq" (32 bytes a
+    vector), "binary" (a bit); "auto" is sq8 from 16 dimensions on. Answers and their distances are those of the full
+    vectors in any case, which stay in their file; the smaller the storage, the larger the `ef` of a search for the
+    same recall.
     """
     if storage not in _STORAGES:
         raise SchemaError(f"there is no vector storage {storage!r}; there are: {', '.join(_STORAGES)}")
-    for name, value in (("dims", dims), ("m", m), ("ef_construction", ef_construction)):
+    numbers = (("dims", dims), ("m", m), ("ef_construction", ef_construction), ("storage_bits", storage_bits))
+    for name, value in numbers:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 32:
             raise SchemaError(f"{name} of a vector column is a positive integer, not {value!r}")
-    return VectorColumn(dims, metric, m, ef_construction, storage)
+    if storage_bits > 8:
+        raise SchemaError(f"storage_bits of a vector column is 1 to 8, not {storage_bits}")
+    return VectorColumn(dims, metric, m, ef_construction, storage, storage_bits)
 
 
 class TableSchema:
@@ -228,6 +240,7 @@ def _from_field(field: pa.Field) -> _omendb.Column:
                 m=int(more.get("m", 16)),
                 ef_construction=int(more.get("ef_construction", 200)),
                 storage=more.get("storage", "auto"),
+                storage_bits=int(more.get("storage_bits", 0)),
             ),
         )
     kind = more.get("type") or _type_of_arrow(field)

@@ -17,7 +17,9 @@ namespace {
 constexpr std::array kTypes = {Type::kBool,       Type::kInt64, Type::kFloat64, Type::kTimestamp, Type::kString,
                                Type::kStringList, Type::kJson,  Type::kText,    Type::kVector};
 constexpr std::array kMetrics = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
-constexpr std::array kStorages = {VectorStorage::kAuto, VectorStorage::kF32, VectorStorage::kSq8};
+constexpr std::array kStorages = {VectorStorage::kAuto,   VectorStorage::kF32,   VectorStorage::kF16,
+                                  VectorStorage::kBf16,   VectorStorage::kSq8,   VectorStorage::kPq,
+                                  VectorStorage::kRabitq, VectorStorage::kBinary};
 
 // The enumerator whose name (as the engine spells it) is `word`.
 template <typename Values>
@@ -62,6 +64,9 @@ void bind_schema(nb::module_& module) {
           [](ColumnSpec& self, std::string_view storage) {
             self.vector.storage = named(kStorages, storage, "vector storage");
           })
+      .def_prop_rw(
+          "storage_bits", [](const ColumnSpec& self) { return self.vector.storage_bits; },
+          [](ColumnSpec& self, uint8_t bits) { self.vector.storage_bits = bits; })
       .def_prop_rw(
           "analyzer", [](const ColumnSpec& self) { return self.text.analyzer; },
           [](ColumnSpec& self, std::string analyzer) { self.text.analyzer = std::move(analyzer); })

@@ -102,6 +102,7 @@ def test_wrong_schemas_are_refused(db, schema, options, message):
         {"dims": 3, "m": "x"},
         {"dims": 3, "ef_construction": None},
         {"dims": 3, "storage": "f8"},
+        {"dims": 3, "storage": "rabitq", "storage_bits": 9},
     ],
 )
 def test_wrong_vector_columns_are_refused(arguments):
@@ -109,7 +110,7 @@ def test_wrong_vector_columns_are_refused(arguments):
         omendb.vector(**arguments)
 
 
-@pytest.mark.parametrize("storage", ["auto", "f32", "sq8"])
+@pytest.mark.parametrize("storage", ["auto", "f32", "f16", "bf16", "sq8", "pq", "rabitq", "binary"])
 def test_the_storage_of_a_vector_column_is_kept(storage):
     db = omendb.connect(":memory:")
     table = db.create_table("t", {"id": "int64 primary key", "v": omendb.vector(16, storage=storage)})
