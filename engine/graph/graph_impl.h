@@ -113,6 +113,7 @@ struct Graph::Impl {
   uint32_t root() const { return root_row.load(std::memory_order_acquire); }
   void set_root(uint32_t row) { root_row.store(row, std::memory_order_release); }
   bool is_dying(uint32_t row) const { return erasure != nullptr && erasure->is_dying(row); }
+  Result<void> replace_dying_starts(const VectorsView& vectors);
   void release_rows_below(uint32_t row_count);
 
   const GraphOptions options;

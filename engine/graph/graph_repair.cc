@@ -241,32 +241,49 @@ void Graph::Impl::release_rows_below(uint32_t row_count) {
   }
 }
 
+// The root and the entry point stay; where they can not, others take over before anybody misses them.
+Result<void> Graph::Impl::replace_dying_starts(const VectorsView& vectors) {
+  if (is_dying(entry().row)) set_entry(highest_staying_row(*this));
+  if (!is_dying(root())) return {};
+  std::vector<uint32_t> orphans;
+  collect_orphans(*this, root(), orphans);
+  if (orphans.empty()) {  // everything goes
+    set_root(kNoLink);
+    return {};
+  }
+  std::vector<uint32_t> others(orphans.begin() + 1, orphans.end());
+  const SearchStatePool::Lease state = states.take();
+  TRY_OK(ListRepair(*this, vectors, *state).adopt(orphans.front(), others));
+  set_root(orphans.front());
+  return {};
+}
+
 Result<void> Graph::begin_erase(const VectorsView& vectors, std::span<const RowId> rows) {
   assert(!erase_under_way() && "one turn at a time");
-  try {
-    auto erasure = std::make_unique<Erasure>();
-    erasure->row_count = impl_->links.row_count();
-    erasure->dying.resize(erasure->row_count);
-    for (const RowId row : rows) {
-      if (!contains(row) || erasure->dying.test(row.value)) continue;
-      erasure->dying.set(row.value);
-      erasure->rows.push_back(row.value);
+  const EntryPoint entry = impl_->entry();
+  const auto begin = [&]() -> Result<void> {
+    try {
+      auto erasure = std::make_unique<Erasure>();
+      erasure->row_count = impl_->links.row_count();
+      erasure->dying.resize(erasure->row_count);
+      for (const RowId row : rows) {
+        if (!contains(row) || erasure->dying.test(row.value)) continue;
+        erasure->dying.set(row.value);
+        erasure->rows.push_back(row.value);
+      }
+      if (erasure->rows.empty()) return {};
+      impl_->erasure = std::move(erasure);
+      return impl_->replace_dying_starts(vectors);
+    } catch (const std::bad_alloc&) {
+      return Error{ErrorCode::kOutOfMemory, "graph: no memory to take out " + std::to_string(rows.size()) + " rows"};
     }
-    if (erasure->rows.empty()) return {};
-    const SearchStatePool::Lease state = impl_->states.take();
-    std::vector<uint32_t> orphans;
-    impl_->erasure = std::move(erasure);
-    if (impl_->is_dying(impl_->entry().row)) impl_->set_entry(highest_staying_row(*impl_));
-    if (impl_->is_dying(impl_->root())) {
-      collect_orphans(*impl_, impl_->root(), orphans);
-      impl_->set_root(orphans.empty() ? kNoLink : orphans.front());
-      std::vector<uint32_t> others(orphans.begin() + (orphans.empty() ? 0 : 1), orphans.end());
-      TRY_OK(ListRepair(*impl_, vectors, *state).adopt(impl_->root(), others));
-    }
-    return {};
-  } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kOutOfMemory, "graph: no memory to take out " + std::to_string(rows.size()) + " rows"};
+  };
+  Result<void> begun = begin();
+  if (!begun.ok()) {  // all rows are still in their places, and so is the root
+    impl_->erasure.reset();
+    impl_->set_entry(entry);
   }
+  return begun;
 }
 
 bool Graph::erase_under_way() const { return impl_->erasure != nullptr; }
@@ -275,8 +292,8 @@ Result<bool> Graph::repair_some(const VectorsView& vectors) {
   if (!erase_under_way()) return false;
   Erasure& erasure = *impl_->erasure;
   erasure.repairing.fetch_add(1, std::memory_order_acq_rel);
+  const uint32_t first = erasure.take();
   const auto repair = [&]() -> Result<bool> {
-    uint32_t first = erasure.take();
     if (first >= erasure.row_count) return false;
     try {
       const SearchStatePool::Lease state = impl_->states.take();
@@ -285,12 +302,12 @@ Result<bool> Graph::repair_some(const VectorsView& vectors) {
         if (contains({row}) && !erasure.is_dying(row)) TRY_OK(lists.repair_row(row));
       }
     } catch (const std::bad_alloc&) {
-      erasure.put_back(first);
       return Error{ErrorCode::kOutOfMemory, "graph: no memory to repair the lists of rows"};
     }
     return true;
   };
   Result<bool> repaired = repair();
+  if (!repaired.ok()) erasure.put_back(first);
   erasure.repairing.fetch_sub(1, std::memory_order_acq_rel);
   return repaired;
 }

@@ -178,8 +178,8 @@ struct SearchState {
     if (query_room.size() < lines) query_room.resize(lines);
     if (row_room.size() < lines) row_room.resize(lines);
   }
-  std::byte* query_bytes() { return query_room.data()->bytes; }
-  std::byte* row_bytes() { return row_room.data()->bytes; }
+  std::byte* query_bytes() { return reinterpret_cast<std::byte*>(query_room.data()); }
+  std::byte* row_bytes() { return reinterpret_cast<std::byte*>(row_room.data()); }
 
   std::shared_ptr<CodeStore> codes;  // those that this state has walked over last
   uint64_t codes_number = 0;         // which ones of the graph's they are
