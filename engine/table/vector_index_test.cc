@@ -198,6 +198,7 @@ TEST(VectorIndex, TurnsRunBesideLinksOnManyThreads) {
   TestTable table(16);
   write_random(table, 0, 3000, 24, 16);
   table.link();
+  VectorIndex& index = table.index();
   std::atomic<bool> stop{false};
   std::mutex lock;
   std::shared_ptr<const TableVersion> newest = table.version();
@@ -210,8 +211,8 @@ TEST(VectorIndex, TurnsRunBesideLinksOnManyThreads) {
     threads.emplace_back([&] {
       while (!stop) {
         const auto pinned = version();
-        base::must(table.index().link_some(*pinned));
-        base::must(table.index().erase_some(*pinned));
+        base::must(index.link_some(*pinned));
+        base::must(index.erase_some(*pinned));
       }
     });
   }
