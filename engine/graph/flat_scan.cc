@@ -73,7 +73,6 @@ void flat_scan(simd::Metric metric, const VectorsView& vectors, const float* que
 
 void flat_scan_batch(simd::Metric metric, const VectorsView& vectors, const float* queries, size_t query_count,
                      const LiveRows& live, RowId first, RowId last, size_t k, std::vector<std::vector<Neighbor>>& out) {
-  const simd::DistanceKernels& kernels = simd::distance_kernels(metric);
   out.resize(query_count);
   std::vector<NearestRows> nearest;
   nearest.reserve(query_count);
@@ -81,16 +80,22 @@ void flat_scan_batch(simd::Metric metric, const VectorsView& vectors, const floa
     one.resize(k);
     nearest.emplace_back(one);
   }
-  std::vector<float> distances(query_count * 64);
+  flat_scan_part(metric, vectors, queries, live, first, last, nearest);
+  for (size_t q = 0; q < query_count; ++q) out[q].resize(nearest[q].sort());
+}
+
+void flat_scan_part(simd::Metric metric, const VectorsView& vectors, const float* queries, const LiveRows& live,
+                    RowId first, RowId last, std::span<NearestRows> nearest) {
+  const simd::DistanceKernels& kernels = simd::distance_kernels(metric);
+  std::vector<float> distances(nearest.size() * 64);
   for_each_live_word(live, first.value, last.value, [&](uint32_t word_row, uint64_t bits) {
     const WordRange range = range_of(word_row, bits);
-    kernels.many_to_many(queries, query_count, vectors.base + static_cast<size_t>(range.first) * vectors.dims,
+    kernels.many_to_many(queries, nearest.size(), vectors.base + static_cast<size_t>(range.first) * vectors.dims,
                          range.count, vectors.dims, distances.data());
-    for (size_t q = 0; q < query_count; ++q) {
+    for (size_t q = 0; q < nearest.size(); ++q) {
       offer_set_bits(nearest[q], word_row, bits, range, distances.data() + q * range.count);
     }
   });
-  for (size_t q = 0; q < query_count; ++q) out[q].resize(nearest[q].sort());
 }
 
 uint64_t count_live(const LiveRows& live) {

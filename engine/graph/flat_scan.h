@@ -43,6 +43,10 @@ void flat_scan(simd::Metric metric, const VectorsView& vectors, const float* que
 void flat_scan_batch(simd::Metric metric, const VectorsView& vectors, const float* queries, size_t query_count,
                      const LiveRows& live, RowId first, RowId last, size_t k, std::vector<std::vector<Neighbor>>& out);
 
+// The same a part at a time: offers the live rows in [first, last) to nearest[i], the nearest so far of query i. Parts may come in any order.
+void flat_scan_part(simd::Metric metric, const VectorsView& vectors, const float* queries, const LiveRows& live,
+                    RowId first, RowId last, std::span<NearestRows> nearest);
+
 // How many rows are live. About 1 ns per 64 rows.
 uint64_t count_live(const LiveRows& live);
 

@@ -62,6 +62,23 @@ TEST(FlatScan, AgreesWithSortingEverythingForAnyRangeAndAnyLiveRows) {
   }
 }
 
+TEST(FlatScan, PartByPartFindsTheSame) {
+  const Vectors rows = random_vectors(1000, 3, 2);
+  Live live(rows.row_count());
+  for (uint32_t row = 0; row < 1000; row += 3) live.clear(row);
+  std::vector<std::vector<Neighbor>> whole;
+  flat_scan_batch(simd::Metric::kL2, rows.view(), rows.row(0), 5, live.view(), {0}, {1000}, 9, whole);
+  std::vector<Neighbor> places(5 * 9);
+  std::vector<NearestRows> nearest;
+  for (size_t q = 0; q < 5; ++q) nearest.emplace_back(std::span(places).subspan(q * 9, 9));
+  for (const auto& [first, last] : {std::pair{700U, 1000U}, {0U, 130U}, {130U, 700U}})
+    flat_scan_part(simd::Metric::kL2, rows.view(), rows.row(0), live.view(), {first}, {last}, nearest);
+  for (size_t q = 0; q < 5; ++q) {
+    ASSERT_EQ(nearest[q].sort(), 9U);
+    for (size_t i = 0; i < 9; ++i) EXPECT_EQ(places[q * 9 + i].row, whole[q][i].row);
+  }
+}
+
 TEST(FlatScan, SkipsBlocksWithoutLiveRows) {
   const Vectors rows = random_vectors(70000, 2, 1);
   Live live(rows.row_count());

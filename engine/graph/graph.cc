@@ -50,6 +50,7 @@ GraphStats Graph::stats() const {
   const auto codes = impl_->codes();
   const uint64_t code_bytes = codes == nullptr ? 0 : codes->memory_bytes();
   return {.linked_rows = impl_->linked_rows.load(std::memory_order_relaxed),
+          .entry_row = entry.row == kNoLink ? UINT32_MAX : entry.row,
           .level_max = entry.row == kNoLink ? 0 : entry.level,
           .edges = impl_->edges.load(std::memory_order_relaxed),
           .memory_bytes = sizeof(Impl) + impl_->links.memory_bytes() + impl_->states.memory_bytes() + code_bytes,

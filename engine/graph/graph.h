@@ -61,6 +61,9 @@ struct SearchOptions {
   size_t ef = 64;  // beam; raised to k if smaller
   size_t rerank =
       0;  // of a walk over codes: how many of the nearest are compared by their full vectors; 0 = chosen from k and ef
+  // This row is treated as if it had never been linked: links to it lead to one of its neighbours instead. So a graph is asked with a row of its own as if
+  // that row were somebody's query (table/calibration.h). If walks start at it, it may be returned.
+  uint32_t left_out = UINT32_MAX;
 };
 
 struct SearchCounters {  // optional; filled when the pointer given is not null
@@ -69,7 +72,8 @@ struct SearchCounters {  // optional; filled when the pointer given is not null
 };
 
 struct GraphStats {
-  uint64_t linked_rows = 0;  // those that are being erased included
+uint64_t linked_rows = 0;         // those that are being erased included
+  uint32_t entry_row = UINT32_MAX;  // where walks start; UINT32_MAX = empty graph
   uint64_t level_max = 0;
   uint64_t edges = 0;
   uint64_t memory_bytes = 0;  // what the graph really holds, codes included

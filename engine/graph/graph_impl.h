@@ -140,6 +140,7 @@ struct Walk {
   RowSpace space;
   RowSpace::Target query;
   SearchState& state;
+  uint32_t left_out = UINT32_MAX;  // SearchOptions::left_out
 
   float distance_to(uint32_t row) const {
     ++state.distance_computations;
@@ -153,6 +154,12 @@ struct Walk {
     const uint32_t* list = graph.links.links(row);
     for (uint32_t i = 0; i < graph.links.capacity(0); i += 16) __builtin_prefetch(list + i);
   }
+  // A list as searches see it.
+  std::span<uint32_t> list_of(uint32_t row, uint32_t level) const {
+    const std::span<uint32_t> list = graph.links.list(row, level);
+    return left_out == UINT32_MAX ? list : without_left_out(row, level, list);
+  }
+  std::span<uint32_t> without_left_out(uint32_t row, uint32_t level, std::span<uint32_t> list) const;
   // The nearest row on the upper levels that a greedy walk from `from` finds: on every level from from.level down to above `level_floor`.
   Candidate descend(EntryPoint from, uint32_t level_floor) const;
 
@@ -165,7 +172,7 @@ struct Walk {
     begin_with(start, is_live);
     if (level == 0) begin_with_root(is_live);
     for (size_t at = beam.next(); at < beam.size() && beam.size() <= beam_rows_max; at = beam.next()) {
-      const std::span<const uint32_t> fresh = state.visited.visit(graph.links.list(beam[at].row(), level));
+      const std::span<const uint32_t> fresh = state.visited.visit(list_of(beam[at].row(), level));
       if (fresh.empty()) continue;
       const uint32_t likely_next = beam.peek();
       if (level == 0 && likely_next != kNoLink) prefetch_links(likely_next);

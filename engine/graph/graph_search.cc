@@ -24,6 +24,8 @@ class Search {
   size_t run(EntryPoint entry, std::span<Neighbor> out) {
     const auto is_live = [this](uint32_t row) { return live_.contains(row); };
     walk_.state.visited.begin(row_count_);
+    uint32_t left_out = walk_.left_out;
+    (void)walk_.state.visited.visit({&left_out, 1});
     const Candidate start = walk_.descend(entry, 0);
     const size_t beam_rows_max = std::max(kBeamRowsMin, 4 * ef_);
     walk_.search_level(start, 0, ef_, beam_rows_max, is_live);
@@ -53,7 +55,7 @@ class Search {
       if (expansions == expansions_max) return false;
       std::pop_heap(state.frontier.begin(), state.frontier.end(), farther);
       state.frontier.pop_back();
-      const std::span<const uint32_t> fresh = state.visited.visit(walk_.graph.links.list(nearest.row(), 0));
+      const std::span<const uint32_t> fresh = state.visited.visit(walk_.list_of(nearest.row(), 0));
       walk_.distances_to(fresh.data(), fresh.size(), state.distances.data());
       for (size_t i = 0; i < fresh.size(); ++i) meet({state.distances[i], fresh[i]}, is_live);
     }
@@ -80,7 +82,7 @@ class Search {
       size_t count = 0;
       for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
         const uint32_t row = word_row + static_cast<uint32_t>(std::countr_zero(rest));
-        if ((graph.links.state(row) & kLinkedBit) != 0) rows[count++] = row;
+        if ((graph.links.state(row) & kLinkedBit) != 0 && row != walk_.left_out) rows[count++] = row;
       }
       exact_.distances_to(rows, count, distances);
       for (size_t i = 0; i < count; ++i) nearest.offer({distances[i], RowId{rows[i]}});
@@ -137,6 +139,29 @@ class Search {
 
 }  // namespace
 
+// A copy of the list, good until the next one is made. When the row that is left out was linked, its neighbours' lists gave up links to rows that lie behind it;
+// without it they would have kept one. So the link to it leads to the one of its neighbours that is nearest to `row` and not in the list. With plain holes the
+// same recall seems to take 1.2 to 2.1 times the beam that queries from outside need, with this 0.8 to 1.7 times (docs/tuning.md).
+std::span<uint32_t> Walk::without_left_out(uint32_t row, uint32_t level, std::span<uint32_t> list) const {
+  const std::span<uint32_t> copy(state.words.data(), list.size());
+  for (size_t i = 0; i < list.size(); ++i) copy[i] = load_link(&list[i]) & kRowMask;
+  const auto place = std::find(copy.begin(), copy.end(), left_out);
+  if (place == copy.end()) return copy;
+  *place = kNoLink;
+  size_t count = 0;
+  for (uint32_t& link : graph.links.list(left_out, level)) {
+    const uint32_t neighbor = load_link(&link) & kRowMask;
+    const bool known = neighbor == row || std::find(copy.begin(), copy.end(), neighbor) != copy.end();
+    if (!known && neighbor < graph.links.row_count()) state.ids[count++] = neighbor;
+  }
+  if (count == 0) return copy;
+  const RowSpace compared = space.builds_graphs() ? space : space.full();
+  compared.distances(compared.target_of_row(row, state.row_bytes()), state.ids.data(), count, state.distances.data());
+  const auto first = state.distances.begin();
+  *place = state.ids[static_cast<size_t>(std::min_element(first, first + static_cast<ptrdiff_t>(count)) - first)];
+  return copy;
+}
+
 Candidate Walk::descend(EntryPoint from, uint32_t level_floor) const {
   const uint32_t row_count = graph.links.row_count();
   Candidate nearest{distance_to(from.row), from.row};
@@ -146,7 +171,7 @@ Candidate Walk::descend(EntryPoint from, uint32_t level_floor) const {
       size_t count = 0;
       for (uint32_t& word : graph.links.list(expanded, level)) {
         const uint32_t neighbor = load_link(&word) & kRowMask;
-        if (neighbor < row_count) state.ids[count++] = neighbor;
+        if (neighbor < row_count && neighbor != left_out) state.ids[count++] = neighbor;
       }
       distances_to(state.ids.data(), count, state.distances.data());
       for (size_t i = 0; i < count; ++i) {
@@ -164,9 +189,9 @@ size_t Graph::search(const VectorsView& vectors, const float* query, const LiveR
   if (entry.row == kNoLink || k == 0) return 0;
   const SearchStatePool::Lease state = impl_->states.take();
   state->distance_computations = 0;
-  Walk walk{*impl_, impl_->space(vectors, *state), nullptr, *state};
+  Walk walk{*impl_, impl_->space(vectors, *state), nullptr, *state, options.left_out};
   walk.query = walk.space.target_of(query, state->query_bytes());
-  const Walk exact{*impl_, walk.space.full(), query, *state};
+  const Walk exact{*impl_, walk.space.full(), query, *state, options.left_out};
   const size_t ef = std::max(options.ef, k);
   const size_t rerank = std::max(k, options.rerank == 0 ? walk.space.rerank_rows(k, ef) : options.rerank);
   Search search(walk.query == nullptr ? exact : walk, exact, live, k, ef, rerank);

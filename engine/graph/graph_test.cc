@@ -176,6 +176,44 @@ TEST(GraphSearch, CrossesALargeRegionOfDeadRows) {
   for (size_t i = 0; i < 10; ++i) EXPECT_EQ(found[i].row, order[count * 2 / 3 + i].row);
 }
 
+// The oracle: an exact scan without that row.
+TEST(GraphSearch, ARowThatIsLeftOutIsNeitherReturnedNorMissed) {
+  for (const quantize::Storage storage : {quantize::Storage::kF32, quantize::Storage::kSq8}) {
+    const Vectors rows = random_vectors(base::scaled(3000), 16, 31);
+    Graph graph({.m = 8, .ef_construction = 100, .storage = storage});
+    if (storage != quantize::Storage::kF32) must(graph.train(rows.view(), {rows.row(0), rows.count(), rows.dims()}));
+    insert_all(graph, rows);
+    const Live all(rows.row_count());
+    size_t hits = 0;
+    size_t wanted = 0;
+    std::vector<Neighbor> found(10);
+    std::vector<Neighbor> truth;
+    for (uint32_t row = 0; row < rows.row_count(); row += 7) {
+      if (row == graph.stats().entry_row) continue;
+      Live others(rows.row_count());
+      others.clear(row);
+      flat_scan(simd::Metric::kL2, rows.view(), rows.row(row), others.view(), {0}, {rows.row_count()}, 10, truth);
+      const size_t count =
+          graph.search(rows.view(), rows.row(row), all.view(), {.k = 10, .ef = 64, .left_out = row}, found);
+      ASSERT_EQ(count, 10U);
+      for (size_t i = 0; i < count; ++i) ASSERT_NE(found[i].row.value, row);
+      for (size_t i = 0; i < count; ++i) hits += found[i].distance <= truth.back().distance ? 1U : 0U;
+      wanted += count;
+    }
+    EXPECT_GE(static_cast<double>(hits), 0.9 * static_cast<double>(wanted));
+  }
+}
+
+TEST(GraphSearch, ARowThatIsLeftOutStaysAwayWhereEveryRowIsCompared) {
+  const Vectors rows = random_vectors(50, 4, 32);
+  Graph graph({.m = 4, .ef_construction = 20});
+  insert_all(graph, rows);
+  const Live all(rows.row_count());
+  const uint32_t row = graph.stats().entry_row == 20 ? 21 : 20;
+  std::vector<Neighbor> found(50);
+  EXPECT_EQ(graph.search(rows.view(), rows.row(row), all.view(), {.k = 50, .ef = 1, .left_out = row}, found), 49U);
+}
+
 TEST(GraphSearch, KeepsInfiniteDistancesApartFromMissingRows) {
   Vectors rows(2);
   for (int i = 0; i < 100; ++i) rows.append({i % 2 == 0 ? 3e38F : -3e38F, 3e38F});
