@@ -127,6 +127,12 @@ static void test_search(omendb_table* table) {
   query.k = 0;
   CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
   query.k = 2;
+  query.recall = 1;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK);
+  omendb_hits_free(hits);
+  query.recall = 95;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+  query.recall = 0;
   query.dims = 3;
   CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
   query.dims = 2;

@@ -322,6 +322,7 @@ omendb_status omendb_search(omendb_table* table, const omendb_query* query, omen
     search.ef = query->ef;
     search.exact = query->exact != 0;
     search.threads = query->threads;
+    search.recall = query->recall;
     TRY(hits, table->table.search(search));
     *out = new omendb_hits{std::move(hits)};
     return {};

@@ -4,6 +4,7 @@
 
 #include "engine/base/try.h"
 #include "engine/database/engine.h"
+#include "engine/exec/recall_measurement.h"
 #include "engine/exec/vector_search.h"
 #include "engine/os/memory_file.h"
 #include "engine/os/posix_file.h"
@@ -165,6 +166,10 @@ Result<Batch> Table::fetch(const Hits& hits, size_t first, size_t count, std::sp
 }
 
 Result<TableStats> Table::stats() const { return impl_->engine->table_stats(impl_->info->id); }
+Result<std::vector<MeasuredRecall>> Table::measure_recall(const RecallMeasurement& measurement) const {
+  TRY(version, impl_->engine->table_version(impl_->info->id));
+  return exec::measure_recall(*version, measurement);
+}
 Result<void> Table::wait_for_index() const { return impl_->engine->wait_for_index(impl_->info->id); }
 
 // --- Database ---

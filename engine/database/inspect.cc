@@ -70,8 +70,10 @@ Result<void> Engine::wait_for_index(TableId id) {
       failed = table.error();
       return true;
     }
-    return std::all_of((*table)->vectors.begin(), (*table)->vectors.end(),
-                       [&](const auto& column) { return !column.index->has_work(**table); });
+    return std::all_of((*table)->vectors.begin(), (*table)->vectors.end(), [&](const auto& column) {
+      return !column.index->has_work(**table) &&
+             !column.index->calibration_due(**table, table::VectorIndex::CalibrateWhen::kIdle);
+    });
   };
   if (options_.read_only) return {};
   TRY_OK(workers_->wait_until(linked));
@@ -122,6 +124,39 @@ std::vector<MemoryOrDiskPart> disk_parts(const table::TableStore& table, const s
   return parts;
 }
 
+constexpr double kRecallsShown[] = {0.9, 0.95, 0.99};
+constexpr size_t kShownK = 10;
+
+IndexStats index_stats(const table::TableVersion& table, const table::VectorColumnVersion& column) {
+  const table::VectorIndex& index = *column.index;
+  const ColumnSpec& spec = table.info->schema.columns[index.column()];
+  const graph::GraphStats graph = index.graph().stats();
+  IndexStats stats{.column = spec.name, .options = spec.vector};
+  stats.options.storage = table::storage_of(spec.vector);
+  stats.linked_row_count = graph.linked_rows;
+  stats.links_per_row =
+      static_cast<double>(graph.edges) / static_cast<double>(std::max<uint64_t>(1, graph.linked_rows));
+  stats.links_per_row_max = 2 * spec.vector.m;
+  stats.link_bytes = graph.memory_bytes - graph.code_memory_bytes;
+  stats.code_bytes = graph.code_memory_bytes;
+  const auto calibration = index.calibration();
+  if (calibration != nullptr) {
+    stats.calibrated_row_count = calibration->row_count;
+    stats.calibration_query_count = calibration->query_count;
+  }
+  const bool exact = index.watermark() == 0 || index.small(table);
+  for (const double recall : kRecallsShown) {
+    const table::Effort effort =
+        exact ? table::Effort{0, true} : table::effort_for(calibration.get(), kShownK, recall, index.watermark());
+    stats.targets.push_back({recall, effort.ef, effort.exact});
+    if (recall != table::kRecallDefault) continue;
+    if (effort.exact) stats.default_recall = 1;
+    if (!effort.exact && calibration != nullptr)
+      stats.default_recall = table::expected_recall(*calibration, kShownK, effort.ef).value_or(0);
+  }
+  return stats;
+}
+
 uint64_t sum(const std::vector<MemoryOrDiskPart>& parts) {
   uint64_t total = 0;
   for (const MemoryOrDiskPart& part : parts) total += part.bytes;
@@ -156,6 +191,7 @@ Result<TableStats> Engine::table_stats(TableId id) const {
     stats.tail_row_count = std::max<uint64_t>(stats.tail_row_count, column.index->waiting_rows(*table));
     stats.flat = stats.flat && !column.index->active(*table);
     stats.graph_edge_count += column.index->graph().stats().edges;
+    stats.indexes.push_back(index_stats(*table, column));
   }
   stats.memory = memory_parts(*table);
   const std::lock_guard lock(commit_mutex_);

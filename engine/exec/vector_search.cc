@@ -29,29 +29,14 @@ struct Plan {
   bool flat;  // compare with every row
 };
 
-// Keeps recall@10 above 0.95 with room to spare on every set of docs/performance.md.
-size_t default_ef(size_t k) { return std::max<size_t>(96, 2 * k); }
-
-Result<const table::VectorColumnVersion*> find_column(const table::TableVersion& version, std::string_view name) {
-  const table::TableInfo& info = *version.info;
-  if (version.vectors.empty())
-    return Error{ErrorCode::kSchema, fmt::format("table '{}' has no vector column to search", info.name)};
-  if (name.empty() && version.vectors.size() == 1) return &version.vectors.front();
-  if (name.empty())
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("table '{}' has several vector columns; say which one to search (column=)", info.name)};
-  for (const table::VectorColumnVersion& column : version.vectors) {
-    if (info.schema.columns[column.index->column()].name == name) return &column;
-  }
-  return Error{ErrorCode::kSchema, fmt::format("table '{}' has no vector column '{}'", info.name, name)};
-}
-
 Result<void> check_query(const table::TableVersion& version, const SearchQuery& query, const ColumnSpec& spec) {
   const auto wrong = [&](const std::string& what) {
     return Error{ErrorCode::kInvalidArgument, fmt::format("search in table '{}': {}", version.info->name, what)};
   };
   if (query.k < 1 || query.k > kSearchRowsMax)
     return wrong(fmt::format("k is 1 to {}, not {}", kSearchRowsMax, query.k));
+  if (query.recall != 0 && !(query.recall > 0 && query.recall <= 1))
+    return wrong(fmt::format("recall is above 0 and at most 1, not {}", query.recall));
   const size_t dims = spec.vector.dims;
   if (query.vectors.size() / dims != query.query_count || query.vectors.size() % dims != 0) {
     const size_t given = query.query_count == 0 ? 0 : query.vectors.size() / query.query_count;
@@ -67,15 +52,24 @@ Result<void> check_query(const table::TableVersion& version, const SearchQuery& 
   return {};
 }
 
+// A beam that is given overrides the recall that is wanted.
+table::Effort choose_effort(const table::VectorIndex& index, const SearchQuery& query) {
+  if (query.ef != 0) return {query.ef, false};
+  const double recall = query.recall != 0 ? query.recall : table::kRecallDefault;
+  return table::effort_for(index.calibration().get(), query.k, recall, index.watermark());
+}
+
 Plan make_plan(const table::TableVersion& version, const table::VectorColumnVersion& column, const SearchQuery& query) {
-  const bool small = column.searchable.live_count() <= table::kFlatRowsMax;
+  const table::VectorIndex& index = *column.index;
+  const bool flat = query.exact || index.watermark() == 0 || index.small(version);
+  const table::Effort effort = flat ? table::Effort{0, true} : choose_effort(index, query);
   return {.version = version,
           .column = column,
-          .vectors = version.vectors_view(*column.index),
-          .metric = column.index->graph().options().metric,
+          .vectors = version.vectors_view(index),
+          .metric = index.graph().options().metric,
           .k = query.k,
-          .ef = query.ef != 0 ? query.ef : default_ef(query.k),
-          .flat = query.exact || small || column.index->watermark() == 0};
+          .ef = effort.ef,
+          .flat = effort.exact};
 }
 
 // The k best of both lists, nearest first; a row that stands in both is kept once.
@@ -139,8 +133,23 @@ void concatenate(VectorHits& all, const VectorHits& part) {
 
 }  // namespace
 
+Result<const table::VectorColumnVersion*> find_vector_column(const table::TableVersion& version,
+                                                             std::string_view name) {
+  const table::TableInfo& info = *version.info;
+  if (version.vectors.empty())
+    return Error{ErrorCode::kSchema, fmt::format("table '{}' has no vector column to search", info.name)};
+  if (name.empty() && version.vectors.size() == 1) return &version.vectors.front();
+  if (name.empty())
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("table '{}' has several vector columns; say which one to search (column=)", info.name)};
+  for (const table::VectorColumnVersion& column : version.vectors) {
+    if (info.schema.columns[column.index->column()].name == name) return &column;
+  }
+  return Error{ErrorCode::kSchema, fmt::format("table '{}' has no vector column '{}'", info.name, name)};
+}
+
 Result<VectorHits> vector_search(const table::TableVersion& version, const SearchQuery& query) {
-  TRY(column, find_column(version, query.column));
+  TRY(column, find_vector_column(version, query.column));
   TRY_OK(check_query(version, query, version.info->schema.columns[column->index->column()]));
   const Plan plan = make_plan(version, *column, query);
   const size_t threads =

@@ -9,6 +9,7 @@
 #include "engine/table/table_version.h"
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace omendb::exec {
@@ -18,6 +19,9 @@ struct VectorHits {
   std::vector<RowId> rows;
   std::vector<float> distances;  // as the user sees them
 };
+
+// The column of this name, or the only one where the name is empty. Fails: kInvalidArgument, kSchema.
+Result<const table::VectorColumnVersion*> find_vector_column(const table::TableVersion& version, std::string_view name);
 
 // Checks the query against the table and runs it, on `query.threads` threads if there are several queries. The version must stay pinned. Fails: kInvalidArgument, kSchema.
 Result<VectorHits> vector_search(const table::TableVersion& version, const SearchQuery& query);

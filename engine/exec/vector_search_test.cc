@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <set>
 
@@ -103,6 +104,51 @@ TEST(VectorSearch, TheBeamIsNeverNarrowerThanWhatIsAskedFor) {
     EXPECT_EQ(base::must(vector_search(*table.version(), {.vectors = query, .k = k, .ef = 1})).rows.size(),
               std::min<size_t>(k, 2000));
   }
+}
+
+TEST(VectorSearch, AWantedRecallChoosesTheBeam) {
+  table::TestTable table(kDims);
+  base::Random random(5);
+  table.write(keys_from(0, 3000), random_vectors(3000, random));
+  table.link();
+  const std::vector<float> queries = random_vectors(50, random);
+  const auto search = [&](double recall, size_t ef, bool exact) {
+    return base::must(
+        vector_search(*table.version(),
+                      {.vectors = queries, .query_count = 50, .k = 10, .recall = recall, .ef = ef, .exact = exact}));
+  };
+  const VectorHits exact = search(0, 0, true);
+  const VectorHits before = search(0, 0, false);
+  EXPECT_EQ(before.rows.size(), 500U);
+  EXPECT_EQ(before.distances, search(0, 96, false).distances) << "nothing is measured yet";
+  while (base::must(table.index().calibrate_some(*table.version(), table::VectorIndex::CalibrateWhen::kIdle))) {
+  }
+  const auto calibration = table.index().calibration();
+  const table::Effort effort = table::effort_for(calibration.get(), 10, 0.95, 3000);
+  EXPECT_LT(effort.ef, 96U);
+  EXPECT_EQ(search(0, 0, false).distances, search(0, effort.ef, false).distances);
+  EXPECT_EQ(search(0.95, 0, false).distances, search(0, 0, false).distances);
+  EXPECT_EQ(search(1, 0, false).distances, exact.distances);
+  EXPECT_EQ(search(0.5, 96, false).distances, before.distances) << "a beam that is given counts";
+  const auto right = [&exact](const VectorHits& hits) {
+    size_t count = 0;
+    for (size_t i = 0; i < hits.distances.size(); ++i) count += hits.distances[i] <= exact.distances[i / 10 * 10 + 9];
+    return static_cast<double>(count) / 500;
+  };
+  EXPECT_GE(right(search(0, 0, false)), 0.94);
+  EXPECT_GE(right(search(0.99, 0, false)), 0.98);
+}
+
+TEST(VectorSearch, RecallsThatAreNoShareAreRefused) {
+  table::TestTable table(1);
+  table.write({1}, {1});
+  const std::vector<float> query = {2};
+  for (const double recall : {-0.1, 1.01, 95.0, std::nan(""), HUGE_VAL}) {
+    const auto hits = vector_search(*table.version(), {.vectors = query, .recall = recall});
+    EXPECT_EQ(base::code_of(hits), ErrorCode::kInvalidArgument);
+    EXPECT_NE(base::message_of(hits).find("recall is above 0 and at most 1"), std::string::npos);
+  }
+  EXPECT_EQ(base::must(vector_search(*table.version(), {.vectors = query, .recall = 1e-9})).rows.size(), 1U);
 }
 
 TEST(VectorSearch, BatchesOnManyThreadsAnswerInTheOrderOfTheQueries) {

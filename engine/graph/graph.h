@@ -72,7 +72,7 @@ struct SearchCounters {  // optional; filled when the pointer given is not null
 };
 
 struct GraphStats {
-uint64_t linked_rows = 0;         // those that are being erased included
+  uint64_t linked_rows = 0;         // those that are being erased included
   uint32_t entry_row = UINT32_MAX;  // where walks start; UINT32_MAX = empty graph
   uint64_t level_max = 0;
   uint64_t edges = 0;

@@ -5,6 +5,8 @@
 #include "engine/table/schema_format.h"
 
 #include <algorithm>
+#include <cassert>
+#include <memory>
 #include <set>
 #include <utility>
 
@@ -13,7 +15,10 @@ namespace {
 
 constexpr size_t kNameBytesMax = 255;
 constexpr uint64_t kSchemaBytesMax = 8ULL << 20;
-constexpr uint32_t kCatalogVersion = 2;  // 1: shapes end at the linked rows; such a graph is built again
+// 1: shapes end at the linked rows; such a graph is built again. 2: graphs end at the watermark, without a calibration
+constexpr uint32_t kCatalogVersion = 3;
+constexpr uint64_t kCurvesMax = 16;
+constexpr uint64_t kCurvePointsMax = 256;
 
 void put_shape(base::ByteWriter& writer, const graph::Graph::Shape& shape) {
   writer.put_u64(shape.row_count);
@@ -54,6 +59,69 @@ Result<graph::Graph::Shape> read_shape(base::ByteReader& reader, uint32_t versio
   return shape;
 }
 
+void put_calibration(base::ByteWriter& writer, const Calibration* calibration) {
+  writer.put_u8(calibration == nullptr ? 0 : 1);
+  if (calibration == nullptr) return;
+  writer.put_u32(calibration->row_count);
+  writer.put_u32(calibration->dead_rows);
+  writer.put_u64(calibration->trained_rows);
+  writer.put_u32(calibration->query_count);
+  writer.put_varint(calibration->curves.size());
+  for (const RecallCurve& curve : calibration->curves) {
+    assert(!curve.points.empty() && curve.points.size() <= kCurvePointsMax);
+    writer.put_u32(curve.k);
+    writer.put_varint(curve.points.size());
+    for (const RecallPoint& point : curve.points) {
+      writer.put_u32(point.ef);
+      writer.put_f32(point.recall);
+      writer.put_f32(point.error);
+    }
+  }
+}
+
+bool is_share(float value) { return value >= 0 && value <= 1; }  // not a NaN either
+
+Result<RecallCurve> read_curve(base::ByteReader& reader) {
+  RecallCurve curve;
+  TRY(k, reader.u32("k of a recall curve"));
+  TRY(count, reader.count(12, "points of a recall curve"));
+  if (k == 0 || count == 0 || count > kCurvePointsMax)
+    return reader.corruption("a recall curve of no points or too many");
+  curve.k = k;
+  for (uint64_t i = 0; i < count; ++i) {
+    TRY(ef, reader.u32("beam"));
+    TRY(recall, reader.f32("recall"));
+    TRY(error, reader.f32("error of a recall"));
+    const bool rises = ef != 0 && (curve.points.empty() || ef > curve.points.back().ef);
+    if (!rises || !is_share(recall) || !is_share(error)) return reader.corruption("a recall curve that is none");
+    curve.points.push_back({ef, recall, error});
+  }
+  return curve;
+}
+
+Result<std::shared_ptr<const Calibration>> read_calibration(base::ByteReader& reader) {
+  TRY(present, reader.u8("calibration"));
+  if (present > 1) return reader.corruption("a calibration that is neither there nor not");
+  if (present == 0) return std::shared_ptr<const Calibration>();
+  auto calibration = std::make_shared<Calibration>();
+  TRY(row_count, reader.u32("calibrated rows"));
+  TRY(dead_rows, reader.u32("calibrated dead rows"));
+  TRY(trained_rows, reader.u64("calibrated trained rows"));
+  TRY(query_count, reader.u32("calibration queries"));
+  TRY(curve_count, reader.count(17, "recall curves"));
+  if (curve_count > kCurvesMax) return reader.corruption("too many recall curves");
+  calibration->row_count = row_count;
+  calibration->dead_rows = dead_rows;
+  calibration->trained_rows = trained_rows;
+  calibration->query_count = query_count;
+  for (uint64_t i = 0; i < curve_count; ++i) {
+    TRY(curve, read_curve(reader));
+    if (i > 0 && curve.k <= calibration->curves.back().k) return reader.corruption("recall curves out of order");
+    calibration->curves.push_back(std::move(curve));
+  }
+  return std::shared_ptr<const Calibration>(std::move(calibration));
+}
+
 Result<TableSummary> read_summary(base::ByteReader& reader, uint32_t version) {
   TableSummary summary;
   TRY(row_count, reader.u32("row count"));
@@ -65,6 +133,9 @@ Result<TableSummary> read_summary(base::ByteReader& reader, uint32_t version) {
     TRY(shape, read_shape(reader, version));
     TRY(watermark, reader.u32("watermark"));
     summary.vectors.push_back({shape, watermark});
+    if (version < 3) continue;
+    TRY(calibration, read_calibration(reader));
+    summary.vectors.back().calibration = std::move(calibration);
   }
   return summary;
 }
@@ -171,6 +242,7 @@ std::vector<std::byte> encode(const Catalog& catalog) {
     for (const TableSummary::VectorIndexSummary& index : entry.summary.vectors) {
       put_shape(writer, index.shape);
       writer.put_u32(index.watermark);
+      put_calibration(writer, index.calibration.get());
     }
   }
   return std::move(writer).take();

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 
 namespace omendb::table {
@@ -61,6 +62,66 @@ TEST(Catalog, ComesBackAsItWent) {
   EXPECT_EQ(encode(decoded), encode(catalog));
 }
 
+std::shared_ptr<const Calibration> some_calibration() {
+  return std::make_shared<const Calibration>(
+      Calibration{64, 3, 60, 50, {{1, {{1, 0.5F, 0.01F}, {2, 0.75F, 0}}}, {10, {{10, 1, 0}}}}});
+}
+
+TEST(Catalog, CalibrationsComeBackAsTheyWent) {
+  Catalog catalog = two_tables();
+  catalog.tables[0].summary.vectors[0].calibration = some_calibration();
+  const Catalog decoded = base::must(decode_catalog(encode(catalog)));
+  EXPECT_EQ(decoded.tables[1].summary.vectors[0].calibration, nullptr);
+  const auto calibration = decoded.tables[0].summary.vectors[0].calibration;
+  ASSERT_NE(calibration, nullptr);
+  EXPECT_EQ(calibration->row_count, 64U);
+  EXPECT_EQ(calibration->dead_rows, 3U);
+  EXPECT_EQ(calibration->trained_rows, 60U);
+  EXPECT_EQ(calibration->query_count, 50U);
+  ASSERT_EQ(calibration->curves.size(), 2U);
+  EXPECT_EQ(calibration->curves[0].points[1].recall, 0.75F);
+  EXPECT_EQ(encode(decoded), encode(catalog));
+  const std::vector<std::byte> bytes = encode(catalog);
+  for (size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_EQ(base::code_of(decode_catalog(std::span(bytes).first(size))), ErrorCode::kCorruption) << size << " bytes";
+}
+
+TEST(Catalog, CalibrationsThatCanNotBeAreCorruption) {
+  const auto code_with = [](auto change) {
+    Catalog catalog = two_tables();
+    Calibration calibration = *some_calibration();
+    change(calibration);
+    catalog.tables[0].summary.vectors[0].calibration = std::make_shared<const Calibration>(calibration);
+    return base::code_of(decode_catalog(encode(catalog)));
+  };
+  EXPECT_EQ(code_with([](Calibration&) {}), std::nullopt);
+  EXPECT_EQ(code_with([](Calibration& c) { c.curves.clear(); }), std::nullopt);
+  EXPECT_EQ(code_with([](Calibration& c) { c.curves[0].k = 0; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Calibration& c) { c.curves[1].k = 1; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Calibration& c) { c.curves[0].points[0].ef = 0; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Calibration& c) { c.curves[0].points[1].ef = 1; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Calibration& c) { c.curves[0].points[1].recall = 1.5F; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Calibration& c) { c.curves[0].points[1].recall = std::nanf(""); }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Calibration& c) { c.curves[0].points[1].error = -1; }), ErrorCode::kCorruption);
+}
+
+// Databases of before: version 2 has no calibrations, version 1 no codes either.
+TEST(Catalog, OlderVersionsAreRead) {
+  Catalog catalog = two_tables();
+  catalog.tables.pop_back();
+  std::vector<std::byte> bytes = encode(catalog);
+  ASSERT_EQ(bytes.front(), std::byte{3});
+  bytes.pop_back();  // the byte that says that there is no calibration
+  bytes.front() = std::byte{2};
+  EXPECT_EQ(base::must(decode_catalog(bytes)).tables[0].summary.vectors[0].watermark, 64U);
+  bytes.erase(bytes.end() - 32,
+              bytes.end() - 4);  // before the watermark: the root row, bytes of codes and codec, trained rows
+  bytes.front() = std::byte{1};
+  EXPECT_EQ(base::must(decode_catalog(bytes)).tables[0].summary.vectors[0].watermark, 64U);
+  bytes.front() = std::byte{4};
+  EXPECT_EQ(base::code_of(decode_catalog(bytes)), ErrorCode::kCorruption);
+}
+
 TEST(Catalog, TablesThatShareANameOrAnIdAreCorruption) {
   const auto code_with = [](auto change) {
     Catalog catalog = two_tables();
@@ -110,6 +171,13 @@ TEST(Records, RandomBytesAreCorruptionOrARecord) {
     EXPECT_TRUE(fine(decode_drop_table(bytes)));
     EXPECT_TRUE(fine(decode_clear_table(bytes)));
     EXPECT_TRUE(fine(decode_catalog(bytes)));
+    Catalog catalog = two_tables();
+    catalog.tables[0].summary.vectors[0].calibration = some_calibration();
+    std::vector<std::byte> damaged = encode(catalog);
+    for (std::byte& byte : damaged) {
+      if (random.one_in(100)) byte = static_cast<std::byte>(random.below(256));
+    }
+    EXPECT_TRUE(fine(decode_catalog(damaged)));
   }
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// The background workers that move fresh rows from the tail into the graphs and take dead ones out. They can be paused at an insert boundary, so that a
-// checkpoint sees graphs at rest.
+// The background workers that move fresh rows from the tail into the graphs, take dead ones out and keep the graphs' calibrations current. They can be paused at
+// an insert boundary, so that a checkpoint sees graphs at rest.
 
 #include <omendb/status.h>
 
@@ -49,7 +49,8 @@ class IndexWorkers {
 
  private:
   void run();
-  Result<bool> work_once();
+  // One piece of work, a few milliseconds long; false if there was none. `turn` counts the caller's pieces.
+  Result<bool> work_once(uint64_t turn);
 
   VersionSource version_;
   std::mutex mutex_;  // guards the fields below

@@ -78,6 +78,7 @@ Result<void> TableStore::load_graphs(const TableSummary& summary, TableVersion& 
                                     : Error{ErrorCode::kCorruption, "the graph is larger than its table"};
     if (loaded.ok()) {
       index->start_at(saved.watermark, version.live);
+      index->set_calibration(saved.calibration);
     } else if (loaded.error().code == ErrorCode::kCorruption) {
       index = std::make_shared<VectorIndex>(c, spec.vector);
       index->start_at(0, version.live);
@@ -135,7 +136,7 @@ Result<TableSummary> TableStore::write_checkpoint(storage::Checkpoint& checkpoin
       checkpoint.set_array_bytes(graph_array(info_->storage, column.index->column(), stream),
                                  graph::Graph::stream_bytes(shape, stream));
     }
-    summary.vectors.push_back({shape, column.index->watermark()});
+    summary.vectors.push_back({shape, column.index->watermark(), column.index->calibration()});
   }
   return summary;
 }

@@ -35,6 +35,7 @@ struct TableSummary {
   struct VectorIndexSummary {
     graph::Graph::Shape shape;
     uint32_t watermark = 0;
+    std::shared_ptr<const Calibration> calibration{};  // may be null
   };
   uint32_t row_count = 0;
   uint32_t live_count = 0;

@@ -22,6 +22,12 @@ constexpr size_t kSampleRowsMax = 16384;
 constexpr size_t kSampleRowsMin = 256;
 constexpr size_t kSampleFloatsMax = size_t{8} << 20;
 
+// How much a graph grows until it is calibrated again, with rows waiting and without; a first time with rows waiting at so many.
+constexpr double kGrowthSoon = 2;
+constexpr double kGrowthIdle = 1.25;
+constexpr uint32_t kCalibratedFirst = 4096;
+constexpr uint32_t kDiedShare = 4;  // of the rows, one in so many
+
 // From here on a code is smaller than the vector, and comparing codes is faster.
 constexpr uint32_t kCodedDimsMin = 16;
 
@@ -67,9 +73,19 @@ graph::GraphOptions graph_options(const VectorOptions& options) {
   return result;
 }
 
-bool VectorIndex::active(const TableVersion& version) const {
-  return watermark() > 0 || searchable_rows(version, *this).live_count() > kFlatRowsMax;
+// Both enumerations are numbered as the files are.
+VectorStorage storage_of(const VectorOptions& options) { return static_cast<VectorStorage>(kernel_storage(options)); }
+
+uint32_t flat_rows_max(size_t dims) {
+  const size_t cached_rows = kFlatBytesMax / (std::max<size_t>(1, dims) * sizeof(float));
+  return static_cast<uint32_t>(std::clamp<size_t>(cached_rows, kFlatRowsMin, kFlatRowsMax));
 }
+
+bool VectorIndex::small(const TableVersion& version) const {
+  return searchable_rows(version, *this).live_count() <= flat_rows_max_;
+}
+
+bool VectorIndex::active(const TableVersion& version) const { return watermark() > 0 || !small(version); }
 
 uint32_t VectorIndex::waiting_rows(const TableVersion& version) const {
   return active(version) ? version.row_count() - std::min(version.row_count(), watermark()) : 0;
@@ -232,6 +248,55 @@ Result<bool> VectorIndex::erase_some(const TableVersion& version) {
   if (erasing_.load(std::memory_order_relaxed) && graph_.erase_repaired()) {
     graph_.end_erase(watermark());
     erasing_.store(false, std::memory_order_release);
+  }
+  return true;
+}
+
+std::shared_ptr<const Calibration> VectorIndex::calibration() const {
+  const std::lock_guard lock(calibration_mutex_);
+  return calibration_;
+}
+
+void VectorIndex::set_calibration(std::shared_ptr<const Calibration> calibration) {
+  const std::lock_guard lock(calibration_mutex_);
+  calibration_ = std::move(calibration);
+}
+
+bool VectorIndex::calibration_due(const TableVersion& version, CalibrateWhen when) const {
+  const uint32_t row_count = watermark();
+  if (row_count == 0 || small(version)) return false;
+  const auto last = calibration();
+  if (last == nullptr) return when == CalibrateWhen::kIdle || row_count >= kCalibratedFirst;
+  const double growth = when == CalibrateWhen::kIdle ? kGrowthIdle : kGrowthSoon;
+  const uint64_t dead_rows = version.row_count() - version.live.live_count();
+  return row_count >= growth * last->row_count ||
+         dead_rows > last->dead_rows + uint64_t{last->row_count / kDiedShare} ||
+         graph_.training().trained_rows != last->trained_rows;
+}
+
+std::unique_ptr<Calibrator> VectorIndex::make_calibrator(const TableVersion& version, CalibratorOptions options) const {
+  Calibration seen;
+  seen.row_count = std::min(watermark(), version.row_count());
+  seen.dead_rows = version.row_count() - version.live.live_count();
+  seen.trained_rows = graph_.training().trained_rows;
+  return std::make_unique<Calibrator>(graph_, version.vectors_view(*this), searchable_rows(version, *this), seen,
+                                      std::move(options));
+}
+
+Result<bool> VectorIndex::calibrate_some(const TableVersion& version, CalibrateWhen when) {
+  const std::unique_lock lock(calibrating_, std::try_to_lock);
+  if (!lock.owns_lock()) return false;
+  try {
+    if (calibrator_ == nullptr) {
+      if (!calibration_due(version, when)) return false;
+      calibrator_ = make_calibrator(version, {});
+    }
+    if (!calibrator_->step(version.vectors_view(*this), searchable_rows(version, *this))) return true;
+    set_calibration(std::make_shared<const Calibration>(calibrator_->result()));
+    calibrator_ = nullptr;
+  } catch (const std::bad_alloc&) {
+    calibrator_ = nullptr;
+    return Error{ErrorCode::kOutOfMemory, "graph: no memory to measure its recall"};
   }
   return true;
 }

@@ -1,16 +1,18 @@
 #pragma once
 
 // One vector column's graph and the order in which rows enter it. Rows below the watermark are in the graph (or never will be: dead at open, or without a vector);
-// those above are the fresh tail, which searches compare one by one. Tables of up to kFlatRowsMax rows have no graph at all.
+// those above are the fresh tail, which searches compare one by one. Tables of up to flat_rows_max() rows have no graph at all.
 
 #include <omendb/schema.h>
 #include <omendb/status.h>
 
 #include "engine/graph/graph.h"
+#include "engine/table/calibration.h"
 #include "engine/table/live_bitmap.h"
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -27,14 +29,20 @@ struct TableVersion;
 inline constexpr uint64_t kDeadShare = 50;
 inline constexpr size_t kDeadRowsMin = 64;
 
-// Up to here comparing with every row is faster than a graph, and exact. A first choice; docs/performance.md says what is to be measured.
+// Up to so many rows every search compares with each of them: exact, nothing to build, no links in memory. A graph at recall 0.95 is as fast from 200 (768 dimensions) to 400 rows
+// (16, 128) on; a scan of 1,000 costs up to 20 us, twice what the graph does, as long as the vectors fit into the second-level cache, and five times past it (docs/performance.md).
 inline constexpr uint32_t kFlatRowsMax = 1000;
+inline constexpr uint32_t kFlatRowsMin = 256;
+inline constexpr size_t kFlatBytesMax = size_t{3} << 19;
+uint32_t flat_rows_max(size_t dims);
 
 graph::GraphOptions graph_options(const VectorOptions& options);
+VectorStorage storage_of(const VectorOptions& options);  // the one that kAuto stands for
 
 class VectorIndex {
  public:
-  VectorIndex(size_t column, const VectorOptions& options) : column_(column), graph_(graph_options(options)) {}
+  VectorIndex(size_t column, const VectorOptions& options)
+      : column_(column), flat_rows_max_(table::flat_rows_max(options.dims)), graph_(graph_options(options)) {}
 
   size_t column() const { return column_; }  // position in the schema
   graph::Graph& graph() { return graph_; }
@@ -44,6 +52,8 @@ class VectorIndex {
   uint32_t watermark() const { return watermark_.load(std::memory_order_acquire); }
   // False while the table is small: nothing is linked, everything is tail.
   bool active(const TableVersion& version) const;
+  // Whether the rows of `version` are so few that searches compare with each, graph or not.
+  bool small(const TableVersion& version) const;
   // Rows of `version` that wait for the graph; 0 while the table is flat.
   uint32_t waiting_rows(const TableVersion& version) const;
 
@@ -59,6 +69,18 @@ class VectorIndex {
   Result<bool> erase_some(const TableVersion& version);
   // Whether rows wait for the graph, or for leaving it.
   bool has_work(const TableVersion& version) const;
+
+  // How wide beams have to be, as measured when the graph was last calibrated; null: not yet. Threads: any.
+  std::shared_ptr<const Calibration> calibration() const;
+  void set_calibration(std::shared_ptr<const Calibration> calibration);
+  // When measuring again is wanted: `kSoon` where the graph has doubled, a quarter of its rows died or the codec learned anew, although rows may wait to be linked; `kIdle`
+  // where it has grown by a quarter or any of that, and nothing waits.
+  enum class CalibrateWhen : uint8_t { kSoon, kIdle };
+  bool calibration_due(const TableVersion& version, CalibrateWhen when) const;
+  // A few milliseconds of a calibration that is under way or due; false if there is none, or another thread is at it. Fails: kOutOfMemory.
+  Result<bool> calibrate_some(const TableVersion& version, CalibrateWhen when);
+  // For a calibration of one's own: it says what state of the table it sees. The version must stay pinned while the constructor runs.
+  std::unique_ptr<Calibrator> make_calibrator(const TableVersion& version, CalibratorOptions options) const;
 
   // Before the first link_some: the graph holds the rows below `watermark` already, and no version will ever show a row that is not in `live`.
   void start_at(uint32_t watermark, const LiveBitmap& live);
@@ -78,6 +100,7 @@ class VectorIndex {
   Result<void> train(const TableVersion& version);
 
   size_t column_;
+  uint32_t flat_rows_max_;
   graph::Graph graph_;
   std::shared_mutex
       linking_;  // shared by those who link rows or repair lists, exclusive to who trains, begins a turn or ends one
@@ -89,6 +112,10 @@ class VectorIndex {
   std::set<uint32_t> in_flight_;          // first rows of claims that are not finished
   std::vector<Claim> failed_;             // to be taken again; their first rows stay in in_flight_
   std::atomic<uint32_t> watermark_{0};
+  std::mutex calibrating_;  // held for one step; guards calibrator_
+  std::unique_ptr<Calibrator> calibrator_;
+  mutable std::mutex calibration_mutex_;  // guards calibration_
+  std::shared_ptr<const Calibration> calibration_;
 };
 
 }  // namespace omendb::table

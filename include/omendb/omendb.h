@@ -108,9 +108,10 @@ typedef struct omendb_query {
   size_t dims;
   const char* column; /* NULL when the table has one vector column */
   size_t k;
-  size_t ef; /* 0 = chosen for recall >= 0.95 */
+  size_t ef; /* 0 = chosen for the recall */
   int exact;
   unsigned threads; /* for several queries; 0 = what the hardware has */
+  double recall;    /* share of the true k nearest that is wanted, at most 1 (exact); 0 = 0.95 */
 } omendb_query;
 
 /* Hits of query i are entries offsets[i] .. offsets[i + 1], nearest first. Borrowed from the handle. */

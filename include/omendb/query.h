@@ -19,9 +19,12 @@ struct SearchQuery {
   size_t query_count = 1;
   std::string_view column{};  // may be empty when the table has one vector column
   size_t k = 10;              // 1 .. 10,000
-  size_t ef = 0;              // beam of the graph search; 0 = chosen by the engine for recall >= 0.95
-  bool exact = false;         // compare with every row instead
-  unsigned threads = 1;       // for several queries; 0 = what the hardware has
+  // Share of the true k nearest that is wanted on average, above 0 and at most 1; 0 = 0.95. The beam is chosen by what was measured with the table's own rows
+  // (docs/tuning.md); 1, and what no beam reaches, compares with every row. More: slower.
+  double recall = 0;
+  size_t ef = 0;         // beam of the graph search, whatever the recall; 0 = chosen for it
+  bool exact = false;    // compare with every row instead
+  unsigned threads = 1;  // for several queries; 0 = what the hardware has
 };
 
 inline constexpr size_t kSearchRowsMax = 10'000;

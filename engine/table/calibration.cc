@@ -1,0 +1,257 @@
+#include "engine/table/calibration.h"
+
+#include "engine/base/random.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace omendb::table {
+namespace {
+
+// A beam is chosen by what its recall is at least: this many standard errors below what was measured. With one, a beam in six would be too narrow by chance;
+// two cost a fifth more at 0.95 and up to two fifths at 0.99.
+constexpr double kErrorsBelow = 1.5;
+// A graph that has grown since needs a wider beam: by measurement 1.0 to 1.2 times at twice the rows (docs/tuning.md).
+constexpr double kGrowthExponent = 0.25;
+
+constexpr double kRounding = 1e-6;  // of a share kept as a float
+
+// Exact scans of all queries together stay below so many products of two components: about 3 seconds of one core.
+constexpr double kProductsMax = 0x1p35;
+constexpr double kProductsPerStep = 0x1p24;
+constexpr size_t kBeamRowsPerStep = 2048;  // searches of one step: beams together
+constexpr uint32_t kRowTriesMax = 64;      // for one query, where most rows are dead
+constexpr size_t kSpareShare = 8;  // more true neighbours than are wanted, one in so many, for those that die meanwhile
+constexpr double kRecallEnough = 0.9999;  // of a curve
+constexpr double kRecallHard = 0.99;      // what a curve reaches by kCalibratedEfMax, or it goes on
+
+uint32_t query_count_for(const CalibratorOptions& options, uint32_t row_count, size_t dims) {
+  const double affordable = kProductsMax / (static_cast<double>(std::max(1U, row_count)) * static_cast<double>(dims));
+  // Small tables differ less from row to row, and are measured often.
+  const uint32_t sixteenth = std::max(64U, row_count / 16);
+  const auto count = static_cast<uint32_t>(std::min<double>(affordable, options.query_count_max));
+  return std::min({std::max(count, options.query_count_min), options.query_count_max, sixteenth});
+}
+
+double lower_bound_of(const RecallPoint& point) {
+  return static_cast<double>(point.recall) - kErrorsBelow * static_cast<double>(point.error);
+}
+
+// The beam at which the curve, straight between its points over the logarithm of ef, reaches the recall.
+std::optional<double> ef_on(const RecallCurve& curve, double recall) {
+  double before_ef = 0;
+  double before_bound = 0;
+  for (const RecallPoint& point : curve.points) {
+    const double ef = point.ef;
+    const double bound = lower_bound_of(point);
+    if (bound >= recall - kRounding) {
+      if (before_ef == 0) return ef;
+      return before_ef * std::pow(ef / before_ef, std::min(1.0, (recall - before_bound) / (bound - before_bound)));
+    }
+    before_ef = ef;
+    before_bound = std::max(bound, before_bound);
+  }
+  return std::nullopt;
+}
+
+double recall_on(const RecallCurve& curve, double ef) {
+  const RecallPoint* before = nullptr;
+  for (const RecallPoint& point : curve.points) {
+    if (point.ef < ef) {
+      before = &point;
+      continue;
+    }
+    if (before == nullptr) return static_cast<double>(point.recall);
+    const double share = std::log(ef / before->ef) / std::log(static_cast<double>(point.ef) / before->ef);
+    return static_cast<double>(before->recall) + share * static_cast<double>(point.recall - before->recall);
+  }
+  return before == nullptr ? 0 : static_cast<double>(before->recall);
+}
+
+// The curves on both sides of k, and where between them k lies by its logarithm. Outside of them: the nearest one twice.
+struct Bracket {
+  const RecallCurve& below;
+  const RecallCurve& above;
+  double share;
+  double mix(double a, double b) const { return a * std::pow(b / a, share); }
+};
+
+Bracket bracket(const Calibration& calibration, size_t k) {
+  const std::vector<RecallCurve>& curves = calibration.curves;
+  const auto above = std::find_if(curves.begin(), curves.end(), [k](const RecallCurve& c) { return c.k >= k; });
+  if (above == curves.end()) return {curves.back(), curves.back(), 0};
+  if (above == curves.begin() || above->k == k) return {*above, *above, 0};
+  const auto below = above - 1;
+  const double share = std::log(static_cast<double>(k) / below->k) / std::log(static_cast<double>(above->k) / below->k);
+  return {*below, *above, share};
+}
+
+// Past the last curve beams grow as k does.
+double stretch(const Calibration& calibration, size_t k) {
+  return std::max(1.0, static_cast<double>(k) / calibration.curves.back().k);
+}
+
+Effort effort_unmeasured(size_t k, double recall) {
+  if (recall <= 0.95) return {std::max<size_t>(96, 2 * k), false};
+  if (recall <= 0.99) return {std::max<size_t>(256, 4 * k), false};
+  return {std::max<size_t>(kCalibratedEfMax, 8 * k), false};
+}
+
+}  // namespace
+
+Effort effort_for(const Calibration* calibration, size_t k, double recall, uint32_t row_count_now) {
+  if (recall >= 1) return {0, true};
+  if (calibration == nullptr || calibration->curves.empty()) return effort_unmeasured(k, recall);
+  const Bracket at = bracket(*calibration, k);
+  const std::optional<double> below = ef_on(at.below, recall);
+  const std::optional<double> above = ef_on(at.above, recall);
+  if (!below || !above) return {0, true};
+  const double growth = static_cast<double>(row_count_now) / std::max(1U, calibration->row_count);
+  const double wider = std::pow(std::max(1.0, growth), kGrowthExponent);
+  const double ef = at.mix(*below, *above) * wider * stretch(*calibration, k);
+  return {std::max(k, static_cast<size_t>(std::ceil(ef - 1e-3))), false};
+}
+
+std::optional<double> expected_recall(const Calibration& calibration, size_t k, size_t ef) {
+  if (calibration.curves.empty()) return std::nullopt;
+  const Bracket at = bracket(calibration, k);
+  const double beam = static_cast<double>(std::max(ef, k)) / stretch(calibration, k);
+  // On each curve the beam that is as wide beside its k as this one is beside k.
+  const double relative = beam / static_cast<double>(std::min<size_t>(k, calibration.curves.back().k));
+  const double below = recall_on(at.below, at.below.k == k ? beam : relative * at.below.k);
+  const double above = recall_on(at.above, at.above.k == k ? beam : relative * at.above.k);
+  return below + at.share * (above - below);
+}
+
+Calibrator::Calibrator(const graph::Graph& graph, const graph::VectorsView& vectors, const LiveBitmap& rows,
+                       const Calibration& seen, CalibratorOptions options)
+    : graph_(graph), options_(std::move(options)), result_(seen) {
+  result_.curves.clear();
+  choose_rows(vectors, rows);
+  result_.query_count = static_cast<uint32_t>(rows_.size());
+  neighbors_max_ = options_.ks.back() + options_.ks.back() / kSpareShare + 2;  // the row itself is among them
+  places_.resize(rows_.size() * neighbors_max_);
+  for (size_t q = 0; q < rows_.size(); ++q)
+    nearest_.emplace_back(std::span(places_).subspan(q * neighbors_max_, neighbors_max_));
+}
+
+// One row of each of as many equal stretches, so that every age is asked for.
+void Calibrator::choose_rows(const graph::VectorsView& vectors, const LiveBitmap& candidates) {
+  const uint32_t row_count = std::min(candidates.row_count(), result_.row_count);
+  const uint32_t count = query_count_for(options_, row_count, vectors.dims);
+  const uint32_t entry_row = graph_.stats().entry_row;
+  base::Random random(options_.seed);
+  for (uint64_t i = 0; i < count && row_count != 0; ++i) {
+    const uint64_t first = i * row_count / count;
+    const uint64_t last = std::max(first + 1, (i + 1) * row_count / count);
+    for (uint32_t tries = 0; tries < kRowTriesMax; ++tries) {
+      const RowId row{static_cast<uint32_t>(first + random.below(last - first))};
+      if (row.value == entry_row || !candidates.contains(row) || !graph_.contains(row)) continue;
+      if (!rows_.empty() && rows_.back() == row) continue;
+      rows_.push_back(row);
+      const float* vector = vectors.base + size_t{row.value} * vectors.dims;
+      queries_.insert(queries_.end(), vector, vector + vectors.dims);
+      break;
+    }
+  }
+}
+
+bool Calibrator::step(const graph::VectorsView& vectors, const LiveBitmap& rows) {
+  if (rows_.empty()) return true;
+  graph::LiveRows live = rows.view();
+  live.row_count = std::min(live.row_count, result_.row_count);  // what is linked meanwhile is none of its business
+  if (neighbor_counts_.empty()) {
+    scan_some(vectors, live);
+    return false;
+  }
+  search_some(vectors, live);
+  return curve_ == options_.ks.size();
+}
+
+void Calibrator::scan_some(const graph::VectorsView& vectors, const graph::LiveRows& live) {
+  const double products_per_row = static_cast<double>(rows_.size()) * static_cast<double>(vectors.dims);
+  const auto words = static_cast<uint32_t>(kProductsPerStep / products_per_row / 64);
+  const uint32_t last = std::min<uint32_t>(live.row_count, scan_row_ + 64 * std::max(1U, words));
+  graph::flat_scan_part(graph_.options().metric, vectors, queries_.data(), live, {scan_row_}, {last}, nearest_);
+  scan_row_ = last;
+  if (last == live.row_count) finish_scan();
+}
+
+void Calibrator::finish_scan() {
+  for (size_t q = 0; q < rows_.size(); ++q) {
+    const std::span<graph::Neighbor> all = std::span(places_).subspan(q * neighbors_max_, nearest_[q].sort());
+    const auto last = std::remove_if(all.begin(), all.end(), [&](const auto& n) { return n.row == rows_[q]; });
+    neighbor_counts_.push_back(static_cast<size_t>(last - all.begin()));
+  }
+  nearest_ = {};
+  begin_curve();
+}
+
+void Calibrator::begin_curve() {
+  if (curve_ == options_.ks.size()) return;
+  const uint32_t k = options_.ks[curve_];
+  result_.curves.push_back({k, {}});
+  found_.resize(k);
+  ef_at_ = 0;
+  ef_ = options_.efs.empty() ? std::max(k, kCalibratedEfMin) : options_.efs.front();
+  query_ = 0;
+  sum_ = sum_of_squares_ = 0;
+}
+
+void Calibrator::search_some(const graph::VectorsView& vectors, const graph::LiveRows& live) {
+  for (size_t spent = 0; spent < kBeamRowsPerStep && query_ < rows_.size(); spent += ef_ + 16, ++query_) {
+    const double recall = recall_of_query(vectors, live);
+    sum_ += recall;
+    sum_of_squares_ += recall * recall;
+  }
+  if (query_ == rows_.size() && !next_beam()) {
+    ++curve_;
+    begin_curve();
+  }
+}
+
+double Calibrator::recall_of_query(const graph::VectorsView& vectors, const graph::LiveRows& live) {
+  const uint32_t k = options_.ks[curve_];
+  uint32_t wanted = 0;
+  uint32_t last_row = 0;
+  for (size_t i = 0; i < neighbor_counts_[query_] && wanted < k; ++i) {
+    const uint32_t row = places_[query_ * neighbors_max_ + i].row.value;
+    if (!live.contains(row)) continue;
+    last_row = row;
+    ++wanted;
+  }
+  if (wanted == 0) return 1;
+  // The distance of the last true neighbour by the kernel that searches use, so that equal ones are equal to the last bit.
+  const float* query = queries_.data() + query_ * vectors.dims;
+  float limit = 0;
+  simd::distance_kernels(graph_.options().metric).gather(query, vectors.base, &last_row, 1, vectors.dims, &limit);
+  const size_t count =
+      graph_.search(vectors, query, live, {.k = k, .ef = std::max(ef_, k), .left_out = rows_[query_].value}, found_);
+  const auto right = std::count_if(found_.begin(), found_.begin() + static_cast<ptrdiff_t>(count),
+                                   [limit](const graph::Neighbor& neighbor) { return neighbor.distance <= limit; });
+  return std::min(1.0, static_cast<double>(right) / wanted);
+}
+
+// Notes the point; false at the end of the curve.
+bool Calibrator::next_beam() {
+  const auto count = static_cast<double>(rows_.size());
+  const double mean = sum_ / count;
+  const double variance = std::max(0.0, sum_of_squares_ / count - mean * mean);
+  result_.curves.back().points.push_back(
+      {ef_, static_cast<float>(mean), static_cast<float>(std::sqrt(variance / count))});
+  query_ = 0;
+  sum_ = sum_of_squares_ = 0;
+  if (!options_.efs.empty()) {
+    if (++ef_at_ == options_.efs.size()) return false;
+    ef_ = options_.efs[ef_at_];
+    return true;
+  }
+  const bool hard = lower_bound_of(result_.curves.back().points.back()) < kRecallHard;
+  const uint32_t ef_max = hard ? kCalibratedEfMaxHard : kCalibratedEfMax;
+  if (mean >= kRecallEnough || ef_ >= ef_max) return false;
+  ef_ = std::min(ef_max, ef_ + std::max(1U, ef_ / 4));
+  return true;
+}
+
+}  // namespace omendb::table
