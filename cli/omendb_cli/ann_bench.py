@@ -151,12 +151,16 @@ def sweep(table, data: ann_set.AnnSet, truth: Truth, arguments) -> list[dict]:
             progress.advance(1)
             if setting and arguments.ef is None and points[-1]["recall_at_k"] >= RECALL_ENOUGH:
                 break
+    mark_frontier(points)
+    return points
+
+
+def mark_frontier(points: list[dict]) -> None:
     for point in points:
         point["frontier"] = not any(
             other["queries_per_second"] > point["queries_per_second"] and other["recall_at_k"] >= point["recall_at_k"]
             for other in points
         )
-    return points
 
 
 def cheapest(points: list[dict]) -> dict:

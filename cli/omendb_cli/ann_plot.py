@@ -1,4 +1,4 @@
-"""The plot of `omen bench ann`: recall against queries a second, by matplotlib where it is installed."""
+"""The plot of `omen bench ann` and `omen tune`: recall against queries a second, by matplotlib where it is installed."""
 
 import importlib.util
 import os
@@ -20,7 +20,7 @@ def check(path: str) -> None:
 
 
 def draw(figures: dict, path: str) -> None:
-    """One line for one thread, one for all: further right and higher is better; settings off the frontier are pale."""
+    """One line for one thread, one for all threads if measured: right and up is better; settings off the frontier are pale."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -31,8 +31,10 @@ def draw(figures: dict, path: str) -> None:
     frontier = [point for point in points if point["frontier"]]
     for name, label, colour in (
         ("queries_per_second", "batch, 1 thread", "#d1495b"),
-        ("batch_queries_per_second", f"batch, {figures['threads']} threads", "#30638e"),
+        ("batch_queries_per_second", f"batch, {figures.get('threads')} threads", "#30638e"),
     ):
+        if name not in points[0]:
+            continue
         axes.scatter([p["recall_at_k"] for p in points], [p[name] for p in points], color=colour, alpha=0.35, s=18)
         axes.plot(
             [p["recall_at_k"] for p in frontier], [p[name] for p in frontier], color=colour, marker="o", label=label

@@ -62,10 +62,27 @@ def print_table(name, figures, columns):
     waiting = figures.get("tail_rows", 0)
     state = "all in the graph" if not waiting else f"{waiting:,} rows wait for the graph (searches compare with each)"
     screen.say("  small: every search is exact" if figures.get("flat") else f"  {state}")
+    for column, index in figures.get("indexes", {}).items():
+        if index["linked_rows"]:
+            print_index(column, index)
     for label in ("memory", "disk"):
         size = total(figures.get(f"{label}_bytes", 0))
         each = f", {size / rows:,.0f} bytes a row" if rows else ""
         screen.say(f"  {label:7}{screen.bytes_text(size)}{each}")
+
+
+def print_index(column, index):
+    """One vector column's graph, and what searches of it do for a recall."""
+    screen.say(
+        f"  {column}: {index['links_per_row']:.1f} links a row (at most {index['links_per_row_max']} on the ground),"
+        f" links {screen.bytes_text(index['link_bytes'])}, {index['storage']} codes {screen.bytes_text(index['code_bytes'])}"
+    )
+    if not index["calibrated_rows"]:
+        screen.say(f"  {column}: recall not measured yet")
+        return
+    beams = ", ".join(f"{recall}: {'exact' if ef is None else f'ef {ef}'}" for recall, ef in index["ef"].items())
+    expected = "unknown" if index["recall"] is None else f"{index['recall']:.3f}"
+    screen.say(f"  {column}: expected recall@10 {expected}; for recall {beams}")
 
 
 def check(arguments):

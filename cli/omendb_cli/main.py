@@ -15,6 +15,7 @@ EXAMPLES = """examples:
   omen search shop.omen v --vector-file query.npy    rows nearest to vectors of a file
   omen stats shop.omen                               rows, memory, disk
   omen export docs docs.parquet --db shop.omen
+  omen tune shop.omen docs                           what recall costs on this table, and what to set
   omen bench ann sift-128-euclidean.hdf5             recall, speed and memory with your own vectors
 
 exit status: 0 done, 1 it failed (one line on stderr says why), 2 the command line is wrong
@@ -127,7 +128,10 @@ def add_search(commands):
     parser.add_argument("-k", type=int, default=10, help="how many rows (default: %(default)s)")
     parser.add_argument("--column", metavar="COL", help="the vector column, where there are several")
     parser.add_argument("--select", metavar="COL,COL", help="columns to show (default: all but vectors)")
-    parser.add_argument("--ef", type=int, help="beam of the graph search (default: chosen for recall 0.95)")
+    parser.add_argument(
+        "--recall", type=float, metavar="SHARE", help="share of the true nearest that is wanted (default: 0.95; 1: exact)"
+    )
+    parser.add_argument("--ef", type=int, help="beam of the graph search (default: chosen for the recall)")
     parser.add_argument("--exact", action="store_true", help="compare with every row")
     add_json(parser)
     parser.set_defaults(module="searching")
@@ -144,6 +148,37 @@ def add_inspections(commands):
     parser.add_argument("target", help="a directory that does not exist yet")
     add_json(parser)
     parser.set_defaults(module="inspecting", run="backup")
+
+
+def add_tune(commands):
+    parser = commands.add_parser(
+        "tune",
+        help="what recall costs on a table, and what to set",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Searches a vector column of TABLE with beam after beam: recall, queries a second of one thread,\n"
+        "microseconds of a call. Asks with the table's own rows, each as if it were not there, or with the\n"
+        "queries of a file. Changes nothing.",
+        epilog="examples:\n  omen tune shop.omen docs\n"
+        "  omen tune shop.omen docs --queries query.npy --k 20 --plot docs.svg",
+    )
+    parser.add_argument("dir")
+    parser.add_argument("table")
+    parser.add_argument("--column", metavar="COL", help="the vector column, where there are several")
+    parser.add_argument("--queries", metavar="FILE", help="npy, fvecs, bvecs or hdf5: each row is a query")
+    parser.add_argument("--dataset", metavar="NAME", help="which dataset of an HDF5 file (default: test)")
+    parser.add_argument("--k", "-k", type=int, default=10, help="neighbours per query (default: %(default)s)")
+    parser.add_argument(
+        "--ef", default=None, metavar="N,N,...", help="beams (default: 10 to 768, until recall is 0.9995)"
+    )
+    parser.add_argument(
+        "--wait", action="store_true", help="open for writing and link the rows that wait for the graph first"
+    )
+    parser.add_argument("--query-count", type=int, default=500, metavar="N", help="at most (default: %(default)s)")
+    parser.add_argument(
+        "--plot", metavar="FILE", help="draw recall against queries a second (png or svg; needs matplotlib)"
+    )
+    add_json(parser)
+    parser.set_defaults(module="tuning")
 
 
 def add_measured(parser, seed=argparse.SUPPRESS):
@@ -213,7 +248,7 @@ def build_parser():
     )
     parser.add_argument("--version", action="store_true", help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for add in (add_demo, add_ask, add_import, add_export, add_search, add_inspections, add_bench):
+    for add in (add_demo, add_ask, add_import, add_export, add_search, add_inspections, add_tune, add_bench):
         add(commands)
     return parser
 

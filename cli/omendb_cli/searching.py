@@ -117,12 +117,16 @@ def run(arguments):
         raise Failure("searching by --text and --where comes with a later version; this one searches by vectors")
     if not 1 <= arguments.k <= 10_000:
         raise Usage(f"-k must be 1 to 10,000, got {arguments.k}")
+    if arguments.recall is not None and not 0 < arguments.recall <= 1:
+        raise Usage(f"--recall must be above 0 and at most 1, got {arguments.recall:g}")
     with database.connect(arguments.dir, read_only=True) as opened:
         table = database.open_table(opened, arguments.table, arguments.dir)
         column = vector_column(arguments, table)
         vectors, left_out = queries(arguments, table, column)
         names = shown_columns(arguments, table)
         options = {"k": min(10_000, arguments.k + (left_out is not None)), "column": column.name}
+        if arguments.recall is not None:
+            options["recall"] = arguments.recall
         if arguments.ef is not None:
             options["ef"] = arguments.ef
         if arguments.exact:

@@ -19,7 +19,6 @@ _ARGUMENTS = {
     "params": f"filtering {MULTIMODAL}",
     "fuse": f"hybrid search {MULTIMODAL}",
     "rerank": f"hybrid search {MULTIMODAL}",
-    "recall": f"choosing a recall {MULTIMODAL}",
     "offset": f"paging {MULTIMODAL}",
     "group_by": f"grouping {MULTIMODAL}",
     "min_score": f"a least score {MULTIMODAL}",

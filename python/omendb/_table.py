@@ -180,6 +180,7 @@ class Table:
         *,
         column: str | None = None,
         select: Iterable[str] | None = None,
+        recall: float | None = None,
         ef: int | None = None,
         exact: bool = False,
         threads: int | None = None,
@@ -193,6 +194,7 @@ class Table:
         *,
         column: str | None = None,
         select: Iterable[str] | None = None,
+        recall: float | None = None,
         ef: int | None = None,
         exact: bool = False,
         threads: int | None = None,
@@ -206,6 +208,7 @@ class Table:
         *,
         column: str | None = None,
         select: Iterable[str] | None = None,
+        recall: float | None = None,
         ef: int | None = None,
         exact: bool = False,
         threads: int | None = None,
@@ -218,6 +221,7 @@ class Table:
         *,
         column: str | None = None,
         select: Iterable[str] | None = None,
+        recall: float | None = None,
         ef: int | None = None,
         exact: bool = False,
         threads: int | None = None,
@@ -227,17 +231,28 @@ class Table:
         row.
 
         `column`: which vector column, needed when there are several. `select`: columns to read from the hits, all by
-        default. `ef`: width of the graph search, more = better recall and slower; chosen for recall >= 0.95 by
-        default. `exact`: compare with every row. `threads`: for several vectors, all cores by default.
+        default. `recall`: the share of the true k nearest that is wanted on average, 0.95 by default; the engine
+        chooses the width of the graph search by what it has measured with the table's own rows, and 1 compares with
+        every row. `ef`: that width itself, whatever the recall. `exact`: compare with every row. `threads`: for several
+        vectors, all cores by default.
         """
         if later:
             refuse("search", later)
         names = None if select is None else self._schema.checked_names(select, self.name)
+        if recall is not None and not _is_share(recall):
+            raise QueryError(f"recall is a number above 0 and at most 1, not {recall!r}")
         try:
-            raw = self._search(vector, k, column or "", ef or 0, exact, threads)
+            raw = self._search(vector, k, column or "", ef or 0, exact, threads, recall or 0.0)
         except BufferError:
             return self.search(
-                _vectors.to_query(vector), k, column=column, select=names, ef=ef, exact=exact, threads=threads
+                _vectors.to_query(vector),
+                k,
+                column=column,
+                select=names,
+                recall=recall,
+                ef=ef,
+                exact=exact,
+                threads=threads,
             )
         except TypeError:
             raise _wrong_search_argument(k, column, ef, exact, threads) from None
@@ -249,9 +264,19 @@ class Table:
 
     def stats(self) -> dict[str, Any]:
         """Figures: rows, dead_rows, tail_rows (wait for the graph; falls to 0 by itself), flat (every search is
-        exact), graph_edges, and bytes in memory and on disk: {"total": ..., component: ...}.
+        exact), graph_edges, and bytes in memory and on disk: {"total": ..., component: ...}. `indexes` has a dict per
+        vector column: what its graph is made of, the recall@10 that is to be expected by default (None: not measured
+        yet) and the width of the search for recall 0.9, 0.95 and 0.99 (None: every row is compared).
         """
         return self._raw.stats()
+
+    def _measure_recall(
+        self, efs: list[int], k: int = 10, column: str = "", query_count: int = 256, seed: int = 1
+    ) -> list[tuple[int, float, float]]:
+        """(ef, recall@k, its standard error) for widths of the graph search, asked with rows of the table, each as if
+        it were not there: for `omen tune`. Empty where every search is exact.
+        """
+        return self._raw.measure_recall(column, k, efs, query_count, seed)
 
     def _wait_for_index(self) -> None:
         """Waits until every row is in its graph: for tests and benchmarks, never needed otherwise."""
@@ -290,6 +315,10 @@ def _close_scans() -> None:
 def _scan_batches(scan: _omendb.Scan, schema: pa.Schema) -> Generator[pa.RecordBatch, None, None]:
     while (batch := scan.next()) is not None:
         yield pa.RecordBatch.from_arrays(pa.record_batch(batch).columns, schema=schema)
+
+
+def _is_share(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, (int, float, np.number)) and bool(0 < value <= 1)
 
 
 def _wrong_search_argument(k: Any, column: Any, ef: Any, exact: Any, threads: Any) -> QueryError:

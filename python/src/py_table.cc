@@ -53,8 +53,42 @@ nb::tuple get(const PyTable& self, const nb::list& keys, const std::vector<std::
 }
 
 PyHits search_table(const PyTable& self, nb::handle vectors, size_t k, std::string_view column, size_t ef, bool exact,
-                    std::optional<unsigned> threads) {
-  return search(*self, vectors, {.vectors = {}, .column = column, .k = k, .ef = ef, .exact = exact}, threads);
+                    std::optional<unsigned> threads, double recall) {
+  return search(*self, vectors, {.vectors = {}, .column = column, .k = k, .recall = recall, .ef = ef, .exact = exact},
+                threads);
+}
+
+// (ef, recall, its standard error) per beam.
+nb::list measure_recall(const PyTable& self, std::string_view column, size_t k, std::vector<uint32_t> efs,
+                        uint32_t query_count, uint64_t seed) {
+  const Table& table = *self;
+  const RecallMeasurement measurement{column, k, std::move(efs), query_count, seed};
+  nb::list result;
+  for (const MeasuredRecall& point : unwrap(without_gil([&] { return table.measure_recall(measurement); })))
+    result.append(nb::make_tuple(point.ef, point.recall, point.error));
+  return result;
+}
+
+nb::dict index_to_dict(const IndexStats& index) {
+  nb::dict result;
+  result["storage"] = to_str(to_string(index.options.storage));
+  result["metric"] = to_str(to_string(index.options.metric));
+  result["dims"] = index.options.dims;
+  result["m"] = index.options.m;
+  result["ef_construction"] = index.options.ef_construction;
+  result["linked_rows"] = index.linked_row_count;
+  result["links_per_row"] = index.links_per_row;
+  result["links_per_row_max"] = index.links_per_row_max;
+  result["link_bytes"] = index.link_bytes;
+  result["code_bytes"] = index.code_bytes;
+  result["calibrated_rows"] = index.calibrated_row_count;
+  result["calibration_queries"] = index.calibration_query_count;
+  result["recall"] = index.default_recall == 0 ? nb::none() : nb::cast(index.default_recall);
+  nb::dict targets;  // None: compares with every row
+  for (const RecallTarget& target : index.targets)
+    targets[nb::cast(target.recall)] = target.exact ? nb::none() : nb::cast(target.ef);
+  result["ef"] = targets;
+  return result;
 }
 
 PyScan scan(const PyTable& self, std::vector<std::string> columns, size_t batch_rows) {
@@ -79,6 +113,9 @@ nb::dict stats(const PyTable& self) {
   result["graph_edges"] = stats.graph_edge_count;
   result["memory_bytes"] = parts_to_dict(stats.memory);
   result["disk_bytes"] = parts_to_dict(stats.disk);
+  nb::dict indexes;
+  for (const IndexStats& index : stats.indexes) indexes[to_str(index.column)] = index_to_dict(index);
+  result["indexes"] = indexes;
   return result;
 }
 
@@ -124,8 +161,14 @@ void bind_table(nb::module_& module) {
           "How many rows there are.")
       .def("scan", &scan, nb::arg("columns"), nb::arg("batch_rows"), "Reads all rows of the newest version.")
       .def("search", &search_table, nb::arg("vectors").none(), nb::arg("k"), nb::arg("column"), nb::arg("ef"),
-           nb::arg("exact"), nb::arg("threads").none(),
+           nb::arg("exact"), nb::arg("threads").none(), nb::arg("recall"),
            "Nearest rows to one or several float32 vectors; BufferError for any other buffer.")
+      .def(
+          "measure_recall", &measure_recall, nb::arg("column"), nb::arg("k"), nb::arg("efs"), nb::arg("query_count"),
+          nb::arg("seed"),
+          nb::sig("def measure_recall(self, column: str, k: int, efs: list[int], query_count: int, seed: int) -> "
+                  "list[tuple[int, float, float]]"),
+          "(ef, recall, its standard error) per beam, asked with rows of the table; empty where every search is exact.")
       .def("stats", &stats, nb::sig("def stats(self) -> dict[str, typing.Any]"))
       .def(
           "wait_for_index",

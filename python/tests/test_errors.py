@@ -102,7 +102,6 @@ def test_a_closed_database_says_so_whatever_is_asked(points, db):
         lambda table: table.search([0, 0], where="id > 3"),
         lambda table: table.search([0, 0], where="id > ?", params=[3]),
         lambda table: table.search(query='"red bicycle"'),
-        lambda table: table.search([0, 0], recall=0.99),
         lambda table: table.search([0, 0], fuse="rrf"),
         lambda table: table.search([0, 0], text_columns={"title": 2}),
         lambda table: table.search([0, 0], offset=3),

@@ -255,3 +255,52 @@ def test_columns_named_like_ours_are_not_overwritten(db):
     with pytest.raises(omendb.QueryError, match="_score"):
         hits.to_arrow()
     assert table.search([1.0], select=["id"]).to_arrow().column_names == ["id", "_distance", "_score"]
+
+
+def clustered(count, dims, seed):
+    random = np.random.default_rng(seed)
+    centres = np.random.default_rng(3).standard_normal((30, dims))
+    return (centres[random.integers(0, 30, count)] + 0.5 * random.standard_normal((count, dims))).astype(np.float32)
+
+
+def test_a_wanted_recall_chooses_how_wide_a_search_is(db):
+    table = db.create_table("t", {"id": "int64 primary key", "v": omendb.vector(24)})
+    table.insert({"id": np.arange(4000), "v": clustered(4000, 24, 1)})
+    table._wait_for_index()
+    index = table.stats()["indexes"]["v"]
+    assert index["linked_rows"] == 4000 and index["calibrated_rows"] >= 3200 and index["calibration_queries"] > 100
+    assert index["storage"] == "sq8" and index["m"] == 16 and 0 < index["links_per_row"] <= 40
+    assert index["link_bytes"] > 4000 * 100 and index["code_bytes"] > 4000 * 24
+    assert list(index["ef"]) == [0.9, 0.95, 0.99] and index["recall"] >= 0.95
+    queries = clustered(200, 24, 2)
+    exact = table.search(queries, exact=True).distances.reshape(-1, 10)
+    found = {}
+    for recall in (None, 0.9, 0.95, 0.99, 1, 1.0):
+        distances = table.search(queries, recall=recall).distances.reshape(-1, 10)
+        found[recall] = (distances <= exact[:, -1:]).mean()
+        assert found[recall] >= (recall or 0.95) - 0.01, recall
+    assert found[0.9] <= found[0.99] <= found[1] == 1 and found[None] == found[0.95]
+    for recall, ef in index["ef"].items():
+        assert (table.search(queries, recall=recall).ids == table.search(queries, ef=ef).ids).all()
+    narrow = table.search(queries, recall=1, ef=10).distances.reshape(-1, 10)
+    assert (narrow <= exact[:, -1:]).mean() < 1, "ef counts, whatever the recall"
+
+
+@pytest.mark.parametrize("recall", [0, -0.5, 1.5, 95, float("nan"), float("inf"), "0.9", True, [0.9]])
+def test_a_recall_that_is_no_share_is_refused(points, recall):
+    with pytest.raises(omendb.QueryError, match="recall is a number above 0 and at most 1"):
+        points.search([0, 0], recall=recall)
+
+
+def test_the_recall_of_chosen_beams_is_measured_with_the_tables_own_rows(db):
+    table = db.create_table("t", {"id": "int64 primary key", "v": omendb.vector(8), "w": omendb.vector(2)})
+    assert table._measure_recall([10], column="v") == []
+    table.insert({"id": np.arange(3000), "v": clustered(3000, 8, 1), "w": clustered(3000, 2, 1)})
+    table._wait_for_index()
+    measured = table._measure_recall([5, 10, 200], k=5, column="v", query_count=100)
+    assert [ef for ef, _, _ in measured] == [5, 10, 200]
+    assert measured[0][1] < measured[2][1] >= 0.99 and all(0 <= error < 0.1 for _, _, error in measured)
+    with pytest.raises(omendb.InvalidArgumentError, match="rising beams"):
+        table._measure_recall([10, 10], column="v")
+    with pytest.raises(omendb.InvalidArgumentError, match="column="):
+        table._measure_recall([10])
