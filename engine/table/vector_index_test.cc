@@ -194,11 +194,11 @@ TEST(VectorIndex, RowsThatDiedInTheTailAndThatNobodySeesAreNotLinked) {
   EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
 }
 
-TEST(VectorIndex, TurnsRunBesideLinksOnManyThreads) {
+TEST(VectorIndex, TurnsAndCalibrationsRunBesideLinksOnManyThreads) {
   TestTable table(16);
   write_random(table, 0, 3000, 24, 16);
   table.link();
-  VectorIndex& index = table.index();
+  VectorIndex& index = table.index();  // asked for here: the table's newest version is its writer's
   std::atomic<bool> stop{false};
   std::mutex lock;
   std::shared_ptr<const TableVersion> newest = table.version();
@@ -213,6 +213,7 @@ TEST(VectorIndex, TurnsRunBesideLinksOnManyThreads) {
         const auto pinned = version();
         base::must(index.link_some(*pinned));
         base::must(index.erase_some(*pinned));
+        base::must(index.calibrate_some(*pinned, VectorIndex::CalibrateWhen::kIdle));
       }
     });
   }
@@ -222,10 +223,13 @@ TEST(VectorIndex, TurnsRunBesideLinksOnManyThreads) {
     const std::lock_guard guard(lock);
     newest = table.version();
   }
-  while (table.index().has_work(*version())) std::this_thread::yield();
+  while (index.has_work(*version()) || index.calibration_due(*version(), VectorIndex::CalibrateWhen::kIdle))
+    std::this_thread::yield();
   stop = true;
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
+  ASSERT_NE(index.calibration(), nullptr);
+  EXPECT_GE(index.calibration()->curves[1].points.back().recall, 0.99F) << "what died meanwhile is not missed";
   EXPECT_LE(table.index().graph().stats().linked_rows, 3000U + 70);
 }
 
