@@ -176,10 +176,11 @@ Result<uint64_t> Engine::clear(TableId id) {
   return removed_count;
 }
 
-Result<TableId> Engine::create_table(std::string_view name, const Schema& schema, bool exist_ok) {
+Result<TableId> Engine::create_table(std::string_view name, const Schema& wanted, bool exist_ok) {
   TRY_OK(writable());
   TRY_OK(table::check_table_name(name));
-  TRY_OK(table::check_schema(name, schema));
+  TRY_OK(table::check_schema(name, wanted));
+  const Schema schema = table::with_chosen_storage(wanted);
   CommitNumber number;
   TableId id;
   {

@@ -126,10 +126,16 @@ TEST(GraphCodes, FindTheLargestProductsAmongRowsOfVeryDifferentNorms) {
 
 TEST(GraphCodes, TellRowsApartThatShareACode) {
   const Vectors rows = narrow_groups(20, base::scaled(2000) / 20, 24, 75);
-  Graph graph(options_of(simd::Metric::kL2));
-  train_on(graph, rows);
-  insert_all(graph, rows);
-  EXPECT_GE(recall_at_10(graph, rows, rows.first(std::min<size_t>(100, rows.count()))), 0.99);
+  for (const auto& [storage, bits] : {std::pair{quantize::Storage::kSq8, 4U},
+                                      {quantize::Storage::kRabitq, 8U},
+                                      {quantize::Storage::kRabitq, 4U},
+                                      {quantize::Storage::kRabitq, 1U}}) {
+    SCOPED_TRACE(std::string(quantize::to_string(storage)) + " " + std::to_string(bits));
+    Graph graph({.storage = storage, .rabitq_bits = bits});
+    train_on(graph, rows);
+    insert_all(graph, rows);
+    EXPECT_GE(recall_at_10(graph, rows, rows.first(std::min<size_t>(100, rows.count()))), 0.99);
+  }
 }
 
 TEST(GraphCodes, AnswerAQueryFromFarAwayByFullVectors) {
@@ -142,10 +148,13 @@ TEST(GraphCodes, AnswerAQueryFromFarAwayByFullVectors) {
       queries.append(query);
     }
   }
-  Graph coded(options_of(simd::Metric::kL2));
-  train_on(coded, rows);
-  insert_all(coded, rows);
-  EXPECT_GE(recall_at_10(coded, rows, queries, 100), 0.9);
+  for (const quantize::Storage storage : {quantize::Storage::kSq8, quantize::Storage::kRabitq}) {
+    SCOPED_TRACE(quantize::to_string(storage));
+    Graph coded({.storage = storage});
+    train_on(coded, rows);
+    insert_all(coded, rows);
+    EXPECT_GE(recall_at_10(coded, rows, queries, 100), 0.9);
+  }
 }
 
 TEST(GraphCodes, KeepZeroVectorsBehindEveryRowThatPointsAlmostWhereTheQueryDoes) {

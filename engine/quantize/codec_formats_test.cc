@@ -63,7 +63,7 @@ TEST(CodecFormats, RabitqIsTheseBytes) {
   const CodecOptions options{.storage = Storage::kRabitq, .rabitq_bits = 3, .seed = 0x1122334455667788};
   EXPECT_EQ(saved(options),
             "0300000000000000 803f887766554433 2211eb9461400000 003f0000003fabaa\n"
-            "aa3e");
+            "aa3e6d19be3e");
   EXPECT_EQ(code(options),
             "721c1441cb6f8c3e 979e1d3e00000000 9a965d0dbbd55a92 961759a955a5a2a6\n"
             "6eb86b772217805d 0000000000000000");

@@ -2,7 +2,6 @@
 
 #include "engine/simd/code_distance.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace omendb::quantize {
@@ -27,21 +26,6 @@ void pack_plane(const uint8_t* numbers, size_t dims, unsigned bits_below, std::b
   }
 }
 
-template <unsigned kWidth>
-void unpack_plane(const std::byte* packed, size_t dims, unsigned bits_below, uint8_t* numbers) {
-  constexpr size_t kBytes = 8 * kWidth;
-  constexpr unsigned kMask = (1U << kWidth) - 1;
-  for (size_t group = 0; group < dims; group += kGroup, packed += kBytes) {
-    for (unsigned field = 0; field < 8 / kWidth; ++field) {
-      uint8_t* to = numbers + group + field * kBytes;
-      for (size_t j = 0; j < kBytes; ++j) {
-        const unsigned number = (static_cast<unsigned>(packed[j]) >> (field * kWidth)) & kMask;
-        to[j] = static_cast<uint8_t>(to[j] | (number << bits_below));
-      }
-    }
-  }
-}
-
 }  // namespace
 
 void pack_numbers(const uint8_t* numbers, size_t dims, size_t bits, std::byte* out) {
@@ -63,28 +47,6 @@ void pack_numbers(const uint8_t* numbers, size_t dims, size_t bits, std::byte* o
     out += 2 * plane_bits;
   }
   if ((bits & 1) != 0) pack_plane<1>(numbers, dims, below - 1, out);
-}
-
-void unpack_numbers(const std::byte* packed, size_t dims, size_t bits, uint8_t* numbers) {
-  auto below = static_cast<unsigned>(bits);
-  const size_t plane_bits = dims / 8;
-  std::fill_n(numbers, dims, uint8_t{0});
-  if ((bits & 8) != 0) {
-    below -= 8;
-    unpack_plane<8>(packed, dims, below, numbers);
-    packed += 8 * plane_bits;
-  }
-  if ((bits & 4) != 0) {
-    below -= 4;
-    unpack_plane<4>(packed, dims, below, numbers);
-    packed += 4 * plane_bits;
-  }
-  if ((bits & 2) != 0) {
-    below -= 2;
-    unpack_plane<2>(packed, dims, below, numbers);
-    packed += 2 * plane_bits;
-  }
-  if ((bits & 1) != 0) unpack_plane<1>(packed, dims, below - 1, numbers);
 }
 
 }  // namespace omendb::quantize

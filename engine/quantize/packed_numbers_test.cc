@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <vector>
 
 #include "engine/base/random.h"
@@ -20,8 +21,9 @@ TEST(PackedNumbers, ComeBackAndAreWhatTheKernelsRead) {
       std::vector<std::byte> packed(dims * bits / 8);
       pack_numbers(numbers.data(), dims, bits, packed.data());
       std::vector<uint8_t> back(dims);
-      unpack_numbers(packed.data(), dims, bits, back.data());
+      const int64_t sum = simd::code_kernels().unpack(packed.data(), dims, bits, back.data());
       EXPECT_EQ(back, numbers);
+      EXPECT_EQ(sum, std::accumulate(numbers.begin(), numbers.end(), int64_t{0}));
       const std::byte* list[] = {packed.data()};
       for (size_t d = 0; d < dims; ++d) {  // a query that picks one dimension
         alignas(64) int8_t coarse[320] = {};

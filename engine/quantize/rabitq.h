@@ -26,7 +26,7 @@ inline constexpr float kRabitqBoundDeviations = 3.0F;
 
 class Rabitq final : public Codec {
  public:
-  Rabitq(RotatedSpace space, size_t bits);
+  Rabitq(RotatedSpace space, size_t bits, float coarse_below);
   static std::unique_ptr<const Codec> train(const CodecOptions& options, const Sample& sample);
   static Result<std::unique_ptr<const Codec>> load(const CodecOptions& options, size_t dims,
                                                    std::span<const std::byte> saved);
@@ -39,7 +39,7 @@ class Rabitq final : public Codec {
   bool prepare(const float* query, std::byte* prepared) const override;
   void prepare_code(const std::byte* code, std::byte* prepared) const override;
   void distances(const std::byte* prepared, const std::byte* const* codes, size_t count, float* out) const override;
-  float coarse_below() const override { return 0; }
+  float coarse_below() const override { return coarse_below_; }
   size_t rerank_rows(size_t k, size_t ef) const override;
   bool builds_graphs() const override;
   std::vector<std::byte> save() const override;
@@ -53,10 +53,13 @@ class Rabitq final : public Codec {
 
  private:
   bool has_fine_bytes() const { return bits_ > simd::kCoarseBitsMax; }
+  int64_t highest_number() const { return (int64_t{1} << bits_) - 1; }
+  void write_doubled(const uint8_t* numbers, std::byte* prepared) const;
   simd::PackedQuery query_of(const std::byte* prepared) const;
 
   RotatedSpace space_;
   size_t bits_;
+  float coarse_below_;
   const simd::CodeKernels& kernels_;
 };
 

@@ -9,7 +9,7 @@
 namespace omendb::quantize {
 namespace {
 
-constexpr float kRadiusFactor = 4;  // a row so many times as far from the mean as any of the sample is foreign to it
+constexpr float kRadiusFactor = 2;  // a row so many times as far from the mean as any of the sample is foreign to it
 
 // Components are at most kPlacedMax apart from each other, so float holds it.
 float square_of(const float* vector, size_t dims) {
@@ -52,8 +52,10 @@ void RotatedSpace::rotate(Rotated& placed) const {
 bool RotatedSpace::place_row(const float* row, Rotated& out) const {
   const bool fits = space_.place_row(row, out.data());
   rotate(out);
-  return fits && std::sqrt(square_of(out.data(), dims())) <= kRadiusFactor * radius_;
+  return fits && is_near(square_of(out.data(), dims()));
 }
+
+bool RotatedSpace::is_near(float square) const { return std::sqrt(square) <= kRadiusFactor * radius_; }
 
 bool RotatedSpace::place_query(const float* query, Rotated& out) const {
   const bool fits = space_.place_query(query, out.data());

@@ -27,6 +27,8 @@ class RotatedSpace {
   // The vector less the mean, rotated. Returns false if it lies far outside of the sample.
   bool place_row(const float* row, Rotated& out) const;
   bool place_query(const float* query, Rotated& out) const;
+  // Whether a vector that is placed, of this squared length, lies no farther out than place_row() takes rows.
+  bool is_near(float square) const;
 
   void save(base::ByteWriter& out) const;
   static Result<RotatedSpace> load(simd::Metric metric, size_t dims, base::ByteReader& in);

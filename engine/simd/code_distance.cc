@@ -37,6 +37,7 @@ bool has_vector_counts() { return false; }
 CodeKernels with(CodeKernels kernels, const CodeKernels& better) {
   if (better.bytes != nullptr) kernels.bytes = better.bytes;
   if (better.packed != nullptr) kernels.packed = better.packed;
+  if (better.unpack != nullptr) kernels.unpack = better.unpack;
   if (better.hamming != nullptr) kernels.hamming = better.hamming;
   if (better.jaccard != nullptr) kernels.jaccard = better.jaccard;
   return kernels;

@@ -72,6 +72,8 @@ struct CodeKernels {
   void (*bfloats)(const float* query, const std::byte* const* codes, size_t count, size_t length, float* out);
   // out[i] = sum over dimensions of query * code, exact.
   void (*packed)(const PackedQuery& query, const std::byte* const* codes, size_t count, int64_t* out);
+  // The numbers of one code, a byte each, from its planes on; returns their sum. `dims` is a multiple of kPackedDimsStep, as `numbers` has room for.
+  int64_t (*unpack)(const std::byte* planes, size_t dims, size_t bits, uint8_t* numbers);
   // out[i] = sum over j of tables[j * kCentroids + codes[i][j]], each code being `length` bytes.
   void (*lookups)(const uint16_t* tables, const std::byte* const* codes, size_t count, size_t length, uint32_t* out);
   // out[i] = number of bits in which code and query differ. Any number of bytes, any alignment.

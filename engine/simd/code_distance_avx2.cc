@@ -116,6 +116,9 @@ struct Avx2Packed {
     return {{_mm256_or_si256(_mm256_slli_epi64(numbers.parts[0], kWidth), below.parts[0]),
              _mm256_or_si256(_mm256_slli_epi64(numbers.parts[1], kWidth), below.parts[1])}};
   }
+  static void store(uint8_t* to, const Numbers& numbers) {
+    for (size_t i = 0; i < 2; ++i) _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 32 * i), numbers.parts[i]);
+  }
   template <size_t kBits>
   static Reg add_products(Reg sum, const Numbers& numbers, const Query& query) {
     for (size_t i = 0; i < 2; ++i) sum = _mm256_add_epi32(sum, products<kBits>(numbers.parts[i], query.parts[i]));
@@ -184,6 +187,7 @@ const CodeKernels* avx2_code_kernels() {
       .halves = &code_kernels_of::halves<Avx2Halves<IeeeHalf>>,
       .bfloats = &code_kernels_of::halves<Avx2Halves<Bfloat>>,
       .packed = &code_kernels_of::packed<Avx2Packed>,
+      .unpack = &code_kernels_of::unpack<Avx2Packed>,
       .lookups = &code_kernels_of::lookups<Avx2Bytes>,
       .hamming = &code_kernels_of::hamming<Avx2Bits>,
       .jaccard = &code_kernels_of::jaccard<Avx2Bits>,

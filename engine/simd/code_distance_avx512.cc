@@ -123,6 +123,7 @@ const CodeKernels* avx512_code_kernels() {
       .halves = &code_kernels_of::halves<Avx512Halves<IeeeHalf>>,
       .bfloats = &code_kernels_of::halves<Avx512Halves<Bfloat>>,
       .packed = &code_kernels_of::packed<Avx512Packed>,
+      .unpack = &code_kernels_of::unpack<Avx512Packed>,
       .lookups = &code_kernels_of::lookups<Avx512Bytes>,
       .hamming = &code_kernels_of::hamming<Avx512Bits>,
       .jaccard = &code_kernels_of::jaccard<Avx512Bits>,

@@ -69,6 +69,7 @@ struct Avx512Numbers {
   static Numbers append(Numbers numbers, Numbers below) {
     return _mm512_or_si512(_mm512_slli_epi64(numbers, kWidth), below);
   }
+  static void store(uint8_t* to, Numbers numbers) { _mm512_storeu_si512(to, numbers); }
   static int64_t sum(Reg reg) { return _mm512_reduce_add_epi32(reg); }
 };
 

@@ -33,6 +33,7 @@ CodeKernels avx512_vnni_code_kernels() {
   CodeKernels kernels{};
   kernels.bytes = &code_kernels_of::bytes<VnniBytes>;
   kernels.packed = &code_kernels_of::packed<VnniPacked>;
+  kernels.unpack = &code_kernels_of::unpack<VnniPacked>;
   return kernels;
 }
 

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace omendb::simd::code_kernels_of {
 
@@ -110,26 +111,28 @@ void halves(const float* query, const std::byte* const* codes, size_t count, siz
 }
 
 // V: Reg (sums of 32 bits), Query and Numbers (64 of each), zero(), load(query), unpack<kWidth>(code), append<kWidth>(numbers, below) = numbers * 2^kWidth + below,
-// add_products<kBits>(sum, numbers, query), sum(reg).
+// store(to, numbers), add_products<kBits>(sum, numbers, query), sum(reg).
+
+// The 64 numbers from dimension d on, put together from all planes: cheaper than sums over each plane, which multiply by the query once a plane.
+template <class V, size_t kBits>
+[[gnu::always_inline]] inline typename V::Numbers numbers_at(const std::byte* plane, size_t dims, size_t d) {
+  constexpr size_t kWidest = kBits >= 8 ? 8 : kBits >= 4 ? 4 : kBits >= 2 ? 2 : 1;
+  typename V::Numbers numbers = V::template unpack<kWidest>(plane + d * kWidest / 8);
+  plane += dims * kWidest / 8;
+  if constexpr (kWidest > 2 && (kBits & 2) != 0) {
+    numbers = V::template append<2>(numbers, V::template unpack<2>(plane + d * 2 / 8));
+    plane += dims * 2 / 8;
+  }
+  if constexpr (kWidest > 1 && (kBits & 1) != 0) {
+    numbers = V::template append<1>(numbers, V::template unpack<1>(plane + d / 8));
+  }
+  return numbers;
+}
+
 template <class V, size_t kBits>
 struct Packed {
   static constexpr bool kFine = kBits > kCoarseBitsMax;
   const PackedQuery& query;
-
-  // 64 numbers put together from all planes: cheaper than sums over each plane, which multiply by the query once a plane.
-  [[gnu::always_inline]] typename V::Numbers numbers_at(const std::byte* plane, size_t d) const {
-    constexpr size_t kWidest = kBits >= 8 ? 8 : kBits >= 4 ? 4 : kBits >= 2 ? 2 : 1;
-    typename V::Numbers numbers = V::template unpack<kWidest>(plane + d * kWidest / 8);
-    plane += query.dims * kWidest / 8;
-    if constexpr (kWidest > 2 && (kBits & 2) != 0) {
-      numbers = V::template append<2>(numbers, V::template unpack<2>(plane + d * 2 / 8));
-      plane += query.dims * 2 / 8;
-    }
-    if constexpr (kWidest > 1 && (kBits & 1) != 0) {
-      numbers = V::template append<1>(numbers, V::template unpack<1>(plane + d / 8));
-    }
-    return numbers;
-  }
 
   template <size_t kCodes>
   [[gnu::always_inline]] void run(const std::byte* const* codes, int64_t* out) const {
@@ -142,7 +145,7 @@ struct Packed {
       if constexpr (kFine) low = V::load(query.fine + d);
 #pragma GCC unroll 4
       for (size_t c = 0; c < kCodes; ++c) {
-        const typename V::Numbers numbers = numbers_at(codes[c] + query.offset_bytes, d);
+        const typename V::Numbers numbers = numbers_at<V, kBits>(codes[c] + query.offset_bytes, query.dims, d);
         coarse[c] = V::template add_products<kBits>(coarse[c], numbers, high);
         if constexpr (kFine) fine[c] = V::template add_products<kBits>(fine[c], numbers, low);
       }
@@ -154,23 +157,42 @@ struct Packed {
   }
 };
 
-template <class V, size_t kBits>
-void packed_of(const PackedQuery& query, const std::byte* const* codes, size_t count, int64_t* out) {
-  walk(Packed<V, kBits>{query}, codes, count, query.offset_bytes + query.dims * kBits / 8, out);
+// Calls run(std::integral_constant<size_t, bits>) for 1 to 8 bits.
+template <class Run>
+auto for_bits(size_t bits, const Run& run) {
+  switch (bits) {
+    case 1: return run(std::integral_constant<size_t, 1>());
+    case 2: return run(std::integral_constant<size_t, 2>());
+    case 3: return run(std::integral_constant<size_t, 3>());
+    case 4: return run(std::integral_constant<size_t, 4>());
+    case 5: return run(std::integral_constant<size_t, 5>());
+    case 6: return run(std::integral_constant<size_t, 6>());
+    case 7: return run(std::integral_constant<size_t, 7>());
+    default: return run(std::integral_constant<size_t, 8>());
+  }
 }
 
 template <class V>
 void packed(const PackedQuery& query, const std::byte* const* codes, size_t count, int64_t* out) {
-  switch (query.bits) {
-    case 1: return packed_of<V, 1>(query, codes, count, out);
-    case 2: return packed_of<V, 2>(query, codes, count, out);
-    case 3: return packed_of<V, 3>(query, codes, count, out);
-    case 4: return packed_of<V, 4>(query, codes, count, out);
-    case 5: return packed_of<V, 5>(query, codes, count, out);
-    case 6: return packed_of<V, 6>(query, codes, count, out);
-    case 7: return packed_of<V, 7>(query, codes, count, out);
-    default: return packed_of<V, 8>(query, codes, count, out);
-  }
+  for_bits(query.bits, [&](auto bits) {
+    walk(Packed<V, bits>{query}, codes, count, query.offset_bytes + query.dims * bits / 8, out);
+  });
+}
+
+template <class V>
+int64_t unpack(const std::byte* planes, size_t dims, size_t bits, uint8_t* numbers) {
+  alignas(64) int8_t ones[kPackedDimsStep];
+  for (int8_t& one : ones) one = 1;
+  return for_bits(bits, [&](auto bits_now) {
+    const typename V::Query query = V::load(ones);
+    typename V::Reg sum = V::zero();
+    for (size_t d = 0; d < dims; d += kPackedDimsStep) {
+      const typename V::Numbers now = numbers_at<V, bits_now>(planes, dims, d);
+      V::store(numbers + d, now);
+      sum = V::template add_products<bits_now>(sum, now, query);
+    }
+    return V::sum(sum);
+  });
 }
 
 // V: nothing but a type of its own target. Loads from tables are what it costs, and these the CPU does two or three at a time without vectors. AVX-512's gather took

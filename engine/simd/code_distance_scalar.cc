@@ -97,6 +97,9 @@ struct ScalarPacked {
     }
     return numbers;
   }
+  static void store(uint8_t* to, const Numbers& numbers) {
+    __builtin_memcpy(to, numbers.values, sizeof(numbers.values));
+  }
   template <size_t kBits>
   static Reg add_products(Reg sum, const Numbers& numbers, Query query) {
     for (size_t i = 0; i < kPackedDimsStep; ++i) sum.total += int32_t{numbers.values[i]} * int32_t{query[i]};
@@ -177,6 +180,7 @@ const CodeKernels* scalar_code_kernels() {
       .halves = &code_kernels_of::halves<ScalarHalves<IeeeHalf>>,
       .bfloats = &code_kernels_of::halves<ScalarHalves<Bfloat>>,
       .packed = &code_kernels_of::packed<ScalarPacked>,
+      .unpack = &code_kernels_of::unpack<ScalarPacked>,
       .lookups = &code_kernels_of::lookups<ScalarBytes>,
       .hamming = &code_kernels_of::hamming<ScalarBits>,
       .jaccard = &code_kernels_of::jaccard<ScalarBits>,

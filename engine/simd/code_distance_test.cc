@@ -191,6 +191,24 @@ TEST_P(CodesOnEverySet, MultipliesPackedNumbersExactly) {
   }
 }
 
+TEST_P(CodesOnEverySet, UnpacksNumbersAndAddsThemUp) {
+  for (size_t bits = 1; bits <= kPackedBitsMax; ++bits) {
+    for (const size_t dims : {64UL, 128UL, 192UL, kPackedDimsMax}) {
+      SCOPED_TRACE(testing::Message() << "bits " << bits << " dims " << dims);
+      base::Random random(bits * 10000 + dims);
+      TightCodes codes(1, dims * bits / 8, random);
+      std::vector<uint8_t> numbers(dims);
+      const int64_t sum = kernels().unpack(codes.code(0), dims, bits, numbers.data());
+      int64_t wanted_sum = 0;
+      for (size_t d = 0; d < dims; ++d) {
+        ASSERT_EQ(numbers[d], packed_number(codes.code(0), dims, bits, d)) << d;
+        wanted_sum += numbers[d];
+      }
+      EXPECT_EQ(sum, wanted_sum);
+    }
+  }
+}
+
 TEST_P(CodesOnEverySet, HoldsTheLargestSumsOfPackedNumbers) {
   Aligned<int8_t> query(kPackedDimsMax);
   std::fill_n(query.data(), kPackedDimsMax, int8_t{127});

@@ -19,7 +19,7 @@ Schema small_schema() {
   ColumnSpec vector;
   vector.name = "v";
   vector.type = Type::kVector;
-  vector.vector.dims = 8;
+  vector.vector = {.dims = 8, .storage = VectorStorage::kF32};
   return {{key, vector}};
 }
 

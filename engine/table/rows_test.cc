@@ -172,7 +172,7 @@ TEST(InsertRecord, DamageIsAnErrorOrHarmlessNeverACrash) {
 }
 
 TEST(Schema, ComesBackFromItsBytesAndDamageIsFound) {
-  const Schema schema = example_schema();
+  const Schema schema = with_chosen_storage(example_schema());
   const std::vector<std::byte> bytes = encode_schema(schema);
   const auto decoded = decode_schema(bytes);
   ASSERT_TRUE(decoded.ok()) << decoded.error().message;

@@ -67,7 +67,12 @@ constexpr size_t kAnalyzerBytesMax = 64;
 
 // Flags of a column.
 constexpr uint8_t kPrimaryKey = 1;
-constexpr uint8_t kHasStorage = 2;  // a vector column whose storage is not kAuto: it follows the other options
+constexpr uint8_t kHasStorage = 2;  // a vector column's storage follows its other options
+
+// What kAuto stands for. From so many dimensions on codes of a byte are smaller than vectors and faster to compare, and from so many on RaBitQ's of four bits are faster
+// still, to search and to link (docs/performance.md); at 128 dimensions both are equally fast.
+constexpr uint32_t kCodedDimsMin = 16;
+constexpr uint32_t kRabitqDimsMin = 256;
 
 bool is_name(std::string_view name) {
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
@@ -133,6 +138,19 @@ Result<void> check_schema(std::string_view table, const Schema& schema) {
   return {};
 }
 
+VectorStorage storage_of(const VectorOptions& options) {
+  if (options.storage != VectorStorage::kAuto) return options.storage;
+  if (options.dims < kCodedDimsMin) return VectorStorage::kF32;
+  return options.dims < kRabitqDimsMin ? VectorStorage::kSq8 : VectorStorage::kRabitq;
+}
+
+Schema with_chosen_storage(Schema schema) {
+  for (ColumnSpec& spec : schema.columns) {
+    if (spec.type == Type::kVector) spec.vector.storage = storage_of(spec.vector);
+  }
+  return schema;
+}
+
 bool same_schema(const Schema& a, const Schema& b) { return encode_schema(a) == encode_schema(b); }
 
 std::vector<std::byte> encode_schema(const Schema& schema) {
@@ -178,7 +196,9 @@ Result<ColumnSpec> decode_column_spec(base::ByteReader& reader) {
     TRY(metric, reader.u8("metric"));
     TRY(m, reader.u32("m"));
     TRY(ef_construction, reader.u32("ef_construction"));
-    spec.vector = {dims, static_cast<Metric>(metric), m, ef_construction, VectorStorage::kAuto, 0};
+    // Tables were made with kAuto before storages were chosen once and for all: it stood for these.
+    const VectorStorage unsaid = dims < kCodedDimsMin ? VectorStorage::kF32 : VectorStorage::kSq8;
+    spec.vector = {dims, static_cast<Metric>(metric), m, ef_construction, unsaid, 0};
     if (has_storage) {
       TRY(storage, reader.u8("storage"));
       if (storage == 0) return reader.corruption("a storage that need not be said");

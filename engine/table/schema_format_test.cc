@@ -33,7 +33,7 @@ Schema schema_of_all_types() {
 }
 
 TEST(SchemaFormat, ASchemaComesBackAsItWent) {
-  const Schema schema = schema_of_all_types();
+  const Schema schema = with_chosen_storage(schema_of_all_types());
   const Schema decoded = base::must(decode_schema(encode_schema(schema)));
   EXPECT_TRUE(same_schema(schema, decoded));
   ASSERT_EQ(decoded.columns.size(), schema.columns.size());
@@ -46,6 +46,7 @@ TEST(SchemaFormat, ASchemaComesBackAsItWent) {
   EXPECT_EQ(decoded.columns.back().vector.metric, Metric::kCosine);
   EXPECT_EQ(decoded.columns.back().vector.m, 32U);
   EXPECT_EQ(decoded.columns.back().vector.ef_construction, 400U);
+  EXPECT_EQ(decoded.columns.back().vector.storage, VectorStorage::kRabitq);
   EXPECT_EQ(decoded.columns[8].text.analyzer, "plain");
   EXPECT_EQ(decoded.columns[8].text.k1, 1.2);
   EXPECT_EQ(decoded.columns[8].text.b, 0.75);
@@ -110,6 +111,28 @@ TEST(SchemaCheck, NamesWhatIsWrong) {
   EXPECT_NE(message(column("id", Type::kBool)).find("two columns are called 'id'"), std::string::npos);
   EXPECT_NE(message(column(std::string(256, 'x'), Type::kBool)).find("1 to 255 bytes"), std::string::npos);
   EXPECT_NE(message(column("\xFF", Type::kBool)).find("UTF-8"), std::string::npos);
+}
+
+TEST(SchemaFormat, ReadsAColumnWithoutAStorageAsWhatAutoStoodForThen) {
+  for (const auto& [dims, storage] :
+       {std::pair{15U, VectorStorage::kF32}, {16U, VectorStorage::kSq8}, {1536U, VectorStorage::kSq8}}) {
+    Schema schema{{column("id", Type::kInt64), column("v", Type::kVector)}};
+    schema.columns[0].primary_key = true;
+    schema.columns[1].vector.dims = dims;
+    const Schema decoded = base::must(decode_schema(encode_schema(schema)));
+    EXPECT_EQ(decoded.columns[1].vector.storage, storage) << dims;
+  }
+}
+
+TEST(SchemaFormat, ChoosesAStorageOnlyWhereNoneWasAskedFor) {
+  Schema schema{{column("a", Type::kVector), column("b", Type::kVector), column("c", Type::kVector)}};
+  schema.columns[0].vector.dims = 256;
+  schema.columns[1].vector.dims = 255;
+  schema.columns[2].vector = {.dims = 256, .storage = VectorStorage::kF16};
+  const Schema chosen = with_chosen_storage(schema);
+  EXPECT_EQ(chosen.columns[0].vector.storage, VectorStorage::kRabitq);
+  EXPECT_EQ(chosen.columns[1].vector.storage, VectorStorage::kSq8);
+  EXPECT_EQ(chosen.columns[2].vector.storage, VectorStorage::kF16);
 }
 
 }  // namespace

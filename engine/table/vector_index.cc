@@ -1,6 +1,7 @@
 #include "engine/table/vector_index.h"
 
 #include "engine/base/try.h"
+#include "engine/table/schema_format.h"
 #include "engine/table/table_version.h"
 
 #include <algorithm>
@@ -28,23 +29,6 @@ constexpr double kGrowthIdle = 1.25;
 constexpr uint32_t kCalibratedFirst = 4096;
 constexpr uint32_t kDiedShare = 4;  // of the rows, one in so many
 
-// From here on a code is smaller than the vector, and comparing codes is faster.
-constexpr uint32_t kCodedDimsMin = 16;
-
-quantize::Storage kernel_storage(const VectorOptions& options) {
-  switch (options.storage) {
-    case VectorStorage::kAuto: return options.dims >= kCodedDimsMin ? quantize::Storage::kSq8 : quantize::Storage::kF32;
-    case VectorStorage::kF32: return quantize::Storage::kF32;
-    case VectorStorage::kF16: return quantize::Storage::kF16;
-    case VectorStorage::kBf16: return quantize::Storage::kBf16;
-    case VectorStorage::kSq8: return quantize::Storage::kSq8;
-    case VectorStorage::kPq: return quantize::Storage::kPq;
-    case VectorStorage::kRabitq: return quantize::Storage::kRabitq;
-    case VectorStorage::kBinary: return quantize::Storage::kBinary;
-  }
-  return quantize::Storage::kF32;
-}
-
 simd::Metric kernel_metric(Metric metric) {
   switch (metric) {
     case Metric::kL2: return simd::Metric::kL2;
@@ -68,13 +52,10 @@ graph::GraphOptions graph_options(const VectorOptions& options) {
   result.metric = kernel_metric(options.metric);
   result.m = options.m;
   result.ef_construction = options.ef_construction;
-  result.storage = kernel_storage(options);
+  result.storage = static_cast<quantize::Storage>(storage_of(options));  // numbered alike
   if (options.storage_bits != 0) result.rabitq_bits = options.storage_bits;
   return result;
 }
-
-// Both enumerations are numbered as the files are.
-VectorStorage storage_of(const VectorOptions& options) { return static_cast<VectorStorage>(kernel_storage(options)); }
 
 uint32_t flat_rows_max(size_t dims) {
   const size_t cached_rows = kFlatBytesMax / (std::max<size_t>(1, dims) * sizeof(float));

@@ -37,7 +37,6 @@ inline constexpr size_t kFlatBytesMax = size_t{3} << 19;
 uint32_t flat_rows_max(size_t dims);
 
 graph::GraphOptions graph_options(const VectorOptions& options);
-VectorStorage storage_of(const VectorOptions& options);  // the one that kAuto stands for
 
 class VectorIndex {
  public:

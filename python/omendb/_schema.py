@@ -74,9 +74,9 @@ def vector(
     and more memory. `ef_construction`: width of the search that places a row in the graph, more = better graph and
     slower writes. `storage`: what searches walk over in memory: "f32" (the vectors as they are), "f16" or "bf16" (two
     bytes a dimension), "sq8" (a byte), "rabitq" (`storage_bits` bits, 1 to 8, 4 if not said), "pq" (32 bytes a
-    vector), "binary" (a bit); "auto" is sq8 from 16 dimensions on. Answers and their distances are those of the full
-    vectors in any case, which stay in their file; the smaller the storage, the larger the `ef` of a search for the
-    same recall.
+    vector), "binary" (a bit); "auto" becomes the fastest one when the table is made: f32 below 16 dimensions, sq8
+    below 256, rabitq from there on. Answers and their distances are those of the full vectors in any case, which stay
+    in their file; the smaller the storage, the larger the `ef` of a search for the same recall.
     """
     if storage not in _STORAGES:
         raise SchemaError(f"there is no vector storage {storage!r}; there are: {', '.join(_STORAGES)}")

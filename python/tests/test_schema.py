@@ -110,13 +110,21 @@ def test_wrong_vector_columns_are_refused(arguments):
         omendb.vector(**arguments)
 
 
-@pytest.mark.parametrize("storage", ["auto", "f32", "f16", "bf16", "sq8", "pq", "rabitq", "binary"])
+@pytest.mark.parametrize("storage", ["f32", "f16", "bf16", "sq8", "pq", "rabitq", "binary"])
 def test_the_storage_of_a_vector_column_is_kept(storage):
     db = omendb.connect(":memory:")
     table = db.create_table("t", {"id": "int64 primary key", "v": omendb.vector(16, storage=storage)})
     again = db.create_table("u", table.schema)
     for made in (table, again):
         assert made.schema.field("v").metadata[b"omendb.storage"] == storage.encode()
+
+
+@pytest.mark.parametrize("dims, storage", [(15, b"f32"), (16, b"sq8"), (255, b"sq8"), (256, b"rabitq"), (8192, b"rabitq")])
+def test_auto_is_the_storage_that_it_stands_for_when_the_table_is_made(dims, storage):
+    db = omendb.connect(":memory:")
+    schema = {"id": "int64 primary key", "v": omendb.vector(dims)}
+    assert db.create_table("t", schema).schema.field("v").metadata[b"omendb.storage"] == storage
+    db.create_table("t", schema, exist_ok=True)
 
 
 @pytest.mark.parametrize("name", ["", "a\nb", "x" * 300, "\0"])
