@@ -133,3 +133,33 @@ def sift_like(count, seed=7, query_count=1000, dims=128):
         base[start : start + block_rows] = scaled(min(block_rows, count - start))
     queries = scaled(query_count)
     return Dataset(f"sift_like_{count}", base, queries, exact_neighbors(base, queries))
+
+
+def text_like(count, seed=17, query_count=1000, dims=1536):
+    """count x 1536 vectors of length 1 that lie as embeddings of texts do: around a common mean that few dimensions carry, in 300 topics of
+    uneven size and width, each stretched along 48 directions (shared by an eighth of the topics) and blurred in all others.
+    """
+    topic_count, direction_count, direction_sets = 300, 48, 8
+    random = np.random.default_rng(seed)
+    weights = random.gamma(1.0, size=topic_count)
+    widths = random.gamma(4.0, 0.25, size=topic_count)
+    centres = random.normal(size=(topic_count, dims)) / np.sqrt(dims)
+    mean = random.normal(size=dims) * np.abs(random.standard_t(2, size=dims))
+    centres += 1.5 * mean / np.linalg.norm(mean)
+    lengths = np.arange(1, direction_count + 1) ** -0.5
+    directions = random.normal(size=(direction_sets, direction_count, dims)) / np.sqrt(dims)
+    directions *= (lengths / np.linalg.norm(lengths))[:, None]
+
+    def draw(rows):
+        topics = random.choice(topic_count, size=rows, p=weights / weights.sum())
+        place = random.normal(size=(rows, direction_count)) * widths[topics][:, None]
+        vectors = centres[topics] + 0.3 / np.sqrt(dims) * random.normal(size=(rows, dims))
+        for turn, chosen_directions in enumerate(directions):
+            chosen = topics % direction_sets == turn
+            vectors[chosen] += place[chosen] @ chosen_directions
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+    block_rows = 10_000
+    base = np.concatenate([draw(min(block_rows, count - start)) for start in range(0, count, block_rows)])
+    queries = draw(query_count)
+    return Dataset(f"text_like_{count}", base, queries, exact_neighbors(base, queries))

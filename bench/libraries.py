@@ -1,169 +1,78 @@
-"""OmenDB and its peers behind one small interface.
+"""The small interface behind which bench.compare measures OmenDB and its peers; contenders.py has these.
 
-The same graph parameters everywhere: M 16, ef_construction 200, squared L2 (ours: L2, the same order).
-
-A library is built and stored in one process and opened in another, so that memory and load time are those of a fresh start.
+The same graph parameters everywhere: M 16, ef_construction 200, squared L2 (ours: L2, the same order). A library is built and stored in
+one process and opened in another, so that memory and load time are those of a fresh start. A `beam` is the width of a search: of a graph
+the ef; of inverted lists a pair, how many lists are read and how many times k candidates are compared again with their full vectors.
 """
 
+import importlib.metadata
+import importlib.util
 import os
 import pathlib
 import shutil
 
-import numpy as np
-
 M, EF_CONSTRUCTION = 16, 200
-INGEST_ROWS = 1_000
+GRAPH_BEAMS = [10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 448, 640]
+DEFAULT = 0  # the beam that a library chooses itself
 
 
-class Omendb:
-    """The table as a user has it: every batch of 1,000 rows is on disk before it is acknowledged; built = every row is in the graph."""
+class Library:
+    """One contender on one set. Subclasses: `module` is what must be importable, `package` what PyPI calls it."""
 
-    syncs = "every batch, before it is acknowledged"
+    module = package = ""
+    beams = GRAPH_BEAMS
+    is_graph = True
 
     def __init__(self, path, dims, threads):
-        import omendb
-
         self.path, self.dims, self.threads = path, dims, threads
-        self.connect = omendb.connect
-        self.vector = omendb.vector
 
-    def build(self, base):
-        self.database = self.connect(self.path, threads=self.threads)
-        self.table = self.database.create_table(
-            "bench", {"id": "int64 primary key", "v": self.vector(self.dims, m=M, ef_construction=EF_CONSTRUCTION)}
-        )
-        for start in range(0, len(base), INGEST_ROWS):
-            part = base[start : start + INGEST_ROWS]
-            self.table.insert({"id": np.arange(start, start + len(part), dtype=np.int64), "v": part})
-        self.table._wait_for_index()
+    def file(self, name="index"):
+        os.makedirs(self.path, exist_ok=True)
+        return os.path.join(self.path, name)
 
-    def store(self):
-        self.database.close()
+    def prepare(self, base):
+        """What build() takes, made from the rows before the clock starts."""
+        return base
 
-    def open(self):
-        self.database = self.connect(self.path, threads=self.threads)
-        self.table = self.database["bench"]
-
-    def search(self, queries, k, ef):
-        found = self.table.search(queries, k=k, ef=ef, threads=1)
-        return found.ids.reshape(len(queries), -1)
-
-    def search_default(self, queries, k):
-        return self.table.search(queries, k=k, threads=1).ids.reshape(len(queries), -1)
-
-    def search_one(self, query, k, ef):
-        return self.table.search(query, k=k, ef=ef).ids
-
-    @staticmethod
-    def version():
-        import omendb
-
-        return omendb.__version__
-
-
-class Hnswlib:
-    syncs = "never"
-
-    def __init__(self, path, dims, threads):
-        import hnswlib
-
-        self.path, self.threads = path, threads
-        self.index = hnswlib.Index(space="l2", dim=dims)
-
-    def build(self, base):
-        self.index.init_index(max_elements=len(base), M=M, ef_construction=EF_CONSTRUCTION)
-        self.index.add_items(base, num_threads=self.threads)
+    def build(self, rows):
+        raise NotImplementedError
 
     def store(self):
-        os.makedirs(self.path)
-        self.index.save_index(os.path.join(self.path, "index"))
+        raise NotImplementedError
 
     def open(self):
-        self.index.load_index(os.path.join(self.path, "index"))
-        self.index.set_num_threads(1)
+        raise NotImplementedError
 
-    def search(self, queries, k, ef):
-        self.index.set_ef(ef)
-        return self.index.knn_query(queries, k=k, num_threads=1)[0]
+    def searcher(self, k, beam):
+        """A function of one float32 query; what it returns holds the keys of the rows found."""
+        raise NotImplementedError
 
-    search_one = search
+    def ids(self, answer):
+        """Keys of one answer as integers; outside the measured time."""
+        return answer
 
-    @staticmethod
-    def version():
-        import importlib.metadata
-
-        return importlib.metadata.version("hnswlib")
-
-
-class Faiss:
-    syncs = "never"
-
-    def __init__(self, path, dims, threads):
-        import faiss
-
-        self.faiss, self.path = faiss, path
-        faiss.omp_set_num_threads(threads)
-        self.index = faiss.IndexHNSWFlat(dims, M)
-        self.index.hnsw.efConstruction = EF_CONSTRUCTION
-
-    def build(self, base):
-        self.index.add(base)
-
-    def store(self):
-        os.makedirs(self.path)
-        self.faiss.write_index(self.index, os.path.join(self.path, "index"))
-
-    def open(self):
-        self.index = self.faiss.read_index(os.path.join(self.path, "index"))
-
-    def search(self, queries, k, ef):
-        self.index.hnsw.efSearch = ef
-        return self.index.search(queries, k)[1]
-
-    def search_one(self, query, k, ef):
-        self.index.hnsw.efSearch = ef
-        return self.index.search(query.reshape(1, -1), k)[1]
-
-    @staticmethod
-    def version():
-        import faiss
-
-        return faiss.__version__
+    def code_bytes(self):
+        """Of one row, what searches walk over beside the links; None where nobody says."""
+        return None
 
 
-class Usearch:
-    syncs = "never"
+class Contender:
+    """A library with its options: what has a row of its own in the tables."""
 
-    def __init__(self, path, dims, threads):
-        from usearch.index import Index
+    def __init__(self, kind, **options):
+        self.kind, self.options = kind, options
 
-        self.path, self.threads = path, threads
-        self.index = Index(ndim=dims, metric="l2sq", dtype="f32", connectivity=M, expansion_add=EF_CONSTRUCTION)
+    def make(self, path, dims, threads):
+        return self.kind(path, dims, threads, **self.options)
 
-    def build(self, base):
-        self.index.add(np.arange(len(base)), base, threads=self.threads)
+    def installed(self):
+        return importlib.util.find_spec(self.kind.module) is not None
 
-    def store(self):
-        os.makedirs(self.path)
-        self.index.save(os.path.join(self.path, "index"))
+    def version(self):
+        return importlib.metadata.version(self.kind.package)
 
-    def open(self):
-        self.index.load(os.path.join(self.path, "index"))
-
-    def search(self, queries, k, ef):
-        self.index.expansion_search = ef
-        return self.index.search(queries, k, threads=1).keys
-
-    search_one = search
-
-    @staticmethod
-    def version():
-        import usearch
-
-        return usearch.__version__
-
-
-LIBRARIES = {"omendb": Omendb, "hnswlib": Hnswlib, "faiss": Faiss, "usearch": Usearch}
+    def is_ours(self):
+        return self.kind.module == "omendb"
 
 
 def disk_bytes(path):

@@ -9,12 +9,11 @@ import tempfile
 import numpy as np
 import omendb
 
-from bench import datasets, sets
+from bench import sets
 
 TARGETS = [0.9, 0.95, 0.99]
 KS = [1, 10, 100]
 BATCH_ROWS = 1_000
-SETS = {**sets.SETS, "sift100k": lambda: datasets.sift_like(100_000, seed=7)}
 
 
 def filled(database, data, storage):
@@ -57,7 +56,7 @@ class Judge:
 
 
 def measure(name, storage):
-    data = SETS[name]()
+    data = sets.SETS[name]()
     with tempfile.TemporaryDirectory(prefix="omen-recall-") as folder, omendb.connect(f"{folder}/bench.omen") as opened:
         table = filled(opened, data, storage)
         index = table.stats()["indexes"]["v"]
@@ -78,7 +77,7 @@ def measure(name, storage):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sets", default="siftsmall,mnist,sift100k", help=f"of {', '.join(SETS)} (default: %(default)s)")
+    parser.add_argument("--sets", default="siftsmall,mnist,sift100k", help=f"of {', '.join(sets.SETS)} (default: %(default)s)")
     parser.add_argument("--storage", default="auto", help="of the vectors (default: %(default)s)")
     arguments = parser.parse_args()
     for name in arguments.sets.split(","):

@@ -18,10 +18,12 @@ SETS = {
     "tiny": lambda: datasets.sift_like(2_000, seed=5, query_count=50),
     "siftsmall": datasets.siftsmall,
     "mnist": datasets.mnist,
+    "sift100k": lambda: datasets.sift_like(100_000, seed=7),
     "sift200k": lambda: datasets.sift_like(200_000, seed=11),
     "sift1m": lambda: datasets.sift_like(1_000_000, seed=7),
+    "text100k": lambda: datasets.text_like(100_000),
 }
-LARGE = {"sift200k", "sift1m"}  # too large to be built twice in a run
+LARGE = {"sift200k", "sift1m", "text100k"}  # too large to be built twice in a run
 
 
 class MissingSet(Exception):
