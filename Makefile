@@ -20,7 +20,7 @@ test: install-deps  ## every check and test: text, g++ release, Python, clang AS
 test-long: install-deps  ## the same with randomised, crash and corruption tests 20 times as long (hours)
 	@python3 tools/run_tests.py --long
 
-bench: package  ## OmenDB beside its peers on real and seeded sets (hours; BENCH_ARGS=--quick: 10 min)
+bench: package  ## OmenDB beside its peers on real and seeded sets (4 hours; BENCH_ARGS=--quick: 6 min)
 	@tools/python_env.sh bench/requirements.txt
 	@.venv/bin/python -m bench.compare $(BENCH_ARGS)
 

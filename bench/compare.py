@@ -1,8 +1,9 @@
 """OmenDB in several settings beside its peers: build, search at equal recall, memory, whole databases, and durable ingest, in one run.
 
-    python -m bench.compare                      all sets (hours on two cores: see --sets)
-    python -m bench.compare --quick              siftsmall and a short ingest (10 minutes)
+    python -m bench.compare                      all sets (4 hours on two idle cores)
+    python -m bench.compare --quick              siftsmall and a short ingest (6 minutes)
     python -m bench.compare --sets mnist --libs omendb,hnswlib
+    python -m bench.compare --sets= --no-ingest  the row of whole databases alone (3 minutes)
 
 Each contender runs in processes of its own. Searching: one thread, one query a call; rounds in which the contenders take turns at every
 beam; medians of the rounds, and medians of each round's ratio to hnswlib. Figures at a recall are interpolated between two beams,
@@ -329,6 +330,10 @@ def parse_arguments(argv):
     return parser.parse_args(argv)
 
 
+def names_in(text):
+    return [name for name in text.split(",") if name]
+
+
 def installed(names, left_out):
     """Those of the names whose packages are there; a line for each of the others."""
     there = []
@@ -349,7 +354,7 @@ def measure(arguments, set_names, folder):
         "sets": {},
         "left_out": left_out,
     }
-    names = installed(arguments.libs.split(","), left_out)
+    names = installed(names_in(arguments.libs), left_out)
     thread_counts = [int(count) for count in arguments.build_threads.split(",")]
     for set_name in set_names:
         try:
@@ -361,7 +366,7 @@ def measure(arguments, set_names, folder):
         except sets.MissingSet as missing:
             say(f"{set_name}: left out, {missing}")
     if not arguments.no_databases:
-        databases = installed(arguments.databases.split(","), left_out)
+        databases = installed(names_in(arguments.databases), left_out)
         set_name = "siftsmall" if arguments.quick else arguments.database_set
         results["databases"] = measure_databases(set_name, databases, folder, left_out)
     if not arguments.no_ingest and "zvec" in names:
@@ -371,8 +376,8 @@ def measure(arguments, set_names, folder):
 
 def main(argv=None):
     arguments = parse_arguments(argv)
-    set_names = ["siftsmall"] if arguments.quick else arguments.sets.split(",")
-    names = [*arguments.libs.split(","), *arguments.databases.split(",")]
+    set_names = ["siftsmall"] if arguments.quick else names_in(arguments.sets)
+    names = [*names_in(arguments.libs), *names_in(arguments.databases)]
     unknown = [name for name in names if name not in CONTENDERS] + [
         name for name in [*set_names, arguments.database_set] if name not in sets.SETS
     ]

@@ -11,7 +11,7 @@ from bench.libraries import DEFAULT, EF_CONSTRUCTION, M, Contender, Library
 
 INGEST_ROWS = 1_000
 CALIBRATED_SECONDS_MAX = 60
-LIST_BEAMS = [(lists, times_k) for lists in (1, 2, 4, 8, 16, 32, 64, 128) for times_k in (4, 16)]
+LIST_BEAMS = [(lists, times_k) for lists in (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128) for times_k in (4, 16)]
 
 
 class Omendb(Library):
@@ -356,7 +356,7 @@ CONTENDERS = {
     "faiss-hnsw": Contender(FaissHnsw, description="HNSW{m},Flat"),
     "faiss-hnsw-sq8": Contender(FaissHnsw, description="HNSW{m}_SQ8,RFlat"),
     "faiss-ivfpq": Contender(FaissLists, description="IVF{lists},PQ{half}x4fs,RFlat"),
-    "faiss-ivfrabitq": Contender(FaissLists, description="IVF{lists},RaBitQfs,RFlat"),
+    "faiss-ivfrabitq": Contender(FaissLists, description="IVF{lists},RaBitQ,RFlat"),
     "usearch": Contender(Usearch, dtype="f32"),
     "usearch-f16": Contender(Usearch, dtype="f16"),
     "usearch-i8": Contender(Usearch, dtype="i8"),
