@@ -43,6 +43,12 @@ def test_the_seeded_set_is_the_same_for_the_same_seed():
     assert one.base.min() >= 0 and one.base.max() <= 255 and np.array_equal(one.base, np.rint(one.base))
 
 
+def test_vectors_like_those_of_texts_have_length_one_and_come_from_their_seed():
+    one, same, other = (datasets.text_like(300, seed=seed, query_count=5, dims=64) for seed in (3, 3, 4))
+    assert np.array_equal(one.base, same.base) and not np.array_equal(one.base, other.base)
+    assert one.base.dtype == np.float32 and np.allclose(np.linalg.norm(one.base, axis=1), 1, atol=1e-5)
+
+
 def test_a_figure_at_a_recall_lies_between_its_neighbours_on_the_curve():
     curve = [point(0.8, 1000.0), point(0.9, 400.0), point(1.0, 100.0)]
     assert compare.at_recall(curve, 0.9, "qps") == pytest.approx(400)
