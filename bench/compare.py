@@ -369,7 +369,7 @@ def measure(arguments, set_names, folder):
         databases = installed(names_in(arguments.databases), left_out)
         set_name = "siftsmall" if arguments.quick else arguments.database_set
         results["databases"] = measure_databases(set_name, databases, folder, left_out)
-    if not arguments.no_ingest and "zvec" in names:
+    if not arguments.no_ingest and installed(["zvec"], left_out):
         results["ingest"] = ingest.compare(folder, 50_000 if arguments.quick else 200_000)
     return results
 
