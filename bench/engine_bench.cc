@@ -4,19 +4,17 @@
 //
 // Every measurement runs in a process of its own: this program starts itself with `--one MODE DIR ROWS`, which prints lines of `name value`.
 
+#include "bench/measure.h"
 #include "bench/sample_vectors.h"
 
 #include <omendb/database.h>
 #include <omendb/omendb.h>
 
-#include <sys/wait.h>
-#include <unistd.h>
 #include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -37,47 +35,6 @@ constexpr uint64_t kSeed = 7;
 constexpr size_t kCalls = 2000;
 constexpr size_t kQueries = 200;
 constexpr size_t kRounds = 5;
-
-using Figures = std::map<std::string, double>;
-
-// Processor time of all threads of this process.
-double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
-
-double now_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-[[noreturn]] void stop(const std::string& what) {
-  std::fprintf(stderr, "engine_bench: %s\n", what.c_str());
-  std::exit(1);
-}
-
-template <typename T>
-T unwrap(Result<T> result, const char* what) {
-  if (!result.ok()) stop(std::string(what) + ": " + result.error().message);
-  return std::move(result).value();
-}
-
-void unwrap(Result<void> result, const char* what) {
-  if (!result.ok()) stop(std::string(what) + ": " + result.error().message);
-}
-
-void print(const char* name, double value) { std::printf("%s %.9g\n", name, value); }
-
-// Bytes of this process in memory, or of them those that no file backs ("VmRSS", "RssAnon").
-double resident_bytes(std::string_view line_name) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(line_name)) return std::strtod(line.c_str() + line_name.size() + 1, nullptr) * 1024;
-  }
-  return 0;
-}
-
-double percentile(std::vector<double> values, double share) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return values[std::min(values.size() - 1, static_cast<size_t>(share * static_cast<double>(values.size())))];
-}
 
 Table create(Database& database) {
   Schema schema;
@@ -306,38 +263,9 @@ const std::map<std::string_view, void (*)(const std::string&, size_t)> kModes = 
     {"replay", replay}, {"calls", calls},         {"turns", turns},   {"queries", write_queries}};
 
 // Runs one mode in a fresh process and returns what it printed.
-Figures run(const std::string& program, const char* mode, const std::string& path, size_t row_count,
-            bool expect_kill = false) {
-  int ends[2];
-  if (pipe(ends) != 0) stop("no pipe");
-  const pid_t child = fork();
-  if (child < 0) stop("no process");
-  if (child == 0) {
-    dup2(ends[1], STDOUT_FILENO);
-    close(ends[0]);
-    const std::string rows = std::to_string(row_count);
-    execl(program.c_str(), program.c_str(), "--one", mode, path.c_str(), rows.c_str(), nullptr);
-    _exit(127);
-  }
-  close(ends[1]);
-  std::string text;
-  char piece[4096];
-  for (ssize_t count = read(ends[0], piece, sizeof piece); count > 0; count = read(ends[0], piece, sizeof piece)) {
-    text.append(piece, static_cast<size_t>(count));
-  }
-  close(ends[0]);
-  int status = 0;
-  waitpid(child, &status, 0);
-  const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-  if (expect_kill ? !killed : status != 0) stop(std::string("measurement '") + mode + "' failed");
-  Figures figures;
-  char name[64];
-  double value = 0;
-  for (size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
-    if (std::sscanf(text.c_str() + at, "%63s %lf", name, &value) == 2) figures[name] = value;
-    if (text.find('\n', at) == std::string::npos) break;
-  }
-  return figures;
+Figures run(const char* mode, const std::string& path, size_t row_count, Ending expected = Ending::kSuccess) {
+  const std::string arguments[] = {mode, path, std::to_string(row_count)};
+  return run_one(arguments, expected);
 }
 
 // Bytes of the files of one kind, by the vectors they must hold: the largest file is the one of the vectors.
@@ -349,16 +277,12 @@ double largest_file_bytes(const std::string& path) {
   return largest;
 }
 
-void show(const char* what, double value, const char* unit, const char* bar) {
-  std::printf("  %-52s %14.5g %-9s %s\n", what, value, unit, bar);
-}
-
-void report_ingest(const std::string& program, const std::string& folder, size_t burst_rows, size_t row_count) {
-  const Figures fast = run(program, "burst", folder + "/burst", burst_rows);
+void report_ingest(const std::string& folder, size_t burst_rows, size_t row_count) {
+  const Figures fast = run("burst", folder + "/burst", burst_rows);
   show("durable ingest, burst", fast.at("rows_per_second"), "rows/s", "bar: 100,000");
   show("  one commit of 1,000 rows, p99", fast.at("commit_p99_ms"), "ms", "");
-  const Figures memory = run(program, "sustained", ":memory:", row_count);
-  const Figures disk = run(program, "sustained", folder + "/full", row_count);
+  const Figures memory = run("sustained", ":memory:", row_count);
+  const Figures disk = run("sustained", folder + "/full", row_count);
   show("build rate, nothing on disk", memory.at("rows_per_second"), "rows/s", "");
   show("sustained durable ingest over the build rate", disk.at("rows_per_second") / memory.at("rows_per_second"), "x",
        "bar: 0.95");
@@ -367,37 +291,36 @@ void report_ingest(const std::string& program, const std::string& folder, size_t
   show("  close", disk.at("close_seconds"), "s", "");
 }
 
-void report_rest(const std::string& program, const std::string& folder, size_t burst_rows, size_t row_count) {
+void report_rest(const std::string& folder, size_t burst_rows, size_t row_count) {
   const std::string full = folder + "/full";
   const double raw_bytes = static_cast<double>(row_count * kDims * sizeof(float));
   show("vector file over raw vectors, after close", largest_file_bytes(full) / raw_bytes, "x",
        "bar: 1.0001 at a million rows");
-  const Figures opened = run(program, "reopen", full, row_count);
+  const Figures opened = run("reopen", full, row_count);
   show("open a closed database until the first answer", opened.at("open_seconds"), "s", "");
   show("resident bytes a row after reopening", opened.at("resident_bytes_per_row"), "bytes",
        "bar: 720 at a million rows");
   show("  of it not backed by files", opened.at("anonymous_bytes_per_row"), "bytes", "");
-  const Figures answers = run(program, "quality", full, row_count);
+  const Figures answers = run("quality", full, row_count);
   show("recall@10 with default settings", answers.at("recall"), "", "bar: 0.95");
   show("  batch queries a second, one thread", answers.at("queries_per_second"), "1/s", "");
   show("  comparing with every row", answers.at("exact_queries_per_second"), "1/s", "");
-  (void)run(program, "die", folder + "/killed", burst_rows, true);
-  const Figures replayed = run(program, "replay", folder + "/killed", burst_rows);
+  (void)run("die", folder + "/killed", burst_rows, Ending::kKilled);
+  const Figures replayed = run("replay", folder + "/killed", burst_rows);
   show("reopen after SIGKILL, log replayed and searchable", replayed.at("rows_per_second"), "rows/s",
        "bar: about 300,000");
-  const Figures called = run(program, "calls", full, row_count);
+  const Figures called = run("calls", full, row_count);
   show("C call over C++ call, count()", called.at("c_count_ns") - called.at("cpp_count_ns"), "ns", "bar: 100");
   show("one search in C++", called.at("cpp_search_ns") / 1e3, "us", "");
   show("one search in C", called.at("c_search_ns") / 1e3, "us", "");
 }
 
-int all(const std::string& program, const std::string& parent, size_t burst_rows, size_t row_count) {
-  std::string folder = parent + "/engine-bench-XXXXXX";
-  if (mkdtemp(folder.data()) == nullptr) stop("no folder in " + parent);
+int all(const std::string& parent, size_t burst_rows, size_t row_count) {
+  const std::string folder = make_folder(parent, "engine-bench");
   std::printf("engine_bench: burst %zu, else %zu rows of %zu floats, commits of %zu rows\n", burst_rows, row_count,
               kDims, kBatchRows);
-  report_ingest(program, folder, burst_rows, row_count);
-  report_rest(program, folder, burst_rows, row_count);
+  report_ingest(folder, burst_rows, row_count);
+  report_rest(folder, burst_rows, row_count);
   std::filesystem::remove_all(folder);
   return 0;
 }
@@ -420,7 +343,7 @@ int main_of(std::span<char*> arguments) {
   }
   if (arguments.size() % 2 == 0 || row_count == 0 || burst_rows == 0)
     stop("usage: engine_bench [--rows N] [--burst-rows N] [--dir DIR]");
-  return all("/proc/self/exe", parent, burst_rows, row_count);
+  return all(parent, burst_rows, row_count);
 }
 
 }  // namespace

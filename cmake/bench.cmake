@@ -1,8 +1,10 @@
 # Measurements of the whole engine against the public door (bench/README.md); also run tiny as a test, so that they do not rot.
 
 if(OMENDB_TESTS AND TARGET omendb)
-  add_executable(engine_bench ${CMAKE_SOURCE_DIR}/bench/engine_bench.cc ${CMAKE_SOURCE_DIR}/bench/sample_vectors.cc)
-  target_link_libraries(engine_bench PRIVATE omendb omen_flags)
+  add_library(bench_measure STATIC ${CMAKE_SOURCE_DIR}/bench/measure.cc ${CMAKE_SOURCE_DIR}/bench/sample_vectors.cc)
+  target_link_libraries(bench_measure PUBLIC omendb omen_flags)
+  add_executable(engine_bench ${CMAKE_SOURCE_DIR}/bench/engine_bench.cc)
+  target_link_libraries(engine_bench PRIVATE bench_measure)
   add_test(NAME engine_bench COMMAND engine_bench --rows 3000 --burst-rows 2000)
   set_tests_properties(engine_bench PROPERTIES LABELS bench)
 endif()
