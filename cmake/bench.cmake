@@ -6,7 +6,11 @@ if(OMENDB_TESTS AND TARGET omendb)
   add_executable(engine_bench ${CMAKE_SOURCE_DIR}/bench/engine_bench.cc)
   target_link_libraries(engine_bench PRIVATE bench_measure)
   add_test(NAME engine_bench COMMAND engine_bench --rows 3000 --burst-rows 2000)
-  set_tests_properties(engine_bench PROPERTIES LABELS bench)
+  add_executable(index_bench ${CMAKE_SOURCE_DIR}/bench/index_bench.cc ${CMAKE_SOURCE_DIR}/bench/index_memory.cc
+                             ${CMAKE_SOURCE_DIR}/bench/index_churn.cc ${CMAKE_SOURCE_DIR}/bench/index_rows.cc)
+  target_link_libraries(index_bench PRIVATE bench_measure)
+  add_test(NAME index_bench COMMAND index_bench --rows 3000)
+  set_tests_properties(engine_bench index_bench PROPERTIES LABELS bench)
 endif()
 
 # The C++ example, run as its reader would.
