@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-#define DEFAULT_SETTINGS "f32/8,sq8/5,rabitq1/6,rabitq2/5,binary/6,auto/16"
+#define DEFAULT_SETTINGS "f32/8,sq8/5,rabitq1/7,rabitq2/5,binary/9,auto/16"
 
 namespace omendb::bench {
 namespace {
@@ -188,6 +188,15 @@ void show_mixed(const char* title, const Figures& figures, const Figures& idle, 
   show_searches(figures, "all.writing_");
   show_searches(figures, "all.linking_");
   std::printf("\n");
+  double idle_p99 = 0;
+  double idle_cpu_p99 = 0;
+  for (const auto& [name, value] : idle) {
+    if (name.ends_with(".idle_p99_us")) idle_p99 = std::max(idle_p99, value);
+    if (name.ends_with(".idle_cpu_p99_us")) idle_cpu_p99 = std::max(idle_cpu_p99, value);
+  }
+  show("p99 of all searches, writing, over the largest idle p99", figures.at("all.writing_p99_us") / idle_p99, "x",
+       "bar: 3");
+  show("  the same of processor time", figures.at("all.writing_cpu_p99_us") / idle_cpu_p99, "x", "");
   show_worst(figures, idle, "writing_");
   show_worst(figures, idle, "linking_");
 }

@@ -109,7 +109,7 @@ void compare_with_fresh(const Table& old, const LiveRows& live, const std::strin
     insert(fresh, std::span(live.vectors).subspan(first * dims, count * dims),
            std::span(live.keys).subspan(first, count));
   }
-  unwrap(fresh.wait_for_index(), "wait_for_index");
+  wait_for_index(fresh, "turnover, fresh table");
   print(of + "fresh_recall", recall_at(fresh, queries, kTurnoverEf));
   print(of + "fresh_lost", static_cast<double>(count_lost(fresh, live, kTurnoverEf)));
   print(of + "fresh_memory", memory_bytes(unwrap(fresh.stats(), "stats")));
@@ -209,8 +209,8 @@ std::vector<Sample> idle_samples(const Table& table, std::span<const float> quer
     for (size_t query = 0; query < kQueries; ++query) round.push_back(timed_search(table, queries, query));
   }
   const auto p99 = [](const std::vector<Sample>& round) {
-    std::vector<double> seconds;
-    for (const Sample& sample : round) seconds.push_back(sample.seconds);
+    std::vector<double> seconds(round.size());
+    std::transform(round.begin(), round.end(), seconds.begin(), [](const Sample& sample) { return sample.seconds; });
     return percentile(std::move(seconds), 0.99);
   };
   std::sort(rounds.begin(), rounds.end(), [&](const auto& a, const auto& b) { return p99(a) < p99(b); });
@@ -282,7 +282,7 @@ void turnover(const Options& options) {
   LiveRows live{source.rows(0, options.row_count), std::vector<int64_t>(options.row_count)};
   std::iota(live.keys.begin(), live.keys.end(), int64_t{0});
   fill(table, source, 0, options.row_count, "turnover");
-  unwrap(table.wait_for_index(), "wait_for_index");
+  wait_for_index(table, "turnover");
   print_state(table, options, "turnover0.");
   print("turnover0.recall", recall_at(table, queries, kTurnoverEf));
   print("turnover0.lost", static_cast<double>(count_lost(table, live, kTurnoverEf)));

@@ -82,7 +82,7 @@ void build_setting(const Options& options) {
   Table table = create_table(database, parse_setting(options.variant, source.dims()));
   const double began = now_seconds();
   fill(table, source, 0, options.row_count, options.variant.c_str());
-  unwrap(table.wait_for_index(), "wait_for_index");
+  wait_for_index(table, options.variant.c_str());
   print("rows_per_second", static_cast<double>(options.row_count) / (now_seconds() - began));
   unwrap(database.close(), "close");
 }
@@ -155,7 +155,7 @@ void growth(const Options& options) {
     const double cpu_began = cpu_seconds();
     const double began = now_seconds();
     fill(table, source, (step - 1) * options.row_count, step * options.row_count, "growth");
-    unwrap(table.wait_for_index(), "wait_for_index");
+    wait_for_index(table, "growth");
     print(of + "rows_per_second", static_cast<double>(options.row_count) / (now_seconds() - began));
     print(of + "rows_per_cpu_second", static_cast<double>(options.row_count) / (cpu_seconds() - cpu_began));
     const Hits wanted = exact_neighbors(table, queries, kQueries);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <numeric>
+#include <thread>
 #include <utility>
 
 namespace omendb::bench {
@@ -112,6 +113,18 @@ void fill(Table& table, RowSource& source, size_t first, size_t last, const char
     told = now_seconds();
     std::fprintf(stderr, "%s: %zu of %zu rows\n", what, row + count, last);
   }
+}
+
+void wait_for_index(const Table& table, const char* what) {
+  double told = now_seconds();
+  for (uint64_t waiting = 1; waiting > 0;) {
+    waiting = unwrap(table.stats(), "stats").tail_row_count;
+    if (waiting > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    if (now_seconds() - told < kProgressSeconds) continue;
+    told = now_seconds();
+    std::fprintf(stderr, "%s: %zu rows wait to be linked\n", what, static_cast<size_t>(waiting));
+  }
+  unwrap(table.wait_for_index(), "wait_for_index");
 }
 
 Hits exact_neighbors(const Table& table, std::span<const float> queries, size_t query_count) {

@@ -47,6 +47,8 @@ Table create_table(Database& database, const VectorOptions& options);
 void insert(Table& table, std::span<const float> vectors, std::span<const int64_t> keys);
 // Rows `first` .. `last` of the source in statements of kBatchRows; tells on stderr how far it is.
 void fill(Table& table, RowSource& source, size_t first, size_t last, const char* what);
+// Until every row is linked and the recall measured; tells on stderr how many wait.
+void wait_for_index(const Table& table, const char* what);
 
 // True neighbours of all queries, on all cores.
 Hits exact_neighbors(const Table& table, std::span<const float> queries, size_t query_count);
