@@ -143,6 +143,44 @@ static void test_search(omendb_table* table) {
   CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
 }
 
+static void test_l1(omendb_database* database) {
+  omendb_column_spec specs[2];
+  memset(specs, 0, sizeof(specs));
+  specs[0].name = "id";
+  specs[0].type = OMENDB_INT64;
+  specs[0].primary_key = 1;
+  specs[1].name = "v";
+  specs[1].type = OMENDB_VECTOR;
+  specs[1].dims = 2;
+  specs[1].metric = OMENDB_L1;
+  specs[1].storage = OMENDB_SQ8;
+  omendb_table* table = NULL;
+  CHECK(omendb_create_table(database, "blocks", specs, 2, 0, &table) == OMENDB_SCHEMA);
+  CHECK(strstr(omendb_last_error(), "l1") != NULL);
+  specs[1].storage = OMENDB_AUTO;
+  REQUIRE(omendb_create_table(database, "blocks", specs, 2, 0, &table) == OMENDB_OK);
+  omendb_column columns[3];
+  (void)fill_columns(columns);
+  columns[1] = columns[2];
+  CHECK(omendb_insert(table, columns, 2, 3, NULL) == OMENDB_OK);
+  const float vector[2] = {-2.0F, 1.0F};
+  omendb_query query;
+  memset(&query, 0, sizeof(query));
+  query.vectors = vector;
+  query.query_count = 1;
+  query.dims = 2;
+  query.k = 3;
+  omendb_hits* hits = NULL;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK);
+  const omendb_hits_view view = omendb_hits_get(hits);
+  REQUIRE(view.offsets[1] == 3);
+  CHECK(view.keys.ints[0] == 10 && view.keys.ints[1] == 20 && view.keys.ints[2] == 30);
+  CHECK(view.distances[0] == 3.0F && view.distances[1] == 4.0F && view.distances[2] == 6.0F);
+  omendb_hits_free(hits);
+  omendb_table_free(table);
+  CHECK(omendb_drop_table(database, "blocks") == OMENDB_OK);
+}
+
 static void test_removing(omendb_database* database, omendb_table* table) {
   const int64_t keys[2] = {20, 99};
   uint64_t removed = 0;
@@ -189,6 +227,7 @@ int main(void) {
   test_writing(table);
   test_rows(table);
   test_search(table);
+  test_l1(database);
   omendb_table* same = NULL;
   CHECK(omendb_open_table(database, "things", &same) == OMENDB_OK);
   test_removing(database, table);

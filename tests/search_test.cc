@@ -23,7 +23,7 @@ namespace {
 
 using base::must;
 
-constexpr Metric kMetrics[] = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
+constexpr Metric kMetrics[] = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct, Metric::kL1};
 
 // Vectors of every awkward sort: random, zero, repeated, scaled, all equal.
 Floats awkward_vector(uint32_t dims, int64_t key, base::Random& random) {

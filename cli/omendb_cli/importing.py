@@ -13,7 +13,7 @@ from omendb_cli.failure import Failure, Usage
 
 KEY_NAMES = ["id", "key", "_id"]
 NUMBERED_KEY = "id"
-METRICS = ["l2", "cosine", "ip"]
+METRICS = ["l2", "cosine", "ip", "l1"]
 
 
 @dataclasses.dataclass

@@ -75,7 +75,7 @@ def add_import(commands):
     )
     parser.add_argument("--dims", type=int, help="dimensions that the vectors must have (default: the file's)")
     parser.add_argument(
-        "--metric", choices=["l2", "cosine", "ip"], help="of a new table's vectors (default: the file's, else l2)"
+        "--metric", choices=["l2", "cosine", "ip", "l1"], help="of a new table's vectors (default: the file's, else l2)"
     )
     parser.add_argument("--dataset", metavar="NAME", help="which dataset of an HDF5 file (default: train)")
     parser.add_argument(
@@ -183,7 +183,7 @@ def add_tune(commands):
 
 def add_measured(parser, seed=argparse.SUPPRESS):
     """Options of both benches. Of the inner one they have no defaults, so that `omen bench --json ann FILE` keeps its word."""
-    parser.add_argument("--metric", choices=["l2", "cosine", "ip"], help="default: the file's, else l2")
+    parser.add_argument("--metric", choices=["l2", "cosine", "ip", "l1"], help="default: the file's, else l2")
     parser.add_argument("--dir", help="folder whose disk is measured (default: a temporary one)")
     parser.add_argument("--seed", type=int, default=seed, help="default: 7")
     add_json(parser)

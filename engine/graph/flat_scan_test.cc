@@ -47,7 +47,7 @@ TEST(FlatScan, AgreesWithSortingEverythingForAnyRangeAndAnyLiveRows) {
     const auto first = static_cast<uint32_t>(random.below(rows.count() + 1));
     const auto last = static_cast<uint32_t>(random.below(rows.count() + 100));
     const size_t k = random.between(1, 30);
-    const auto metric = static_cast<simd::Metric>(random.between(1, 3));
+    const auto metric = static_cast<simd::Metric>(random.between(1, 4));
     std::vector<Neighbor> found;
     std::vector<std::vector<Neighbor>> found_together;
     flat_scan_batch(metric, rows.view(), queries.row(0), queries.count(), live.view(), {first}, {last}, k,

@@ -12,6 +12,8 @@ namespace omendb::graph {
 Graph::Graph(const GraphOptions& options) : impl_(std::make_unique<Impl>(options)) {
   assert(options.m >= 2 && options.m <= kLinksPerRowMax);
   assert(options.ef_construction >= 1);
+  assert((options.metric != simd::Metric::kL1 || options.storage == quantize::Storage::kF32) &&
+         "codes estimate squared L2");
 }
 
 Graph::~Graph() = default;

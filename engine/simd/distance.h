@@ -2,7 +2,8 @@
 
 // Distances between float32 vectors, one readable source compiled once per instruction set; the set is chosen once at run time.
 //
-// All distances order like the metric and are what the graph compares: squared L2, negated inner product, 1 - cosine. "Smaller is nearer" always.
+// All distances order like the metric and are what the graph compares: squared L2, negated inner product, 1 - cosine, the sum of absolute differences (L1).
+// "Smaller is nearer" always.
 // Units: `dims` floats per vector, 1..65,535, rows tightly packed, any alignment of 4 bytes. Results are float, summed in float lanes: relative error
 // about 1e-6 * sqrt(dims) of the sum of magnitudes. A cosine with a zero vector on either side is 1. Inputs must be finite (checked at the door of the database).
 // Threads: any. Nothing here allocates, throws or fails.
@@ -14,7 +15,7 @@
 
 namespace omendb::simd {
 
-enum class Metric : uint8_t { kL2 = 1, kCosine = 2, kInnerProduct = 3 };
+enum class Metric : uint8_t { kL2 = 1, kCosine = 2, kInnerProduct = 3, kL1 = 4 };
 
 // An instruction set that kernels exist for, best last.
 enum class Target : uint8_t { kScalar, kNeon, kAvx2, kAvx512 };
@@ -43,7 +44,7 @@ std::span<const Target> available_targets();
 const DistanceKernels& distance_kernels(Metric metric, Target target);
 inline const DistanceKernels& distance_kernels(Metric metric) { return distance_kernels(metric, best_target()); }
 
-// The distance a user sees: sqrt of the squared L2 that the kernels return; the others unchanged (1 - cosine, -inner product).
+// The distance a user sees: sqrt of the squared L2 that the kernels return; the others unchanged (1 - cosine, -inner product, L1).
 float to_user_distance(Metric metric, float kernel_distance);
 
 }  // namespace omendb::simd

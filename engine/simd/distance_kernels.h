@@ -5,7 +5,7 @@
 //
 // V is declared in an anonymous namespace of its file, so that no code compiled for a newer CPU can be merged by the linker with code for an older one. For
 // the same reason nothing of the standard library is called here. V offers: kLanes, kTileQueries, kTileRows, Reg, zero(), load(p), load_first(p, count)
-// (the other lanes 0, no byte behind the last float is touched), add, subtract, multiply_add(a, b, c) = a * b + c, sum(reg), sum4(regs, out).
+// (the other lanes 0, no byte behind the last float is touched), add, subtract, absolute, multiply_add(a, b, c) = a * b + c, sum(reg), sum4(regs, out).
 //
 // Every form sums a pair in the same order: lane blocks go in turn into two accumulators, the accumulators are added, then the lanes by halving. So
 // one(), gather(), scan() and many_to_many() of one target give the same bits for the same pair, and a row found twice has one distance.
@@ -63,6 +63,8 @@ struct Terms {
     if constexpr (kMetric == Metric::kL2) {
       const Reg difference = V::subtract(query, row);
       return V::multiply_add(difference, difference, sum);
+    } else if constexpr (kMetric == Metric::kL1) {
+      return V::add(sum, V::absolute(V::subtract(query, row)));
     } else {
       return V::multiply_add(query, row, sum);
     }
@@ -142,7 +144,7 @@ struct RowGroup {
       total_of(squares[0], row_squares);
     }
     for (size_t r = 0; r < kRows; ++r) {
-      if constexpr (kMetric == Metric::kL2) {
+      if constexpr (kMetric == Metric::kL2 || kMetric == Metric::kL1) {
         out[r] = totals[r];
       } else if constexpr (kMetric == Metric::kCosine) {
         out[r] = cosine_distance(totals[r], query_square, row_squares[r], query, rows[r], dims);
@@ -268,7 +270,7 @@ struct Tile {
       total_of_row(r, totals);
       for (size_t q = 0; q < kQueries; ++q) {
         float& distance = out[q * out_stride + r];
-        if constexpr (kMetric == Metric::kL2) {
+        if constexpr (kMetric == Metric::kL2 || kMetric == Metric::kL1) {
           distance = totals[q];
         } else if constexpr (kMetric == Metric::kCosine) {
           distance =
@@ -341,10 +343,12 @@ const DistanceKernels& kernels_for(Metric metric) {
   static constexpr DistanceKernels kL2 = kKernelsOf<V, Metric::kL2>;
   static constexpr DistanceKernels kCosine = kKernelsOf<V, Metric::kCosine>;
   static constexpr DistanceKernels kInnerProduct = kKernelsOf<V, Metric::kInnerProduct>;
+  static constexpr DistanceKernels kL1 = kKernelsOf<V, Metric::kL1>;
   switch (metric) {
     case Metric::kL2: return kL2;
     case Metric::kCosine: return kCosine;
     case Metric::kInnerProduct: return kInnerProduct;
+    case Metric::kL1: return kL1;
   }
   return kL2;
 }

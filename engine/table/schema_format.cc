@@ -53,6 +53,7 @@ std::string_view to_string(Metric metric) {
     case Metric::kL2: return "l2";
     case Metric::kCosine: return "cosine";
     case Metric::kInnerProduct: return "ip";
+    case Metric::kL1: return "l1";
   }
   return "unknown";
 }
@@ -91,9 +92,11 @@ Result<void> check_column(std::string_view table, const ColumnSpec& spec) {
     const VectorOptions& vector = spec.vector;
     if (vector.dims < 1 || vector.dims > kVectorDimsMax)
       return wrong(fmt::format("a vector has 1 to {} dimensions, not {}", kVectorDimsMax, vector.dims));
-    if (to_string(vector.metric) == "unknown") return wrong("the metric is l2, cosine or ip");
+    if (to_string(vector.metric) == "unknown") return wrong("the metric is l2, cosine, ip or l1");
     if (to_string(vector.storage) == "unknown")
       return wrong("the storage is auto, f32, f16, bf16, sq8, pq, rabitq or binary");
+    if (vector.metric == Metric::kL1 && vector.storage != VectorStorage::kAuto && vector.storage != VectorStorage::kF32)
+      return wrong(fmt::format("the metric l1 has the storage f32 only, not {}", to_string(vector.storage)));
     if (vector.storage_bits > (vector.storage == VectorStorage::kRabitq ? quantize::kRabitqBitsMax : 0))
       return wrong(fmt::format("storage rabitq takes 1 to {} bits, others none", quantize::kRabitqBitsMax));
     if (vector.m < 4 || vector.m > 128) return wrong(fmt::format("m is 4 to 128, not {}", vector.m));

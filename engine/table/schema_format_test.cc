@@ -100,7 +100,14 @@ TEST(SchemaCheck, NamesWhatIsWrong) {
   EXPECT_EQ(message(vector), "column 'v' of table 'shop': ef_construction is 8 to 4096, not 5000");
   vector = column("v", Type::kVector);
   vector.vector.metric = static_cast<Metric>(9);
-  EXPECT_EQ(message(vector), "column 'v' of table 'shop': the metric is l2, cosine or ip");
+  EXPECT_EQ(message(vector), "column 'v' of table 'shop': the metric is l2, cosine, ip or l1");
+  vector = column("v", Type::kVector);
+  vector.vector.metric = Metric::kL1;
+  EXPECT_EQ(message(vector), "");
+  vector.vector.storage = VectorStorage::kF32;
+  EXPECT_EQ(message(vector), "");
+  vector.vector.storage = VectorStorage::kSq8;
+  EXPECT_EQ(message(vector), "column 'v' of table 'shop': the metric l1 has the storage f32 only, not sq8");
   ColumnSpec text = column("t", Type::kText);
   text.text.k1 = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(message(text), "column 't' of table 'shop': k1 is a number from 0");

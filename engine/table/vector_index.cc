@@ -32,6 +32,7 @@ constexpr uint32_t kDiedShare = 4;  // of the rows, one in so many
 constexpr uint32_t kCodedDimsMin = 16;
 
 quantize::Storage kernel_storage(const VectorOptions& options) {
+  if (options.metric == Metric::kL1) return quantize::Storage::kF32;  // codes estimate squared L2
   switch (options.storage) {
     case VectorStorage::kAuto: return options.dims >= kCodedDimsMin ? quantize::Storage::kSq8 : quantize::Storage::kF32;
     case VectorStorage::kF32: return quantize::Storage::kF32;
@@ -50,6 +51,7 @@ simd::Metric kernel_metric(Metric metric) {
     case Metric::kL2: return simd::Metric::kL2;
     case Metric::kCosine: return simd::Metric::kCosine;
     case Metric::kInnerProduct: return simd::Metric::kInnerProduct;
+    case Metric::kL1: return simd::Metric::kL1;
   }
   return simd::Metric::kL2;
 }

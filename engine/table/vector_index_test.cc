@@ -50,6 +50,15 @@ TEST(VectorIndex, OnceThereIsAGraphItStaysEvenIfTheTableShrinks) {
   EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
 }
 
+TEST(VectorIndex, WalksOverFullVectorsWhereCodesKnowNothingOfTheMetric) {
+  for (const uint32_t dims : {4U, 15U, 16U, 768U}) {
+    const bool is_long = dims >= 16;
+    EXPECT_EQ(graph_options({.dims = dims}).storage, is_long ? quantize::Storage::kSq8 : quantize::Storage::kF32);
+    EXPECT_EQ(graph_options({.dims = dims, .metric = Metric::kL1}).storage, quantize::Storage::kF32);
+    EXPECT_EQ(graph_options({.dims = dims, .metric = Metric::kL1}).metric, simd::Metric::kL1);
+  }
+}
+
 TEST(VectorIndex, ManyThreadsLinkEveryRowOnceWhileRowsArrive) {
   TestTable table(kDims);
   write_random(table, 0, 1200, 4);

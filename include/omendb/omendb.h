@@ -60,7 +60,7 @@ typedef enum omendb_storage {
   OMENDB_RABITQ = 6,
   OMENDB_BINARY = 7
 } omendb_storage;
-typedef enum omendb_metric { OMENDB_L2 = 1, OMENDB_COSINE = 2, OMENDB_INNER_PRODUCT = 3 } omendb_metric;
+typedef enum omendb_metric { OMENDB_L2 = 1, OMENDB_COSINE = 2, OMENDB_INNER_PRODUCT = 3, OMENDB_L1 = 4 } omendb_metric;
 
 typedef struct omendb_database omendb_database; /* omendb_close */
 typedef struct omendb_table omendb_table;       /* omendb_table_free; keeps its database open */

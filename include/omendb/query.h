@@ -35,7 +35,7 @@ class Snapshot;  // a pinned version of the database; opaque
 // table has fewer rows with a vector. Holds the version it was made from, so fetch() returns the rows as they were.
 struct Hits {
   std::vector<uint32_t> offsets;
-  std::vector<float> distances;  // true L2, 1 - cosine, or -inner product
+  std::vector<float> distances;  // true L2, 1 - cosine, -inner product, or L1
   std::vector<uint32_t> rows;    // internal row numbers, for fetch()
   ColumnData keys;               // primary keys, one per hit
   std::shared_ptr<const Snapshot> snapshot;

@@ -23,14 +23,15 @@ enum class Type : uint8_t {
   kVector = 9,      // float32 x dims
 };
 
-enum class Metric : uint8_t { kL2 = 1, kCosine = 2, kInnerProduct = 3 };
+// Numbers are on disk and never reused. kL1 is the sum of absolute differences; it walks over full vectors, as codes know squared differences only.
+enum class Metric : uint8_t { kL2 = 1, kCosine = 2, kInnerProduct = 3, kL1 = 4 };
 
 inline constexpr uint32_t kVectorDimsMax = 8192;
 
 // What searches walk over, held in memory for every row of the graph. The vectors themselves stay in their file, mapped, and every answer is compared again
 // with its full vector, so distances are exact in any case. Numbers are on disk and never reused.
 enum class VectorStorage : uint8_t {
-  kAuto = 0,    // kSq8 from 16 dimensions on, where it is faster than full vectors at any recall; kF32 below
+  kAuto = 0,    // kSq8 from 16 dimensions on, where it is faster than full vectors at any recall; kF32 below, and for kL1
   kF32 = 1,     // the vectors as they are: nothing more in memory
   kF16 = 2,     // IEEE half precision, two bytes a dimension
   kBf16 = 3,    // bfloat16, two bytes a dimension

@@ -24,7 +24,7 @@ QUERY = "_query"
 
 
 def to_scores(distances: npt.NDArray[np.float32], metric: str) -> npt.NDArray[np.float32]:
-    """Larger is better: cosine similarity, inner product, or the negative L2 distance."""
+    """Larger is better: cosine similarity, inner product, or the negative L2 or L1 distance."""
     return np.subtract(np.float32(1), distances) if metric == "cosine" else np.negative(distances)
 
 
@@ -102,14 +102,14 @@ class Hits(Sequence[Hit]):
 
     @property
     def distances(self) -> npt.NDArray[np.float32]:
-        """True L2 (not squared), 1 - cosine, or the negative inner product, as the column's metric says. Not a
+        """True L2 (not squared), 1 - cosine, the negative inner product, or L1, as the column's metric says. Not a
         copy.
         """
         return self._raw.distances(self._first, self._count)
 
     @property
     def scores(self) -> npt.NDArray[np.float32]:
-        """Larger is better: the negative L2 distance, the cosine, or the inner product."""
+        """Larger is better: the negative L2 or L1 distance, the cosine, or the inner product."""
         if self._scores is None:
             self._scores = to_scores(self.distances, self._raw.metric)
         return self._scores

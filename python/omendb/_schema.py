@@ -70,13 +70,13 @@ def vector(
 ) -> VectorColumn:
     """A column of vectors of `dims` float32 components.
 
-    `metric`: "l2", "cosine" or "ip" (inner product). `m`: links of a row in the search graph, more = better recall
-    and more memory. `ef_construction`: width of the search that places a row in the graph, more = better graph and
-    slower writes. `storage`: what searches walk over in memory: "f32" (the vectors as they are), "f16" or "bf16" (two
-    bytes a dimension), "sq8" (a byte), "rabitq" (`storage_bits` bits, 1 to 8, 4 if not said), "pq" (32 bytes a
-    vector), "binary" (a bit); "auto" is sq8 from 16 dimensions on. Answers and their distances are those of the full
-    vectors in any case, which stay in their file; the smaller the storage, the larger the `ef` of a search for the
-    same recall.
+    `metric`: "l2", "cosine", "ip" (inner product) or "l1" (sum of absolute differences). `m`: links of a row in the
+    search graph, more = better recall and more memory. `ef_construction`: width of the search that places a row in
+    the graph, more = better graph and slower writes. `storage`: what searches walk over in memory: "f32" (the vectors
+    as they are), "f16" or "bf16" (two bytes a dimension), "sq8" (a byte), "rabitq" (`storage_bits` bits, 1 to 8, 4 if
+    not said), "pq" (32 bytes a vector), "binary" (a bit); "auto" is sq8 from 16 dimensions on, and f32 for "l1",
+    which has no other. Answers and their distances are those of the full vectors in any case, which stay in their
+    file; the smaller the storage, the larger the `ef` of a search for the same recall.
     """
     if storage not in _STORAGES:
         raise SchemaError(f"there is no vector storage {storage!r}; there are: {', '.join(_STORAGES)}")

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::array kTypes = {Type::kBool,       Type::kInt64, Type::kFloat64, Type::kTimestamp, Type::kString,
                                Type::kStringList, Type::kJson,  Type::kText,    Type::kVector};
-constexpr std::array kMetrics = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
+constexpr std::array kMetrics = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct, Metric::kL1};
 constexpr std::array kStorages = {VectorStorage::kAuto,   VectorStorage::kF32,   VectorStorage::kF16,
                                   VectorStorage::kBf16,   VectorStorage::kSq8,   VectorStorage::kPq,
                                   VectorStorage::kRabitq, VectorStorage::kBinary};

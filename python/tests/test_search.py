@@ -16,6 +16,8 @@ def true_distances(query, vectors, metric):
     query, vectors = query.astype(np.float64), vectors.astype(np.float64)
     if metric == "l2":
         return np.sqrt(((vectors - query) ** 2).sum(axis=1))
+    if metric == "l1":
+        return np.abs(vectors - query).sum(axis=1)
     products = vectors @ query
     if metric == "ip":
         return -products
@@ -23,7 +25,7 @@ def true_distances(query, vectors, metric):
 
 
 @given(
-    st.sampled_from(["l2", "cosine", "ip"]),
+    st.sampled_from(["l2", "cosine", "ip", "l1"]),
     st.integers(1, 70),
     st.integers(1, 200),
     st.integers(1, 30),
@@ -55,6 +57,7 @@ def test_exact_search_is_brute_force(metric, dims, row_count, k, seed, strings):
         ("l2", lambda distance: -distance),
         ("cosine", lambda distance: 1 - distance),
         ("ip", lambda distance: -distance),
+        ("l1", lambda distance: -distance),
     ],
 )
 def test_scores_are_larger_for_nearer_rows(db, metric, score):
