@@ -124,6 +124,23 @@ static void test_search(omendb_table* table) {
   omendb_rows_free(rows);
   CHECK(omendb_hits_fetch(table, hits, 4, 1, &rows) == OMENDB_INVALID_ARGUMENT);
   omendb_hits_free(hits);
+  float radius = 1.0F; /* of the second query: the row at (0, 5) and no other */
+  query.radius = &radius;
+  query.k = 10000;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK);
+  const omendb_hits_view near = omendb_hits_get(hits);
+  CHECK(near.query_count == 2 && near.offsets[1] == 2 && near.offsets[2] == 3 && near.keys.ints[2] == 30);
+  omendb_hits_free(hits);
+  query.k = 1;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK);
+  CHECK(omendb_hits_get(hits).offsets[1] == 1 && omendb_hits_get(hits).offsets[2] == 2);
+  omendb_hits_free(hits);
+  radius = -1.0F;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+  CHECK(strstr(omendb_last_error(), "radius") != NULL);
+  radius = NAN;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+  query.radius = NULL;
   query.k = 0;
   CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
   query.k = 2;

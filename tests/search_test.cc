@@ -126,6 +126,34 @@ TEST(Search, SeveralQueriesAnswerAsOneByOneOnAnyNumberOfThreads) {
   EXPECT_EQ(must(searched.table.search({.vectors = {}, .query_count = 0})).query_count(), 0U);
 }
 
+TEST(Search, ByRadiusFindsExactlyTheRowsWithinItWhateverTheRows) {
+  for (const Metric metric : kMetrics) {
+    for (const uint32_t dims : {1U, 3U, 128U}) {
+      SCOPED_TRACE(std::string(to_string(metric)) + ", dims " + std::to_string(dims));
+      base::Random random(dims);
+      Searched searched(vector_schema(dims, metric));
+      ASSERT_NO_FATAL_FAILURE(fill(searched, dims, 300, random));
+      for (const int64_t shape : {0, 5, 11, 1}) {
+        const Floats query = awkward_vector(dims, shape, random);
+        const Hits all = must(searched.table.search({.vectors = query, .k = kSearchRowsMax}));
+        for (const size_t rank : {0U, 1U, 50U, 299U}) {
+          const float radius = std::max(all.distances[rank], metric == Metric::kInnerProduct ? -1e30F : 0.0F);
+          const auto end = std::upper_bound(all.distances.begin(), all.distances.end(), radius);
+          const auto within = static_cast<size_t>(end - all.distances.begin());
+          for (const bool exact : {true, false}) {
+            const Hits hits =
+                must(searched.table.search({.vectors = query, .k = kSearchRowsMax, .radius = radius, .exact = exact}));
+            ASSERT_EQ(hits.rows,
+                      std::vector<uint32_t>(all.rows.begin(), all.rows.begin() + static_cast<ptrdiff_t>(within)))
+                << rank;
+            ASSERT_EQ(hits.distances, std::vector<float>(all.distances.begin(), end));
+          }
+        }
+      }
+    }
+  }
+}
+
 // --- a table large enough for a graph ---
 
 std::vector<Row> random_rows(int64_t first_key, int64_t last_key, uint32_t dims, base::Random& random) {

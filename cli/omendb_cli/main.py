@@ -125,7 +125,8 @@ def add_search(commands):
     query.add_argument("--where", metavar="EXPR", help=argparse.SUPPRESS)
     parser.add_argument("--dataset", metavar="NAME", help="which dataset of an HDF5 file (default: test)")
     parser.add_argument("--row", type=int, metavar="N", help="only row N of --vector-file, from 0")
-    parser.add_argument("-k", type=int, default=10, help="how many rows (default: %(default)s)")
+    parser.add_argument("-k", type=int, help="how many rows (default: 10; with --radius at most so many, default 10,000)")
+    parser.add_argument("--radius", type=float, metavar="X", help="only rows at most so far away")
     parser.add_argument("--column", metavar="COL", help="the vector column, where there are several")
     parser.add_argument("--select", metavar="COL,COL", help="columns to show (default: all but vectors)")
     parser.add_argument(

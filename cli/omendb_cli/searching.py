@@ -10,6 +10,7 @@ from omendb_cli import database, screen, vector_files
 from omendb_cli.failure import Failure, Usage
 
 QUERIES_SHOWN_MAX = 5
+HITS_MAX = 10_000  # of one query
 
 
 def parse_vector(text):
@@ -115,8 +116,9 @@ def cell(value):
 def run(arguments):
     if arguments.text is not None or arguments.where is not None:
         raise Failure("searching by --text and --where comes with a later version; this one searches by vectors")
-    if not 1 <= arguments.k <= 10_000:
-        raise Usage(f"-k must be 1 to 10,000, got {arguments.k}")
+    k = arguments.k if arguments.k is not None else 10 if arguments.radius is None else HITS_MAX
+    if not 1 <= k <= HITS_MAX:
+        raise Usage(f"-k must be 1 to {HITS_MAX:,}, got {k}")
     if arguments.recall is not None and not 0 < arguments.recall <= 1:
         raise Usage(f"--recall must be above 0 and at most 1, got {arguments.recall:g}")
     with database.connect(arguments.dir, read_only=True) as opened:
@@ -124,7 +126,9 @@ def run(arguments):
         column = vector_column(arguments, table)
         vectors, left_out = queries(arguments, table, column)
         names = shown_columns(arguments, table)
-        options = {"k": min(10_000, arguments.k + (left_out is not None)), "column": column.name}
+        options = {"k": min(HITS_MAX, k + (left_out is not None)), "column": column.name}
+        if arguments.radius is not None:
+            options["radius"] = arguments.radius
         if arguments.recall is not None:
             options["recall"] = arguments.recall
         if arguments.ef is not None:
@@ -134,7 +138,7 @@ def run(arguments):
         started_at = time.perf_counter()
         found = table.search(vectors, **options)
         seconds = time.perf_counter() - started_at
-        results = [hit_rows(hits, names, left_out, arguments.k) for hits in found]
+        results = [hit_rows(hits, names, left_out, k) for hits in found]
     if arguments.json:
         screen.say(json.dumps({"seconds": round(seconds, 6), "queries": results}, ensure_ascii=False))
     else:

@@ -203,6 +203,17 @@ def test_search_by_key_leaves_the_row_itself_out_and_agrees_with_a_scan(database
     assert "v" not in answer[0] and answer[0]["year"] == 1900 + int(answer[0]["key"][1:])
 
 
+def test_search_by_radius_shows_all_rows_within_it(database, omen, vectors):
+    distances = np.linalg.norm(vectors - vectors[7], axis=1)
+    order = np.argsort(distances)
+    radius = (distances[order[40]] + distances[order[41]]) / 2
+    near = omen("search", database, "docs", "--like", "k7", "--radius", radius, "--json").json()["queries"][0]
+    assert [row["key"] for row in near] == [f"k{row}" for row in order[1:41]]
+    few = omen("search", database, "docs", "--like", "k7", "--radius", radius, "-k", 5, "--json").json()["queries"][0]
+    assert few == near[:5]
+    assert omen("search", database, "docs", "--like", "k7", "--radius", 0).out.split() == ["no", "rows"]
+
+
 def test_search_by_numbers_and_by_file(database, tmp_path, omen, vectors):
     written = ", ".join(map(str, vectors[3].tolist()))
     answer = omen("search", database, "docs", "--vector", written, "-k", 1, "--select", "title", "--json").json()[
@@ -243,6 +254,8 @@ def test_search_prints_a_table_that_fits_the_line(database, omen):
         (["--vector", "nan," * 7 + "1"], 2, "finite"),
         (["--like", "nobody"], 1, "no row with key nobody"),
         (["--like", "k1", "-k", "0"], 2, "-k must be"),
+        (["--like", "k1", "--radius", "-1"], 1, "radius is -1"),
+        (["--like", "k1", "--radius", "nan"], 1, "radius is not a number"),
         (["--like", "k1", "--select", "x"], 2, "--select x"),
         (["--like", "k1", "--column", "w"], 2, "--column w"),
         (["--vector-file", "missing.npy"], 1, "no such file"),

@@ -319,6 +319,7 @@ omendb_status omendb_search(omendb_table* table, const omendb_query* query, omen
     search.query_count = query->query_count;
     if (query->column != nullptr) search.column = query->column;
     search.k = query->k;
+    if (query->radius != nullptr) search.radius = *query->radius;
     search.ef = query->ef;
     search.exact = query->exact != 0;
     search.threads = query->threads;

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <vector>
@@ -64,6 +65,9 @@ struct SearchOptions {
   // This row is treated as if it had never been linked: links to it lead to one of its neighbours instead. So a graph is asked with a row of its own as if
   // that row were somebody's query (table/calibration.h). If walks start at it, it may be returned.
   uint32_t left_out = UINT32_MAX;
+  // Below infinity: all live rows no farther than this, at most the k nearest of them. `ef` then counts the rows beyond the radius that the walk passes, is not raised
+  // to k, and there may be fewer than k answers. As simd::DistanceKernels returns distances.
+  float radius = std::numeric_limits<float>::infinity();
 };
 
 struct SearchCounters {  // optional; filled when the pointer given is not null
@@ -122,8 +126,8 @@ class Graph {
 
   // Up to k live rows nearest to `query` among the linked ones, nearest first, ties by row number; returns how many were written to `out` (out.size() >= k).
   // Rows that are not live are walked through but never returned; while fewer than k live rows are found the beam grows, so that the result holds k
-  // rows whenever k live rows are linked; where live rows are few, all of them are compared. Threads: any, beside inserts; takes no lock and waits for nobody;
-  // allocates nothing after a thread's first searches, and throws std::bad_alloc if those get no memory.
+  // rows whenever k live rows are linked; where live rows are few, all of them are compared. With a radius: where the answers are many, likewise. Threads: any,
+  // beside inserts; takes no lock and waits for nobody; allocates nothing after a thread's first searches, and throws std::bad_alloc if those get no memory.
   size_t search(const VectorsView& vectors, const float* query, const LiveRows& live, const SearchOptions& options,
                 std::span<Neighbor> out, SearchCounters* counters = nullptr) const;
 

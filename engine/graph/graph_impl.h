@@ -201,6 +201,13 @@ struct Walk {
   }
 };
 
+// Graph::search for a radius (graph_range.cc).
+size_t search_within(const Walk& walk, const Walk& exact, const LiveRows& live, const SearchOptions& options, size_t k,
+                     EntryPoint entry, std::span<Neighbor> out);
+
+// Compares with every row that is live and linked: never misses one, whatever a walk met.
+size_t scan_linked_rows(const Walk& exact, const LiveRows& live, size_t k, float radius, std::span<Neighbor> out);
+
 // Chooses at most `count_max` of `candidates` (nearest first) as neighbours, spread out by the diversity heuristic (graph_prune.cc).
 void choose_diverse(const Walk& walk, std::span<const Neighbor> candidates, size_t count_max,
                     std::vector<Neighbor>& chosen);

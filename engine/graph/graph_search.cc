@@ -72,23 +72,7 @@ class Search {
     std::push_heap(state.frontier.begin(), state.frontier.end(), farther);
   }
 
-  // Compares with every row that is live and linked: never misses one, whatever the walk met.
-  size_t scan_everything(std::span<Neighbor> out) {
-    const Graph::Impl& graph = walk_.graph;
-    NearestRows nearest(out.first(k_));
-    for_each_live_word(live_, 0, row_count_, [&](uint32_t word_row, uint64_t bits) {
-      uint32_t rows[64];
-      float distances[64];
-      size_t count = 0;
-      for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
-        const uint32_t row = word_row + static_cast<uint32_t>(std::countr_zero(rest));
-        if ((graph.links.state(row) & kLinkedBit) != 0 && row != walk_.left_out) rows[count++] = row;
-      }
-      exact_.distances_to(rows, count, distances);
-      for (size_t i = 0; i < count; ++i) nearest.offer({distances[i], RowId{rows[i]}});
-    });
-    return nearest.sort();
-  }
+  size_t scan_everything(std::span<Neighbor> out) { return scan_linked_rows(exact_, live_, k_, kNoRadius, out); }
 
   // The nearest of the answers, by their full vectors.
   size_t take(const Beam& answers, std::span<Neighbor> out) {
@@ -138,6 +122,25 @@ class Search {
 };
 
 }  // namespace
+
+size_t scan_linked_rows(const Walk& exact, const LiveRows& live, size_t k, float radius, std::span<Neighbor> out) {
+  const LinkStore& links = exact.graph.links;
+  NearestRows nearest(exact.state.found, k, radius);
+  for_each_live_word(live, 0, links.row_count(), [&](uint32_t word_row, uint64_t bits) {
+    uint32_t rows[64];
+    float distances[64];
+    size_t count = 0;
+    for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
+      const uint32_t row = word_row + static_cast<uint32_t>(std::countr_zero(rest));
+      if ((links.state(row) & kLinkedBit) != 0 && row != exact.left_out) rows[count++] = row;
+    }
+    exact.distances_to(rows, count, distances);
+    for (size_t i = 0; i < count; ++i) nearest.offer({distances[i], RowId{rows[i]}});
+  });
+  nearest.sort();
+  std::copy(exact.state.found.begin(), exact.state.found.end(), out.begin());
+  return exact.state.found.size();
+}
 
 // A copy of the list, good until the next one is made. When the row that is left out was linked, its neighbours' lists gave up links to rows that lie behind it;
 // without it they would have kept one. So the link to it leads to the one of its neighbours that is nearest to `row` and not in the list. With plain holes the
@@ -194,9 +197,15 @@ size_t Graph::search(const VectorsView& vectors, const float* query, const LiveR
   const Walk exact{*impl_, walk.space.full(), query, *state, options.left_out};
   const size_t ef = std::max(options.ef, k);
   const size_t rerank = std::max(k, options.rerank == 0 ? walk.space.rerank_rows(k, ef) : options.rerank);
-  Search search(walk.query == nullptr ? exact : walk, exact, live, k, ef, rerank);
-  size_t found = search.run(entry, out);
-  if (search.too_coarse()) found = Search(exact, exact, live, k, ef, rerank).run(entry, out);
+  const Walk& first = walk.query == nullptr ? exact : walk;
+  size_t found = 0;
+  if (options.radius < kNoRadius) {
+    found = search_within(first, exact, live, options, k, entry, out);
+  } else {
+    Search search(first, exact, live, k, ef, rerank);
+    found = search.run(entry, out);
+    if (search.too_coarse()) found = Search(exact, exact, live, k, ef, rerank).run(entry, out);
+  }
   if (counters != nullptr) {
     counters->visited_rows = state->visited.count();
     counters->distance_computations = state->distance_computations;

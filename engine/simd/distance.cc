@@ -7,6 +7,7 @@
 #include <cassert>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 
 namespace omendb::simd {
 namespace {
@@ -118,6 +119,21 @@ const DistanceKernels& distance_kernels(Metric metric, Target target) {
 
 float to_user_distance(Metric metric, float kernel_distance) {
   return metric == Metric::kL2 ? std::sqrt(std::max(kernel_distance, 0.0F)) : kernel_distance;
+}
+
+float to_kernel_bound(Metric metric, float user_distance) {
+  if (metric != Metric::kL2) return user_distance;
+  assert(user_distance >= 0);
+  // Several squares have one root in float: the largest of them is a few steps from the square.
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  float bound = user_distance * user_distance;
+  while (to_user_distance(metric, bound) > user_distance) bound = std::nextafter(bound, 0.0F);
+  for (float next = std::nextafter(bound, kInfinity);
+       next > bound && to_user_distance(metric, next) <= user_distance;) {
+    bound = next;
+    next = std::nextafter(bound, kInfinity);
+  }
+  return bound;
 }
 
 }  // namespace omendb::simd

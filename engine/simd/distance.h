@@ -46,5 +46,7 @@ inline const DistanceKernels& distance_kernels(Metric metric) { return distance_
 
 // The distance a user sees: sqrt of the squared L2 that the kernels return; the others unchanged (1 - cosine, -inner product, L1).
 float to_user_distance(Metric metric, float kernel_distance);
+// The largest kernel distance that a user sees as no more than `user_distance`, which is not NaN, and not negative under L2: the bound of a search by radius.
+float to_kernel_bound(Metric metric, float user_distance);
 
 }  // namespace omendb::simd

@@ -240,5 +240,24 @@ TEST(Distance, ShowsUsersTheRootOfASquaredDistanceOnly) {
   EXPECT_EQ(to_user_distance(Metric::kL1, 9.0F), 9.0F);
 }
 
+TEST(Distance, BoundsWhatUsersSeeToTheLastBit) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  std::vector<float> radii = {0.0F, -0.0F, 1e-45F, 1e-23F,  3e-23F, 1e-20F,   1.0F,
+                              2.0F, 0.1F,  1e19F,  1.9e19F, 3e38F,  kInfinity};
+  base::Random random(3);
+  for (int i = 0; i < 10000; ++i) radii.push_back(std::exp(40 * random.normal()));
+  for (const float radius : radii) {
+    SCOPED_TRACE(radius);
+    const float bound = to_kernel_bound(Metric::kL2, radius);
+    ASSERT_LE(to_user_distance(Metric::kL2, bound), radius);
+    if (bound == kInfinity) continue;
+    ASSERT_GT(to_user_distance(Metric::kL2, std::nextafter(bound, kInfinity)), radius);
+  }
+  EXPECT_EQ(to_kernel_bound(Metric::kL2, kInfinity), kInfinity);
+  EXPECT_EQ(to_kernel_bound(Metric::kInnerProduct, -4.0F), -4.0F);
+  EXPECT_EQ(to_kernel_bound(Metric::kCosine, 0.25F), 0.25F);
+  EXPECT_EQ(to_kernel_bound(Metric::kL1, 9.0F), 9.0F);
+}
+
 }  // namespace
 }  // namespace omendb::simd

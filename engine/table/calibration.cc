@@ -130,10 +130,9 @@ Calibrator::Calibrator(const graph::Graph& graph, const graph::VectorsView& vect
   result_.curves.clear();
   choose_rows(vectors, rows);
   result_.query_count = static_cast<uint32_t>(rows_.size());
-  neighbors_max_ = options_.ks.back() + options_.ks.back() / kSpareShare + 2;  // the row itself is among them
-  places_.resize(rows_.size() * neighbors_max_);
-  for (size_t q = 0; q < rows_.size(); ++q)
-    nearest_.emplace_back(std::span(places_).subspan(q * neighbors_max_, neighbors_max_));
+  const size_t neighbors_max = options_.ks.back() + options_.ks.back() / kSpareShare + 2;  // the row itself is among them
+  neighbors_.resize(rows_.size());
+  for (std::vector<graph::Neighbor>& neighbors : neighbors_) nearest_.emplace_back(neighbors, neighbors_max);
 }
 
 // One row of each of as many equal stretches, so that every age is asked for.
@@ -161,7 +160,7 @@ bool Calibrator::step(const graph::VectorsView& vectors, const LiveBitmap& rows)
   if (rows_.empty()) return true;
   graph::LiveRows live = rows.view();
   live.row_count = std::min(live.row_count, result_.row_count);  // what is linked meanwhile is none of its business
-  if (neighbor_counts_.empty()) {
+  if (!nearest_.empty()) {
     scan_some(vectors, live);
     return false;
   }
@@ -180,9 +179,8 @@ void Calibrator::scan_some(const graph::VectorsView& vectors, const graph::LiveR
 
 void Calibrator::finish_scan() {
   for (size_t q = 0; q < rows_.size(); ++q) {
-    const std::span<graph::Neighbor> all = std::span(places_).subspan(q * neighbors_max_, nearest_[q].sort());
-    const auto last = std::remove_if(all.begin(), all.end(), [&](const auto& n) { return n.row == rows_[q]; });
-    neighbor_counts_.push_back(static_cast<size_t>(last - all.begin()));
+    nearest_[q].sort();
+    std::erase_if(neighbors_[q], [&](const graph::Neighbor& neighbor) { return neighbor.row == rows_[q]; });
   }
   nearest_ = {};
   begin_curve();
@@ -215,10 +213,10 @@ double Calibrator::recall_of_query(const graph::VectorsView& vectors, const grap
   const uint32_t k = options_.ks[curve_];
   uint32_t wanted = 0;
   uint32_t last_row = 0;
-  for (size_t i = 0; i < neighbor_counts_[query_] && wanted < k; ++i) {
-    const uint32_t row = places_[query_ * neighbors_max_ + i].row.value;
-    if (!live.contains(row)) continue;
-    last_row = row;
+  for (const graph::Neighbor& neighbor : neighbors_[query_]) {
+    if (wanted == k) break;
+    if (!live.contains(neighbor.row.value)) continue;
+    last_row = neighbor.row.value;
     ++wanted;
   }
   if (wanted == 0) return 1;

@@ -96,10 +96,8 @@ class Calibrator {
   std::vector<float> queries_;
 
   // The exact scan: up to scan_row_ it is done.
-  size_t neighbors_max_ = 0;
-  std::vector<graph::Neighbor> places_;  // neighbors_max_ for each query
-  std::vector<graph::NearestRows> nearest_;
-  std::vector<size_t> neighbor_counts_;  // of each query, once all is scanned
+  std::vector<std::vector<graph::Neighbor>> neighbors_;  // of each query
+  std::vector<graph::NearestRows> nearest_;              // what fills them; none once all is scanned
   uint32_t scan_row_ = 0;
 
   // The searches: of the curve under way, beam ef_, queries up to query_ are done.

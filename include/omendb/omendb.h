@@ -110,8 +110,9 @@ typedef struct omendb_query {
   size_t k;
   size_t ef; /* 0 = chosen for the recall */
   int exact;
-  unsigned threads; /* for several queries; 0 = what the hardware has */
-  double recall;    /* share of the true k nearest that is wanted, at most 1 (exact); 0 = 0.95 */
+  unsigned threads;    /* for several queries; 0 = what the hardware has */
+  double recall;       /* share of the true k nearest that is wanted, at most 1 (exact); 0 = 0.95 */
+  const float* radius; /* NULL = none; else only rows no farther than *radius, and at most k of them */
 } omendb_query;
 
 /* Hits of query i are entries offsets[i] .. offsets[i + 1], nearest first. Borrowed from the handle. */

@@ -52,9 +52,16 @@ nb::tuple get(const PyTable& self, const nb::list& keys, const std::vector<std::
   return nb::make_tuple(std::move(rows), nb::bytes(found.data(), found.size()));
 }
 
-PyHits search_table(const PyTable& self, nb::handle vectors, size_t k, std::string_view column, size_t ef, bool exact,
-                    std::optional<unsigned> threads, double recall) {
-  return search(*self, vectors, {.vectors = {}, .column = column, .k = k, .recall = recall, .ef = ef, .exact = exact},
+PyHits search_table(const PyTable& self, nb::handle vectors, size_t k, std::optional<float> radius,
+                    std::string_view column, double recall, size_t ef, bool exact, std::optional<unsigned> threads) {
+  return search(*self, vectors,
+                {.vectors = {},
+                 .column = column,
+                 .k = k,
+                 .radius = radius,
+                 .recall = recall,
+                 .ef = ef,
+                 .exact = exact},
                 threads);
 }
 
@@ -160,8 +167,8 @@ void bind_table(nb::module_& module) {
           },
           "How many rows there are.")
       .def("scan", &scan, nb::arg("columns"), nb::arg("batch_rows"), "Reads all rows of the newest version.")
-      .def("search", &search_table, nb::arg("vectors").none(), nb::arg("k"), nb::arg("column"), nb::arg("ef"),
-           nb::arg("exact"), nb::arg("threads").none(), nb::arg("recall"),
+      .def("search", &search_table, nb::arg("vectors").none(), nb::arg("k"), nb::arg("radius").none(),
+           nb::arg("column"), nb::arg("recall"), nb::arg("ef"), nb::arg("exact"), nb::arg("threads").none(),
            "Nearest rows to one or several float32 vectors; BufferError for any other buffer.")
       .def(
           "measure_recall", &measure_recall, nb::arg("column"), nb::arg("k"), nb::arg("efs"), nb::arg("query_count"),
