@@ -198,6 +198,58 @@ static void test_l1(omendb_database* database) {
   CHECK(omendb_drop_table(database, "blocks") == OMENDB_OK);
 }
 
+static void test_bits(omendb_database* database) {
+  omendb_column_spec specs[2];
+  memset(specs, 0, sizeof(specs));
+  specs[0].name = "id";
+  specs[0].type = OMENDB_INT64;
+  specs[0].primary_key = 1;
+  specs[1].name = "b";
+  specs[1].type = OMENDB_VECTOR;
+  specs[1].dims = 12;
+  specs[1].element = OMENDB_BITS; /* the metric is Hamming where none is named */
+  omendb_table* table = NULL;
+  REQUIRE(omendb_create_table(database, "bits", specs, 2, 0, &table) == OMENDB_OK);
+  const uint8_t bits[6] = {0xFF, 0xF0, 0x00, 0x00, 0xFF, 0x00};
+  omendb_column columns[2];
+  memset(columns, 0, sizeof(columns));
+  columns[0].name = "id";
+  columns[0].ints = kIds;
+  columns[1].name = "b";
+  columns[1].bits = bits;
+  columns[1].dims = 12;
+  REQUIRE(omendb_insert(table, columns, 2, 3, NULL) == OMENDB_OK);
+  const uint8_t wanted[2] = {0xFF, 0x10};
+  omendb_query query;
+  memset(&query, 0, sizeof(query));
+  query.bits = wanted;
+  query.query_count = 1;
+  query.dims = 12;
+  query.k = 3;
+  omendb_hits* hits = NULL;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK);
+  const omendb_hits_view view = omendb_hits_get(hits);
+  REQUIRE(view.offsets[1] == 3);
+  CHECK(view.keys.ints[0] == 30 && view.keys.ints[1] == 10 && view.keys.ints[2] == 20);
+  CHECK(view.distances[0] == 1.0F && view.distances[1] == 3.0F && view.distances[2] == 9.0F);
+  omendb_rows* rows = NULL;
+  REQUIRE(omendb_hits_fetch(table, hits, 1, 1, &rows) == OMENDB_OK);
+  omendb_column column;
+  CHECK(omendb_rows_column(rows, 1, &column) == OMENDB_OK);
+  CHECK(column.dims == 12 && column.floats == NULL && memcmp(column.bits, bits, 2) == 0);
+  omendb_rows_free(rows);
+  omendb_hits_free(hits);
+  query.dims = 17;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+  query.bits = NULL;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+  specs[1].metric = OMENDB_L2;
+  omendb_table* other = NULL;
+  CHECK(omendb_create_table(database, "other", specs, 2, 0, &other) == OMENDB_SCHEMA);
+  omendb_table_free(table);
+  CHECK(omendb_drop_table(database, "bits") == OMENDB_OK);
+}
+
 static void test_removing(omendb_database* database, omendb_table* table) {
   const int64_t keys[2] = {20, 99};
   uint64_t removed = 0;
@@ -245,6 +297,7 @@ int main(void) {
   test_rows(table);
   test_search(table);
   test_l1(database);
+  test_bits(database);
   omendb_table* same = NULL;
   CHECK(omendb_open_table(database, "things", &same) == OMENDB_OK);
   test_removing(database, table);

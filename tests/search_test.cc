@@ -154,6 +154,88 @@ TEST(Search, ByRadiusFindsExactlyTheRowsWithinItWhateverTheRows) {
   }
 }
 
+// --- bits ---
+
+double true_bit_distance(Metric metric, const Bits& a, const Bits& b) {
+  int differing = 0;
+  int either = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    for (int bit = 0; bit < 8; ++bit) {
+      const bool x = ((a[i] >> bit) & 1) != 0;
+      const bool y = ((b[i] >> bit) & 1) != 0;
+      differing += x != y ? 1 : 0;
+      either += x || y ? 1 : 0;
+    }
+  }
+  if (metric == Metric::kHamming) return differing;
+  return either == 0 ? 0 : static_cast<double>(differing) / either;
+}
+
+TEST(Search, OfBitsIsExactWhereItSaysSoAndNearlySoOverTheGraph) {
+  for (const Metric metric : {Metric::kHamming, Metric::kJaccard}) {
+    for (const uint32_t dims : {1U, 13U, 256U}) {
+      SCOPED_TRACE(std::string(to_string(metric)) + ", dims " + std::to_string(dims));
+      base::Random random(dims);
+      const Schema schema = {{key_column("id", Type::kInt64), bits_column("b", dims, metric)}};
+      Searched searched(schema);
+      std::vector<Row> rows;
+      for (int64_t key = 0; key < 2500; ++key) rows.push_back(random_row(schema, key, random));
+      ASSERT_NO_FATAL_FAILURE(searched.perform_both({StatementKind::kInsert, "t", {}, rows, {}}));
+      must(searched.table.wait_for_index());
+      size_t right = 0;
+      size_t asked = 0;
+      for (int round = 0; round < 20; ++round) {
+        const Value query = random_row(schema, int64_t{0}, random)[1];
+        if (!std::holds_alternative<Bits>(query)) continue;
+        std::vector<double> truth;
+        for (const Row& row : rows) {
+          if (const auto* bits = std::get_if<Bits>(&row[1]))
+            truth.push_back(true_bit_distance(metric, std::get<Bits>(query), *bits));
+        }
+        std::sort(truth.begin(), truth.end());
+        SearchQuery search{.vectors = {}, .k = 10, .exact = true, .bits = std::get<Bits>(query)};
+        const Hits exact = must(searched.table.search(search));
+        ASSERT_EQ(exact.rows.size(), 10U);
+        for (size_t i = 0; i < 10; ++i) ASSERT_FLOAT_EQ(exact.distances[i], static_cast<float>(truth[i]));
+        search.exact = false;
+        for (const float distance : must(searched.table.search(search)).distances)
+          right += distance <= exact.distances.back() ? 1U : 0U;
+        search.k = kSearchRowsMax;
+        search.radius = exact.distances.back();
+        search.exact = true;
+        const auto within = static_cast<size_t>(std::count_if(truth.begin(), truth.end(), [&](double distance) {
+          return static_cast<float>(distance) <= exact.distances.back();
+        }));
+        ASSERT_EQ(must(searched.table.search(search)).rows.size(), within);
+        asked += 10;
+      }
+      EXPECT_GE(static_cast<double>(right), 0.9 * static_cast<double>(asked));
+      must(searched.database.check());
+    }
+  }
+}
+
+TEST(Search, OfBitsSaysWhatIsWrongWithTheQuery) {
+  auto database = must(Database::open(":memory:"));
+  auto table = must(database.create_table("t", {{key_column("id", Type::kInt64), bits_column("b", 13)}}));
+  const Bits two = {0xFF, 0xF8};
+  const Bits three = {0xFF, 0xF8, 0};
+  const Bits behind = {0xFF, 0xFC};
+  const Floats floats(13);
+  EXPECT_EQ(must(table.search({.vectors = {}, .bits = two})).query_count(), 1U);
+  const auto message = [&table](const SearchQuery& query) { return base::message_of(table.search(query)); };
+  EXPECT_EQ(message({.vectors = {}, .bits = three}),
+            "search in table 't': column 'b' holds rows of 13 bits in 2 bytes, but the query has 3 bytes");
+  EXPECT_EQ(message({.vectors = {}, .bits = behind}),
+            "search in table 't': the bits behind the last of 13 of query 0 are not 0");
+  EXPECT_EQ(message({.vectors = floats}), "search in table 't': column 'b' holds bits, but the query is float32");
+  EXPECT_EQ(message({.vectors = {}, .radius = -1.0F, .bits = two}),
+            "search in table 't': radius is -1, but no hamming distance is below 0");
+  auto points = must(database.create_table("p", vector_schema(2)));
+  EXPECT_EQ(base::message_of(points.search({.vectors = {}, .bits = two})),
+            "search in table 'p': column 'v' holds float32 vectors, but the query is bits");
+}
+
 // --- a table large enough for a graph ---
 
 std::vector<Row> random_rows(int64_t first_key, int64_t last_key, uint32_t dims, base::Random& random) {

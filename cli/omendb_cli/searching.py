@@ -13,6 +13,38 @@ QUERIES_SHOWN_MAX = 5
 HITS_MAX = 10_000  # of one query
 
 
+def parse_bits(text, source):
+    digits = "".join(text.split())
+    if not digits or set(digits) - {"0", "1"}:
+        raise Usage(f'{source}: write bits as 0 and 1, for instance --vector "0110 1001"')
+    return np.packbits(np.array(list(digits), dtype="U1") == "1"), len(digits)
+
+
+def bit_queries(arguments, column):
+    """Rows of packed bits: those of --vector, or of an npy file of bools or of packed bytes."""
+    width = (column.dims + 7) // 8
+    if arguments.vector is not None:
+        packed, dims = parse_bits(arguments.vector, "--vector")
+        if dims != column.dims:
+            raise Failure(f"--vector: {dims} bits; column '{column.name}' has {column.dims}")
+        return packed.reshape(1, -1)
+    rows = np.atleast_2d(vector_files.load_npy(arguments.vector_file))
+    if rows.dtype == np.bool_ and rows.ndim == 2 and rows.shape[1] == column.dims:
+        rows = np.packbits(rows, axis=1)
+    if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != width:
+        raise Failure(
+            f"{arguments.vector_file}: {rows.dtype} of shape {rows.shape}; column '{column.name}' takes rows of "
+            f"{column.dims} bools or of {width} packed bytes (npy)"
+        )
+    return rows if arguments.row is None else chosen_row(rows, arguments)
+
+
+def chosen_row(rows, arguments):
+    if not 0 <= arguments.row < len(rows):
+        raise Usage(f"--row {arguments.row}: {arguments.vector_file} has rows 0 to {len(rows) - 1}")
+    return rows[arguments.row : arguments.row + 1]
+
+
 def parse_vector(text):
     try:
         vector = np.array(
@@ -36,7 +68,7 @@ def typed_key(text, key_type):
 
 def vector_column(arguments, table):
     known, _ = database.columns_of(table)
-    vectors = [column for column in known if column.type == "vector"]
+    vectors = [column for column in known if column.type in ("vector", "bits")]
     if not vectors:
         raise Failure(f"table '{table.name}' has no vector column")
     if arguments.column is None and len(vectors) > 1:
@@ -61,7 +93,9 @@ def queries(arguments, table, column):
             raise Failure(f"no row with key {arguments.like} in '{table.name}'")
         if row[column.name] is None:
             raise Failure(f"the row with key {arguments.like} has no vector in '{column.name}'")
-        return np.asarray(row[column.name], dtype=np.float32).reshape(1, -1), value
+        return np.asarray(row[column.name]).reshape(1, -1), value
+    if column.type == "bits":
+        return bit_queries(arguments, column), None
     if arguments.vector is not None:
         vectors = parse_vector(arguments.vector).reshape(1, -1)
         source = "--vector"
@@ -69,9 +103,7 @@ def queries(arguments, table, column):
         source = arguments.vector_file
         mapped = vector_files.map_vectors(source, arguments.dataset, "test")
         if arguments.row is not None:
-            if not 0 <= arguments.row < len(mapped):
-                raise Usage(f"--row {arguments.row}: {source} has rows 0 to {len(mapped) - 1}")
-            mapped = mapped[arguments.row : arguments.row + 1]
+            mapped = chosen_row(mapped, arguments)
         vectors = vector_files.checked_floats(mapped[:], source, arguments.row or 0)
     if vectors.shape[1] != column.dims:
         raise Failure(
@@ -84,7 +116,7 @@ def shown_columns(arguments, table):
     known, key = database.columns_of(table)
     names = [column.name for column in known]
     if arguments.select is None:
-        return [column.name for column in known if column.type != "vector" and column.name != key]
+        return [column.name for column in known if column.type not in ("vector", "bits") and column.name != key]
     wanted = [name.strip() for name in arguments.select.split(",") if name.strip()]
     for name in wanted:
         if name not in names:

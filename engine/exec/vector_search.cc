@@ -3,6 +3,7 @@
 #include "engine/base/thread_pool.h"
 #include "engine/base/try.h"
 #include "engine/graph/flat_scan.h"
+#include "engine/table/rows.h"
 
 #include <fmt/format.h>
 
@@ -23,6 +24,7 @@ struct Plan {
   const table::TableVersion& version;
   const table::VectorColumnVersion& column;
   graph::VectorsView vectors;
+  const std::byte* queries;  // row after row, as the column's
   simd::Metric metric;
   size_t k;
   size_t ef;
@@ -32,6 +34,35 @@ struct Plan {
 
 // The fewest rows beyond the radius that a walk passes: what reaches recall 0.95 on sets whose graphs are easy to search (graph_range_test.cc).
 constexpr size_t kRimMin = 96;
+
+// "" or what is wrong with the vectors of the query.
+std::string floats_fault(const SearchQuery& query, const ColumnSpec& spec) {
+  const size_t dims = spec.vector.dims;
+  if (!query.bits.empty()) return fmt::format("column '{}' holds float32 vectors, but the query is bits", spec.name);
+  if (query.vectors.size() / dims != query.query_count || query.vectors.size() % dims != 0) {
+    const size_t given = query.query_count == 0 ? 0 : query.vectors.size() / query.query_count;
+    return fmt::format("column '{}' holds vectors of {} dimensions, but the query has {}", spec.name, dims, given);
+  }
+  const auto bad = std::find_if(query.vectors.begin(), query.vectors.end(), [](float v) { return !std::isfinite(v); });
+  if (bad == query.vectors.end()) return "";
+  const auto at = static_cast<size_t>(bad - query.vectors.begin());
+  return fmt::format("component {} of query {} is {}; vectors hold finite numbers only", at % dims, at / dims, *bad);
+}
+
+std::string bits_fault(const SearchQuery& query, const ColumnSpec& spec) {
+  const size_t row_bytes = table::fixed_width(spec);
+  if (!query.vectors.empty()) return fmt::format("column '{}' holds bits, but the query is float32", spec.name);
+  if (query.bits.size() / row_bytes != query.query_count || query.bits.size() % row_bytes != 0) {
+    const size_t given = query.query_count == 0 ? 0 : query.bits.size() / query.query_count;
+    return fmt::format("column '{}' holds rows of {} bits in {} bytes, but the query has {} bytes", spec.name,
+                       spec.vector.dims, row_bytes, given);
+  }
+  for (size_t i = 0; i < query.query_count; ++i) {
+    if (table::has_bits_behind(query.bits.data() + i * row_bytes, spec.vector.dims))
+      return fmt::format("the bits behind the last of {} of query {} are not 0", spec.vector.dims, i);
+  }
+  return "";
+}
 
 Result<void> check_query(const table::TableVersion& version, const SearchQuery& query, const ColumnSpec& spec) {
   const auto wrong = [&](const std::string& what) {
@@ -45,18 +76,9 @@ Result<void> check_query(const table::TableVersion& version, const SearchQuery& 
   if (query.radius && *query.radius < 0 && spec.vector.metric != Metric::kInnerProduct)
     return wrong(
         fmt::format("radius is {}, but no {} distance is below 0", *query.radius, to_string(spec.vector.metric)));
-  const size_t dims = spec.vector.dims;
-  if (query.vectors.size() / dims != query.query_count || query.vectors.size() % dims != 0) {
-    const size_t given = query.query_count == 0 ? 0 : query.vectors.size() / query.query_count;
-    return wrong(
-        fmt::format("column '{}' holds vectors of {} dimensions, but the query has {}", spec.name, dims, given));
-  }
-  const auto bad = std::find_if(query.vectors.begin(), query.vectors.end(), [](float v) { return !std::isfinite(v); });
-  if (bad != query.vectors.end()) {
-    const auto at = static_cast<size_t>(bad - query.vectors.begin());
-    return wrong(
-        fmt::format("component {} of query {} is {}; vectors hold finite numbers only", at % dims, at / dims, *bad));
-  }
+  const bool of_bits = spec.vector.element == Element::kBit;
+  if (const std::string fault = of_bits ? bits_fault(query, spec) : floats_fault(query, spec); !fault.empty())
+    return wrong(fault);
   return {};
 }
 
@@ -91,6 +113,7 @@ Plan make_plan(const table::TableVersion& version, const table::VectorColumnVers
   return {.version = version,
           .column = column,
           .vectors = version.vectors_view(index),
+          .queries = simd::is_of_bits(metric) ? std::as_bytes(query.bits).data() : std::as_bytes(query.vectors).data(),
           .metric = metric,
           .k = query.k,
           .ef = effort.ef,
@@ -107,7 +130,7 @@ void merge(std::vector<graph::Neighbor>& best, const std::vector<graph::Neighbor
   best.resize(std::min(best.size(), k));
 }
 
-void search_graph(const Plan& plan, const float* query, Scratch& scratch) {
+void search_graph(const Plan& plan, const std::byte* query, Scratch& scratch) {
   const graph::LiveRows live = plan.column.searchable.view();
   const uint32_t tail_start = plan.column.index->watermark();
   scratch.neighbors.resize(plan.k);
@@ -136,7 +159,7 @@ VectorHits search_range(const Plan& plan, const SearchQuery& query, size_t first
     hits.rows.reserve((last - first) * query.k);
     hits.distances.reserve((last - first) * query.k);
   }
-  const float* queries = query.vectors.data() + first * plan.vectors.dims;
+  const std::byte* queries = plan.queries + first * plan.vectors.row_bytes;
   if (plan.flat) {
     const graph::LiveRows live = plan.column.searchable.view();
     std::vector<std::vector<graph::Neighbor>> nearest;
@@ -147,7 +170,7 @@ VectorHits search_range(const Plan& plan, const SearchQuery& query, size_t first
   }
   Scratch scratch;
   for (size_t i = 0; i < last - first; ++i) {
-    search_graph(plan, queries + i * plan.vectors.dims, scratch);
+    search_graph(plan, queries + i * plan.vectors.row_bytes, scratch);
     append(hits, plan, scratch.neighbors);
   }
   return hits;

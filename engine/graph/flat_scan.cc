@@ -54,7 +54,7 @@ void NearestRows::push(Neighbor neighbor) {
   if (into_->size() == k_) limit_ = into_->front().distance;
 }
 
-void flat_scan(simd::Metric metric, const VectorsView& vectors, const float* query, const LiveRows& live, RowId first,
+void flat_scan(simd::Metric metric, const VectorsView& vectors, const void* query, const LiveRows& live, RowId first,
                RowId last, size_t k, std::vector<Neighbor>& out, float radius) {
   const simd::DistanceKernels& kernels = simd::distance_kernels(metric);
   NearestRows nearest(out, k, radius);
@@ -62,8 +62,7 @@ void flat_scan(simd::Metric metric, const VectorsView& vectors, const float* que
   for_each_live_word(live, first.value, last.value, [&](uint32_t word_row, uint64_t bits) {
     if (std::popcount(bits) >= kDenseRowsMin) {
       const WordRange range = range_of(word_row, bits);
-      kernels.scan(query, vectors.base + static_cast<size_t>(range.first) * vectors.dims, range.count, vectors.dims,
-                   distances);
+      kernels.scan(query, vectors.row(range.first), range.count, vectors.dims, distances);
       offer_set_bits(nearest, word_row, bits, range, distances);
       return;
     }
@@ -72,13 +71,13 @@ void flat_scan(simd::Metric metric, const VectorsView& vectors, const float* que
     for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
       rows[count++] = word_row + static_cast<uint32_t>(std::countr_zero(rest));
     }
-    kernels.gather(query, vectors.base, rows, count, vectors.dims, distances);
+    kernels.gather(query, vectors.bytes, rows, count, vectors.dims, distances);
     for (size_t i = 0; i < count; ++i) nearest.offer({distances[i], RowId{rows[i]}});
   });
   nearest.sort();
 }
 
-void flat_scan_batch(simd::Metric metric, const VectorsView& vectors, const float* queries, size_t query_count,
+void flat_scan_batch(simd::Metric metric, const VectorsView& vectors, const void* queries, size_t query_count,
                      const LiveRows& live, RowId first, RowId last, size_t k, std::vector<std::vector<Neighbor>>& out,
                      float radius) {
   out.resize(query_count);
@@ -89,14 +88,14 @@ void flat_scan_batch(simd::Metric metric, const VectorsView& vectors, const floa
   for (NearestRows& one : nearest) one.sort();
 }
 
-void flat_scan_part(simd::Metric metric, const VectorsView& vectors, const float* queries, const LiveRows& live,
+void flat_scan_part(simd::Metric metric, const VectorsView& vectors, const void* queries, const LiveRows& live,
                     RowId first, RowId last, std::span<NearestRows> nearest) {
   const simd::DistanceKernels& kernels = simd::distance_kernels(metric);
   std::vector<float> distances(nearest.size() * 64);
   for_each_live_word(live, first.value, last.value, [&](uint32_t word_row, uint64_t bits) {
     const WordRange range = range_of(word_row, bits);
-    kernels.many_to_many(queries, nearest.size(), vectors.base + static_cast<size_t>(range.first) * vectors.dims,
-                         range.count, vectors.dims, distances.data());
+    kernels.many_to_many(queries, nearest.size(), vectors.row(range.first), range.count, vectors.dims,
+                         distances.data());
     for (size_t q = 0; q < nearest.size(); ++q) {
       offer_set_bits(nearest[q], word_row, bits, range, distances.data() + q * range.count);
     }

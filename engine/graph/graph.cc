@@ -12,7 +12,7 @@ namespace omendb::graph {
 Graph::Graph(const GraphOptions& options) : impl_(std::make_unique<Impl>(options)) {
   assert(options.m >= 2 && options.m <= kLinksPerRowMax);
   assert(options.ef_construction >= 1);
-  assert((options.metric != simd::Metric::kL1 || options.storage == quantize::Storage::kF32) &&
+  assert((options.metric <= simd::Metric::kInnerProduct || options.storage == quantize::Storage::kF32) &&
          "codes estimate squared L2");
 }
 
@@ -25,7 +25,7 @@ Result<void> Graph::train(const VectorsView& vectors, const quantize::Sample& sa
     auto codes = CodeStore::learn(impl_->options, sample, impl_->linked_rows.load(std::memory_order_relaxed));
     codes->cover(row_count);
     for (uint32_t row = 0; row < row_count; ++row) {
-      if (contains({row})) codes->encode(row, vectors.base + static_cast<size_t>(row) * vectors.dims);
+      if (contains({row})) codes->encode(row, vectors.floats(row));
     }
     codes->begin_counting();
     impl_->set_codes(std::move(codes));

@@ -19,10 +19,22 @@
 
 namespace omendb::graph {
 
-// Row i of the column is at base + i * dims. Borrowed: the bytes of a linked row never change or move while a view of them is in use.
+// Rows of float32 vectors, or of bits where the metric compares bits, one behind the other. Borrowed: the bytes of a linked row never change or move while a view
+// of them is in use.
 struct VectorsView {
-  const float* base = nullptr;
+  VectorsView() = default;
+  VectorsView(const float* vectors, size_t dimensions)
+      : bytes(reinterpret_cast<const std::byte*>(vectors)), dims(dimensions), row_bytes(dimensions * sizeof(float)) {}
+  VectorsView(const std::byte* first_row, size_t dimensions, size_t bytes_a_row)
+      : bytes(first_row), dims(dimensions), row_bytes(bytes_a_row) {}
+
+  const std::byte* row(size_t index) const { return bytes + index * row_bytes; }
+  // Where rows are float32 vectors.
+  const float* floats(size_t index) const { return reinterpret_cast<const float*>(row(index)); }
+
+  const std::byte* bytes = nullptr;
   size_t dims = 0;
+  size_t row_bytes = 0;
 };
 
 struct GraphOptions {
@@ -128,7 +140,7 @@ class Graph {
   // Rows that are not live are walked through but never returned; while fewer than k live rows are found the beam grows, so that the result holds k
   // rows whenever k live rows are linked; where live rows are few, all of them are compared. With a radius: where the answers are many, likewise. Threads: any,
   // beside inserts; takes no lock and waits for nobody; allocates nothing after a thread's first searches, and throws std::bad_alloc if those get no memory.
-  size_t search(const VectorsView& vectors, const float* query, const LiveRows& live, const SearchOptions& options,
+  size_t search(const VectorsView& vectors, const void* query, const LiveRows& live, const SearchOptions& options,
                 std::span<Neighbor> out, SearchCounters* counters = nullptr) const;
 
   bool contains(RowId row) const;

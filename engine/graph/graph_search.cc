@@ -185,7 +185,7 @@ Candidate Walk::descend(EntryPoint from, uint32_t level_floor) const {
   return nearest;
 }
 
-size_t Graph::search(const VectorsView& vectors, const float* query, const LiveRows& live, const SearchOptions& options,
+size_t Graph::search(const VectorsView& vectors, const void* query, const LiveRows& live, const SearchOptions& options,
                      std::span<Neighbor> out, SearchCounters* counters) const {
   const EntryPoint entry = impl_->entry();
   const size_t k = std::min(options.k, out.size());

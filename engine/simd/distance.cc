@@ -1,5 +1,6 @@
 #include "engine/simd/distance.h"
 
+#include "engine/simd/bit_distance_kernels.h"
 #include "engine/simd/distance_kernels.h"
 
 #include <algorithm>
@@ -28,7 +29,18 @@ bool cpu_has(Target target) {
   return target == Target::kScalar || target == Target::kNeon;  // where the compiler builds it, every 64-bit ARM has it
 }
 
+// A target without kernels of its own for bits takes the best below it: the instructions that AVX2 takes, every AVX-512 CPU has.
+const DistanceKernels* bit_kernels(Metric metric, Target target) {
+  const DistanceKernels* kernels = nullptr;
+#if defined(__x86_64__)
+  if (target == Target::kAvx512 && __builtin_cpu_supports("avx512vpopcntdq") != 0) kernels = avx512_bit_kernels(metric);
+  if (target >= Target::kAvx2 && kernels == nullptr) kernels = avx2_bit_kernels(metric);
+#endif
+  return kernels != nullptr ? kernels : scalar_bit_kernels(metric);
+}
+
 const DistanceKernels* kernels_or_null(Metric metric, Target target) {
+  if (is_of_bits(metric)) return bit_kernels(metric, target);
   switch (target) {
     case Target::kScalar: return scalar_kernels(metric);
     case Target::kNeon: return neon_kernels(metric);

@@ -170,7 +170,9 @@ float query_square_for(const float* query, size_t dims) {
 }
 
 template <class V, Metric kMetric>
-float one(const float* query, const float* row, size_t dims) {
+float one(const void* query_vector, const void* row_vector, size_t dims) {
+  const auto* query = static_cast<const float*>(query_vector);
+  const auto* row = static_cast<const float*>(row_vector);
   RowGroup<V, kMetric, 1> group;
   float distance = 0;
   const float query_square = query_square_for<V, kMetric>(query, dims);
@@ -202,20 +204,23 @@ void distances(const float* query, size_t count, size_t dims, float* out, size_t
 }
 
 template <class V, Metric kMetric>
-void gather(const float* query, const float* base, const uint32_t* ids, size_t count, size_t dims, float* out) {
+void gather(const void* query, const void* first_row, const uint32_t* ids, size_t count, size_t dims, float* out) {
+  const auto* base = static_cast<const float*>(first_row);
   const size_t wanted = kPrefetchFloats / (dims == 0 ? 1 : dims);
   const size_t ahead = wanted < 4 ? 4 : wanted > 16 ? 16 : wanted;
   distances<V, kMetric>(
-      query, count, dims, out, ahead, [ base, ids, dims ](size_t i) __attribute__((always_inline)) {
-        return base + static_cast<size_t>(ids[i]) * dims;
-      });
+      static_cast<const float*>(query), count, dims, out, ahead,
+      [ base, ids, dims ](size_t i)
+          __attribute__((always_inline)) { return base + static_cast<size_t>(ids[i]) * dims; });
 }
 
 template <class V, Metric kMetric>
-void scan(const float* query, const float* rows, size_t count, size_t dims, float* out) {
+void scan(const void* query, const void* first_row, size_t count, size_t dims, float* out) {
+  const auto* rows = static_cast<const float*>(first_row);
   // Consecutive rows: the CPU's own prefetcher sees the pattern.
   distances<V, kMetric>(
-      query, count, dims, out, 0, [ rows, dims ](size_t i) __attribute__((always_inline)) { return rows + i * dims; });
+      static_cast<const float*>(query), count, dims, out, 0,
+      [ rows, dims ](size_t i) __attribute__((always_inline)) { return rows + i * dims; });
 }
 
 // One tile: kTileQueries queries by kTileRows rows, every load used kTileRows or kTileQueries times.
@@ -324,8 +329,10 @@ void queries_to_row_block(const float* queries, size_t query_count, const float*
 }
 
 template <class V, Metric kMetric>
-void many_to_many(const float* queries, size_t query_count, const float* rows, size_t row_count, size_t dims,
+void many_to_many(const void* query_vectors, size_t query_count, const void* first_row, size_t row_count, size_t dims,
                   float* out) {
+  const auto* queries = static_cast<const float*>(query_vectors);
+  const auto* rows = static_cast<const float*>(first_row);
   const size_t fitting = kRowBlockFloats / (dims == 0 ? 1 : dims);
   const size_t block_rows = fitting < 16 ? 16 : fitting < kRowsPerBlockMax ? fitting : kRowsPerBlockMax;
   for (size_t first = 0; first < row_count; first += block_rows) {
@@ -349,6 +356,8 @@ const DistanceKernels& kernels_for(Metric metric) {
     case Metric::kCosine: return kCosine;
     case Metric::kInnerProduct: return kInnerProduct;
     case Metric::kL1: return kL1;
+    case Metric::kHamming:
+    case Metric::kJaccard: break;  // bit_distance_kernels.h
   }
   return kL2;
 }

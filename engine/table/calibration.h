@@ -8,6 +8,7 @@
 #include "engine/graph/graph.h"
 #include "engine/table/live_bitmap.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -93,7 +94,7 @@ class Calibrator {
   const CalibratorOptions options_;
   Calibration result_;
   std::vector<RowId> rows_;
-  std::vector<float> queries_;
+  std::vector<std::byte> queries_;  // row after row, as the column's
 
   // The exact scan: up to scan_row_ it is done.
   std::vector<std::vector<graph::Neighbor>> neighbors_;  // of each query

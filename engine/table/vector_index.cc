@@ -33,6 +33,7 @@ constexpr uint32_t kCodedDimsMin = 16;
 
 quantize::Storage kernel_storage(const VectorOptions& options) {
   if (options.metric == Metric::kL1) return quantize::Storage::kF32;  // codes estimate squared L2
+  if (options.element == Element::kBit) return quantize::Storage::kF32;
   switch (options.storage) {
     case VectorStorage::kAuto: return options.dims >= kCodedDimsMin ? quantize::Storage::kSq8 : quantize::Storage::kF32;
     case VectorStorage::kF32: return quantize::Storage::kF32;
@@ -52,6 +53,8 @@ simd::Metric kernel_metric(Metric metric) {
     case Metric::kCosine: return simd::Metric::kCosine;
     case Metric::kInnerProduct: return simd::Metric::kInnerProduct;
     case Metric::kL1: return simd::Metric::kL1;
+    case Metric::kHamming: return simd::Metric::kHamming;
+    case Metric::kJaccard: return simd::Metric::kJaccard;
   }
   return simd::Metric::kL2;
 }
@@ -78,8 +81,9 @@ graph::GraphOptions graph_options(const VectorOptions& options) {
 // Both enumerations are numbered as the files are.
 VectorStorage storage_of(const VectorOptions& options) { return static_cast<VectorStorage>(kernel_storage(options)); }
 
-uint32_t flat_rows_max(size_t dims) {
-  const size_t cached_rows = kFlatBytesMax / (std::max<size_t>(1, dims) * sizeof(float));
+uint32_t flat_rows_max(const VectorOptions& options) {
+  const size_t row_bytes = simd::row_bytes(kernel_metric(options.metric), options.dims);
+  const size_t cached_rows = kFlatBytesMax / std::max<size_t>(1, row_bytes);
   return static_cast<uint32_t>(std::clamp<size_t>(cached_rows, kFlatRowsMin, kFlatRowsMax));
 }
 
@@ -175,7 +179,7 @@ Result<void> VectorIndex::train(const TableVersion& version) {
     std::vector<float> sample;
     size_t seen = 0;
     rows.for_each([&](RowId row) {
-      const float* vector = vectors.base + size_t{row.value} * vectors.dims;
+      const float* vector = vectors.floats(row.value);
       if (seen++ % every == 0) sample.insert(sample.end(), vector, vector + vectors.dims);
     });
     if (sample.empty()) return {};

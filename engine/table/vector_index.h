@@ -34,7 +34,7 @@ inline constexpr size_t kDeadRowsMin = 64;
 inline constexpr uint32_t kFlatRowsMax = 1000;
 inline constexpr uint32_t kFlatRowsMin = 256;
 inline constexpr size_t kFlatBytesMax = size_t{3} << 19;
-uint32_t flat_rows_max(size_t dims);
+uint32_t flat_rows_max(const VectorOptions& options);
 
 graph::GraphOptions graph_options(const VectorOptions& options);
 VectorStorage storage_of(const VectorOptions& options);  // the one that kAuto stands for
@@ -42,7 +42,7 @@ VectorStorage storage_of(const VectorOptions& options);  // the one that kAuto s
 class VectorIndex {
  public:
   VectorIndex(size_t column, const VectorOptions& options)
-      : column_(column), flat_rows_max_(table::flat_rows_max(options.dims)), graph_(graph_options(options)) {}
+      : column_(column), flat_rows_max_(table::flat_rows_max(options)), graph_(graph_options(options)) {}
 
   size_t column() const { return column_; }  // position in the schema
   graph::Graph& graph() { return graph_; }

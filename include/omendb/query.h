@@ -28,6 +28,8 @@ struct SearchQuery {
   size_t ef = 0;         // beam of the graph search, or with a radius how many rows beyond it are looked at, whatever the recall; 0 = chosen for it
   bool exact = false;    // compare with every row instead
   unsigned threads = 1;  // for several queries; 0 = what the hardware has
+  std::span<const uint8_t>
+      bits{};  // instead of `vectors` where the column holds bits: query_count rows as ColumnView has them
 };
 
 inline constexpr size_t kSearchRowsMax = 10'000;
@@ -38,7 +40,7 @@ class Snapshot;  // a pinned version of the database; opaque
 // table has fewer rows with a vector, or fewer lie within the radius. Holds the version it was made from, so fetch() returns the rows as they were.
 struct Hits {
   std::vector<uint32_t> offsets;
-  std::vector<float> distances;  // true L2, 1 - cosine, -inner product, or L1
+  std::vector<float> distances;  // true L2, 1 - cosine, -inner product, L1, Hamming, or Jaccard
   std::vector<uint32_t> rows;    // internal row numbers, for fetch()
   ColumnData keys;               // primary keys, one per hit
   std::shared_ptr<const Snapshot> snapshot;

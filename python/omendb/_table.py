@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import pyarrow as pa
 
-from . import _omendb, _rows, _vectors
+from . import _bits, _omendb, _rows, _vectors
 from ._errors import InvalidArgumentError, QueryError, SchemaError
 from ._hits import Hits, HitsList
 from ._later import MULTIMODAL, in_thread, not_yet, refuse
@@ -253,7 +253,7 @@ class Table:
         try:
             raw = self._search(vector, limit, radius, column or "", recall or 0.0, ef or 0, exact, threads)
         except BufferError:
-            query = _vectors.to_query(vector)
+            query = self._to_query(vector, column)
             return self.search(
                 query,
                 k,
@@ -268,6 +268,17 @@ class Table:
         except TypeError:
             raise _wrong_search_argument(limit, radius, column, ef, exact, threads) from None
         return Hits(raw, self, names, 0, len(raw)) if raw.single else HitsList(raw, self, names)
+
+    def _to_query(self, vector: Any, column: str | None) -> Any:
+        """As the engine takes it for the column that is searched."""
+        searched = [
+            known for known in self._schema.columns if known.type in ("vector", "bits") and column in (None, known.name)
+        ]
+        if len(searched) > 1:
+            raise QueryError(f"table '{self.name}' has several vector columns; say which one to search (column=)")
+        if searched and searched[0].type == "bits":
+            return _bits.to_query(vector, searched[0])
+        return _vectors.to_query(vector)
 
     def explain(self, *args: Any, **arguments: Any) -> str:
         """Not there yet: NotSupportedError."""

@@ -169,7 +169,7 @@ void bind_table(nb::module_& module) {
       .def("scan", &scan, nb::arg("columns"), nb::arg("batch_rows"), "Reads all rows of the newest version.")
       .def("search", &search_table, nb::arg("vectors").none(), nb::arg("k"), nb::arg("radius").none(),
            nb::arg("column"), nb::arg("recall"), nb::arg("ef"), nb::arg("exact"), nb::arg("threads").none(),
-           "Nearest rows to one or several float32 vectors; BufferError for any other buffer.")
+           "Nearest rows to one or several vectors of float32, or of bits in bytes; BufferError for any other buffer.")
       .def(
           "measure_recall", &measure_recall, nb::arg("column"), nb::arg("k"), nb::arg("efs"), nb::arg("query_count"),
           nb::arg("seed"),
