@@ -215,6 +215,56 @@ TEST(Search, OfBitsIsExactWhereItSaysSoAndNearlySoOverTheGraph) {
   }
 }
 
+// Rows around centres: about one bit in eight differs.
+std::vector<Row> clustered_bits(const Schema& schema, int64_t row_count, base::Random& random) {
+  std::vector<Row> rows;
+  for (int64_t key = 0; key < row_count; ++key) {
+    base::Random centre(random.below(20) + 1);
+    Bits bits(schema.columns[1].vector.dims / 8);
+    for (uint8_t& byte : bits) {
+      const auto differing = static_cast<uint8_t>(random.below(256) & random.below(256) & random.below(256));
+      byte = static_cast<uint8_t>(centre.below(256) ^ differing);
+    }
+    rows.push_back({key, std::move(bits)});
+  }
+  return rows;
+}
+
+TEST(Search, OfBitsKeepsItsRecallWhenHalfOfTheRowsAreDeleted) {
+  for (const Metric metric : {Metric::kHamming, Metric::kJaccard}) {
+    SCOPED_TRACE(to_string(metric));
+    base::Random random(31);
+    const Schema schema = {{key_column("id", Type::kInt64), bits_column("b", 128, metric)}};
+    Searched searched(schema);
+    ASSERT_NO_FATAL_FAILURE(
+        searched.perform_both({StatementKind::kInsert, "t", {}, clustered_bits(schema, 4000, random), {}}));
+    must(searched.table.wait_for_index());
+    std::vector<Value> keys;
+    for (int64_t key = 0; key < 4000; key += 2) keys.emplace_back(key);
+    ASSERT_NO_FATAL_FAILURE(searched.perform_both({StatementKind::kErase, "t", {}, {}, std::move(keys)}));
+    must(searched.table.wait_for_index());
+    must(searched.database.check());
+    const IndexStats index = must(searched.table.stats()).indexes.front();
+    EXPECT_LT(index.linked_row_count, 2100U) << "most of the dead have left";
+    EXPECT_GT(index.calibrated_row_count, 0U);
+    EXPECT_EQ(index.code_bytes, 0U);
+    EXPECT_EQ(must(searched.table.measure_recall({.efs = {10, 400}})).size(), 2U);
+    std::vector<size_t> right(3);
+    for (const Row& row : clustered_bits(schema, 100, random)) {
+      SearchQuery search{.vectors = {}, .k = 10, .exact = true, .bits = std::get<Bits>(row[1])};
+      const float limit = must(searched.table.search(search)).distances.back();
+      search.exact = false;
+      for (size_t i = 0; i < 3; ++i) {
+        search.recall = std::vector<double>{0, 0.99, 1}[i];
+        for (const float distance : must(searched.table.search(search)).distances) right[i] += distance <= limit;
+      }
+    }
+    EXPECT_GE(right[0], 940U) << "of 1,000, by default";
+    EXPECT_GE(right[1], 980U);
+    EXPECT_EQ(right[2], 1000U);
+  }
+}
+
 TEST(Search, OfBitsSaysWhatIsWrongWithTheQuery) {
   auto database = must(Database::open(":memory:"));
   auto table = must(database.create_table("t", {{key_column("id", Type::kInt64), bits_column("b", 13)}}));

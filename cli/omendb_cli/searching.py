@@ -20,22 +20,28 @@ def parse_bits(text, source):
     return np.packbits(np.array(list(digits), dtype="U1") == "1"), len(digits)
 
 
-def bit_queries(arguments, column):
-    """Rows of packed bits: those of --vector, or of an npy file of bools or of packed bytes."""
+def bit_file(path, column):
+    """Rows of packed bits of an npy file of bools or of packed bytes."""
     width = (column.dims + 7) // 8
+    rows = np.atleast_2d(vector_files.load_npy(path))
+    if rows.dtype == np.bool_ and rows.ndim == 2 and rows.shape[1] == column.dims:
+        rows = np.packbits(rows, axis=1)
+    if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != width:
+        raise Failure(
+            f"{path}: {rows.dtype} of shape {rows.shape}; column '{column.name}' takes rows of "
+            f"{column.dims} bools or of {width} packed bytes (npy)"
+        )
+    return rows
+
+
+def bit_queries(arguments, column):
+    """Rows of packed bits: those of --vector, or of a file."""
     if arguments.vector is not None:
         packed, dims = parse_bits(arguments.vector, "--vector")
         if dims != column.dims:
             raise Failure(f"--vector: {dims} bits; column '{column.name}' has {column.dims}")
         return packed.reshape(1, -1)
-    rows = np.atleast_2d(vector_files.load_npy(arguments.vector_file))
-    if rows.dtype == np.bool_ and rows.ndim == 2 and rows.shape[1] == column.dims:
-        rows = np.packbits(rows, axis=1)
-    if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != width:
-        raise Failure(
-            f"{arguments.vector_file}: {rows.dtype} of shape {rows.shape}; column '{column.name}' takes rows of "
-            f"{column.dims} bools or of {width} packed bytes (npy)"
-        )
+    rows = bit_file(arguments.vector_file, column)
     return rows if arguments.row is None else chosen_row(rows, arguments)
 
 

@@ -131,6 +131,50 @@ TEST(GraphBits, AWalkFindsNearlyAllOfTheNearestAndOfThoseWithinARadius) {
   }
 }
 
+double recall_at_10(const Graph& graph, const BitRows& rows, const BitRows& queries, const LiveRows& live, size_t ef) {
+  size_t hits = 0;
+  for (size_t q = 0; q < queries.row_count(); ++q) {
+    std::vector<Neighbor> truth;
+    std::vector<Neighbor> found(10);
+    flat_scan(graph.options().metric, rows.view(), queries.row(q), live, {0}, {rows.row_count()}, 10, truth);
+    EXPECT_EQ(graph.search(rows.view(), queries.row(q), live, {.k = 10, .ef = ef}, found), 10U);
+    for (const Neighbor& neighbor : found) hits += neighbor.distance <= truth.back().distance ? 1U : 0U;
+  }
+  return static_cast<double>(hits) / static_cast<double>(10 * queries.row_count());
+}
+
+TEST(GraphBits, AreFoundAsWellWhenHalfOfThemHaveLeft) {
+  const BitRows rows = clustered(base::scaled(4000) + 1000, 256, 40, 8, 11);
+  const BitRows queries = clustered(50, 256, 40, 8, 12);
+  for (const simd::Metric metric : {simd::Metric::kHamming, simd::Metric::kJaccard}) {
+    Live live(rows.row_count());
+    Graph graph({.metric = metric});
+    for (uint32_t row = 0; row < rows.row_count(); ++row) must(graph.insert(rows.view(), {row}));
+    const double at_first = recall_at_10(graph, rows, queries, live.view(), 40);
+    for (uint32_t turn = 0; turn < 5; ++turn) {
+      std::vector<RowId> leaving;
+      for (uint32_t row = 2 * turn; row < rows.row_count(); row += 10) {
+        leaving.push_back({row});
+        live.clear(row);
+      }
+      must(graph.begin_erase(rows.view(), leaving));
+      while (must(graph.repair_some(rows.view()))) {
+      }
+      graph.end_erase(rows.row_count());
+      ASSERT_EQ(base::message_of(check(graph, live.view())), "") << "turn " << turn;
+    }
+    EXPECT_EQ(graph.stats().linked_rows, rows.row_count() / 2);
+    EXPECT_GE(recall_at_10(graph, rows, queries, live.view(), 40), at_first - 0.02);
+    size_t lost = 0;
+    for (uint32_t row = 1; row < rows.row_count(); row += 2) {
+      std::vector<Neighbor> found(1);
+      const size_t count = graph.search(rows.view(), rows.row(row), live.view(), {.k = 1, .ef = 40}, found);
+      lost += count == 1 && found[0].distance == 0 ? 0U : 1U;
+    }
+    EXPECT_LE(lost, rows.row_count() / 1000);
+  }
+}
+
 TEST(GraphBits, LosesNoRowWhereManyAreEqual) {
   BitRows rows(70);
   base::Random random(5);

@@ -27,9 +27,7 @@ constexpr double kRecallEnough = 0.9999;  // of a curve
 constexpr double kRecallHard = 0.99;      // what a curve reaches by kCalibratedEfMax, or it goes on
 
 // Of a pair of rows; 32 bits cost no more than a float does.
-double products_of(const graph::VectorsView& vectors) {
-  return static_cast<double>(vectors.row_bytes) / sizeof(float);
-}
+double products_of(const graph::VectorsView& vectors) { return static_cast<double>(vectors.row_bytes) / sizeof(float); }
 
 uint32_t query_count_for(const CalibratorOptions& options, uint32_t row_count, const graph::VectorsView& vectors) {
   const double affordable = kProductsMax / (static_cast<double>(std::max(1U, row_count)) * products_of(vectors));
@@ -135,7 +133,8 @@ Calibrator::Calibrator(const graph::Graph& graph, const graph::VectorsView& vect
   result_.curves.clear();
   choose_rows(vectors, rows);
   result_.query_count = static_cast<uint32_t>(rows_.size());
-  const size_t neighbors_max = options_.ks.back() + options_.ks.back() / kSpareShare + 2;  // the row itself is among them
+  const size_t neighbors_max =
+      options_.ks.back() + options_.ks.back() / kSpareShare + 2;  // the row itself is among them
   neighbors_.resize(rows_.size());
   for (std::vector<graph::Neighbor>& neighbors : neighbors_) nearest_.emplace_back(neighbors, neighbors_max);
 }

@@ -101,8 +101,7 @@ std::string element_fault(const VectorOptions& vector) {
     return fmt::format("the metric of bits is hamming or jaccard, not {}", metric);
   if (vector.element == Element::kF32 && compares_bits)
     return fmt::format("the metric {} compares bits; of float32 vectors it is l2, cosine, ip or l1", metric);
-  if (to_string(vector.storage) == "unknown")
-    return "the storage is auto, f32, f16, bf16, sq8, pq, rabitq or binary";
+  if (to_string(vector.storage) == "unknown") return "the storage is auto, f32, f16, bf16, sq8, pq, rabitq or binary";
   if (vector.element == Element::kBit && vector.storage != VectorStorage::kAuto)
     return fmt::format("bits have no other storage than auto, not {}", to_string(vector.storage));
   if (vector.metric == Metric::kL1 && vector.storage != VectorStorage::kAuto && vector.storage != VectorStorage::kF32)

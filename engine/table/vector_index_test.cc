@@ -50,12 +50,24 @@ TEST(VectorIndex, OnceThereIsAGraphItStaysEvenIfTheTableShrinks) {
   EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
 }
 
+TEST(VectorIndex, IsFlatForAsManyRowsAsFillTheCache) {
+  EXPECT_EQ(flat_rows_max({.dims = 100}), kFlatRowsMax);
+  EXPECT_EQ(flat_rows_max({.dims = 768}), kFlatBytesMax / (768 * sizeof(float)));
+  EXPECT_EQ(flat_rows_max({.dims = 8192}), kFlatRowsMin);
+  EXPECT_EQ(flat_rows_max({.dims = 8192, .metric = Metric::kHamming, .element = Element::kBit}), kFlatRowsMax);
+}
+
 TEST(VectorIndex, WalksOverFullVectorsWhereCodesKnowNothingOfTheMetric) {
   for (const uint32_t dims : {4U, 15U, 16U, 768U}) {
     const bool is_long = dims >= 16;
     EXPECT_EQ(graph_options({.dims = dims}).storage, is_long ? quantize::Storage::kSq8 : quantize::Storage::kF32);
     EXPECT_EQ(graph_options({.dims = dims, .metric = Metric::kL1}).storage, quantize::Storage::kF32);
     EXPECT_EQ(graph_options({.dims = dims, .metric = Metric::kL1}).metric, simd::Metric::kL1);
+    for (const Metric metric : {Metric::kHamming, Metric::kJaccard}) {
+      const VectorOptions bits{.dims = dims, .metric = metric, .element = Element::kBit};
+      EXPECT_EQ(graph_options(bits).storage, quantize::Storage::kF32);
+      EXPECT_EQ(storage_of(bits), VectorStorage::kF32);
+    }
   }
 }
 
@@ -151,6 +163,20 @@ TEST(VectorIndex, DeadRowsLeaveTheGraphWhenTheyAreOneInFifty) {
   erase_step_by_step(table);
   EXPECT_EQ(table.index().graph().stats().linked_rows, 4900U);
   EXPECT_FALSE(table.index().graph().contains({150}));
+  EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
+}
+
+TEST(VectorIndex, DeadRowsOfBitsLeaveTheGraphToo) {
+  TestTable table({.dims = 70, .metric = Metric::kJaccard, .element = Element::kBit});
+  base::Random random(27);
+  std::vector<uint8_t> bits(3000 * 9);
+  for (size_t i = 0; i < bits.size(); ++i)
+    bits[i] = static_cast<uint8_t>(random.below(256) & (i % 9 == 8 ? 0xFC : 0xFF));
+  table.write_bits(keys_from(0, 3000), bits);
+  table.link();
+  table.erase(keys_from(1000, 1500));
+  erase_step_by_step(table);
+  EXPECT_EQ(table.index().graph().stats().linked_rows, 1500U);
   EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
 }
 

@@ -25,7 +25,8 @@ struct SearchQuery {
   // Share of the true k nearest, or of the rows within the radius, that is wanted on average, above 0 and at most 1; 0 = 0.95. The beam is chosen by what was measured
   // with the table's own rows (docs/tuning.md); 1, and what no beam reaches, compares with every row. More: slower.
   double recall = 0;
-  size_t ef = 0;         // beam of the graph search, or with a radius how many rows beyond it are looked at, whatever the recall; 0 = chosen for it
+  // Beam of the graph search, or with a radius how many rows beyond it are looked at, whatever the recall; 0 = chosen for it.
+  size_t ef = 0;
   bool exact = false;    // compare with every row instead
   unsigned threads = 1;  // for several queries; 0 = what the hardware has
   std::span<const uint8_t>

@@ -39,7 +39,7 @@ inline constexpr uint32_t kVectorBitsMax = 65'536;
 // What searches walk over, held in memory for every row of the graph. The vectors themselves stay in their file, mapped, and every answer is compared again
 // with its full vector, so distances are exact in any case. Numbers are on disk and never reused.
 enum class VectorStorage : uint8_t {
-  kAuto = 0,    // kSq8 from 16 dimensions on, where it is faster than full vectors at any recall; kF32 below, and for kL1
+  kAuto = 0,    // kSq8 from 16 dimensions on, faster there than full vectors at any recall; kF32 below and for kL1
   kF32 = 1,     // the vectors as they are: nothing more in memory
   kF16 = 2,     // IEEE half precision, two bytes a dimension
   kBf16 = 3,    // bfloat16, two bytes a dimension

@@ -216,7 +216,9 @@ def _from_spec(name: Any, spec: Any) -> _omendb.Column:
     if isinstance(spec, pa.DataType):
         return _from_field(pa.field(name, spec))
     if not isinstance(spec, str):
-        raise SchemaError(f"column {name!r}: a type is a str, omendb.text(...), omendb.vector(...) or omendb.bits(...), not {spec!r}")
+        raise SchemaError(
+            f"column {name!r}: a type is a str, omendb.text(...), omendb.vector(...) or omendb.bits(...), not {spec!r}"
+        )
     words = spec.lower().split()
     primary_key = words[1:] == ["primary", "key"]
     if len(words) > 1 and not primary_key or not words:

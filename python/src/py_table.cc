@@ -55,13 +55,7 @@ nb::tuple get(const PyTable& self, const nb::list& keys, const std::vector<std::
 PyHits search_table(const PyTable& self, nb::handle vectors, size_t k, std::optional<float> radius,
                     std::string_view column, double recall, size_t ef, bool exact, std::optional<unsigned> threads) {
   return search(*self, vectors,
-                {.vectors = {},
-                 .column = column,
-                 .k = k,
-                 .radius = radius,
-                 .recall = recall,
-                 .ef = ef,
-                 .exact = exact},
+                {.vectors = {}, .column = column, .k = k, .radius = radius, .recall = recall, .ef = ef, .exact = exact},
                 threads);
 }
 
@@ -78,7 +72,8 @@ nb::list measure_recall(const PyTable& self, std::string_view column, size_t k, 
 
 nb::dict index_to_dict(const IndexStats& index) {
   nb::dict result;
-  result["storage"] = to_str(to_string(index.options.storage));
+  const bool of_bits = index.options.element == Element::kBit;
+  result["storage"] = to_str(of_bits ? "bits" : to_string(index.options.storage));
   result["metric"] = to_str(to_string(index.options.metric));
   result["dims"] = index.options.dims;
   result["m"] = index.options.m;

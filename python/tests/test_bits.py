@@ -231,6 +231,19 @@ def test_bits_survive_a_restart_and_a_crash_of_the_log(path):
         assert db["t"].get(5)["b"] is None and db["t"].get(6)["b"].tolist() == np.packbits(rows[6]).tolist()
 
 
+def test_recall_is_measured_and_asked_for_as_of_floats(db):
+    rows = np.random.default_rng(3).random((2000, 64)) < 0.3
+    table = db.create_table("t", {"id": "int64 primary key", "b": omendb.bits(64)})
+    table.insert({"id": np.arange(2000), "b": rows})
+    table._wait_for_index()
+    index = table.stats()["indexes"]["b"]
+    assert index["storage"] == "bits" and index["code_bytes"] == 0 and index["calibrated_rows"] > 0
+    assert [ef for ef, _, _ in table._measure_recall([10, 50])] == [10, 50]
+    exact = table.search(rows[:50], k=10, exact=True).distances.tolist()
+    assert table.search(rows[:50], k=10, recall=1).distances.tolist() == exact
+    assert table.search(rows[3], radius=12, recall=1).ids.tolist() == table.search(rows[3], radius=12, exact=True).ids.tolist()
+
+
 def test_floats_and_bits_live_side_by_side(db):
     table = db.create_table("t", {"id": "int64 primary key", "v": omendb.vector(2), "b": omendb.bits(8)})
     table.insert({"id": [1, 2], "v": [[0, 0], [1, 1]], "b": [b"\x00", b"\xff"]})
