@@ -124,6 +124,23 @@ static void test_search(omendb_table* table) {
   omendb_rows_free(rows);
   CHECK(omendb_hits_fetch(table, hits, 4, 1, &rows) == OMENDB_INVALID_ARGUMENT);
   omendb_hits_free(hits);
+  float radius = 1.0F; /* of the second query: the row at (0, 5) and no other */
+  query.radius = &radius;
+  query.k = 10000;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK);
+  const omendb_hits_view near = omendb_hits_get(hits);
+  CHECK(near.query_count == 2 && near.offsets[1] == 2 && near.offsets[2] == 3 && near.keys.ints[2] == 30);
+  omendb_hits_free(hits);
+  query.k = 1;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK);
+  CHECK(omendb_hits_get(hits).offsets[1] == 1 && omendb_hits_get(hits).offsets[2] == 2);
+  omendb_hits_free(hits);
+  radius = -1.0F;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+  CHECK(strstr(omendb_last_error(), "radius") != NULL);
+  radius = NAN;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+  query.radius = NULL;
   query.k = 0;
   CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
   query.k = 2;
@@ -141,6 +158,96 @@ static void test_search(omendb_table* table) {
   query.query_count = SIZE_MAX / 2 + 1; /* times two dimensions: nothing left of the size */
   query.column = NULL;
   CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+}
+
+static void test_l1(omendb_database* database) {
+  omendb_column_spec specs[2];
+  memset(specs, 0, sizeof(specs));
+  specs[0].name = "id";
+  specs[0].type = OMENDB_INT64;
+  specs[0].primary_key = 1;
+  specs[1].name = "v";
+  specs[1].type = OMENDB_VECTOR;
+  specs[1].dims = 2;
+  specs[1].metric = OMENDB_L1;
+  specs[1].storage = OMENDB_SQ8;
+  omendb_table* table = NULL;
+  CHECK(omendb_create_table(database, "blocks", specs, 2, 0, &table) == OMENDB_SCHEMA);
+  CHECK(strstr(omendb_last_error(), "l1") != NULL);
+  specs[1].storage = OMENDB_AUTO;
+  REQUIRE(omendb_create_table(database, "blocks", specs, 2, 0, &table) == OMENDB_OK);
+  omendb_column columns[3];
+  (void)fill_columns(columns);
+  columns[1] = columns[2];
+  CHECK(omendb_insert(table, columns, 2, 3, NULL) == OMENDB_OK);
+  const float vector[2] = {-2.0F, 1.0F};
+  omendb_query query;
+  memset(&query, 0, sizeof(query));
+  query.vectors = vector;
+  query.query_count = 1;
+  query.dims = 2;
+  query.k = 3;
+  omendb_hits* hits = NULL;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK);
+  const omendb_hits_view view = omendb_hits_get(hits);
+  REQUIRE(view.offsets[1] == 3);
+  CHECK(view.keys.ints[0] == 10 && view.keys.ints[1] == 20 && view.keys.ints[2] == 30);
+  CHECK(view.distances[0] == 3.0F && view.distances[1] == 4.0F && view.distances[2] == 6.0F);
+  omendb_hits_free(hits);
+  omendb_table_free(table);
+  CHECK(omendb_drop_table(database, "blocks") == OMENDB_OK);
+}
+
+static void test_bits(omendb_database* database) {
+  omendb_column_spec specs[2];
+  memset(specs, 0, sizeof(specs));
+  specs[0].name = "id";
+  specs[0].type = OMENDB_INT64;
+  specs[0].primary_key = 1;
+  specs[1].name = "b";
+  specs[1].type = OMENDB_VECTOR;
+  specs[1].dims = 12;
+  specs[1].element = OMENDB_BITS; /* the metric is Hamming where none is named */
+  omendb_table* table = NULL;
+  REQUIRE(omendb_create_table(database, "bits", specs, 2, 0, &table) == OMENDB_OK);
+  const uint8_t bits[6] = {0xFF, 0xF0, 0x00, 0x00, 0xFF, 0x00};
+  omendb_column columns[2];
+  memset(columns, 0, sizeof(columns));
+  columns[0].name = "id";
+  columns[0].ints = kIds;
+  columns[1].name = "b";
+  columns[1].bits = bits;
+  columns[1].dims = 12;
+  REQUIRE(omendb_insert(table, columns, 2, 3, NULL) == OMENDB_OK);
+  const uint8_t wanted[2] = {0xFF, 0x10};
+  omendb_query query;
+  memset(&query, 0, sizeof(query));
+  query.bits = wanted;
+  query.query_count = 1;
+  query.dims = 12;
+  query.k = 3;
+  omendb_hits* hits = NULL;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK);
+  const omendb_hits_view view = omendb_hits_get(hits);
+  REQUIRE(view.offsets[1] == 3);
+  CHECK(view.keys.ints[0] == 30 && view.keys.ints[1] == 10 && view.keys.ints[2] == 20);
+  CHECK(view.distances[0] == 1.0F && view.distances[1] == 3.0F && view.distances[2] == 9.0F);
+  omendb_rows* rows = NULL;
+  REQUIRE(omendb_hits_fetch(table, hits, 1, 1, &rows) == OMENDB_OK);
+  omendb_column column;
+  CHECK(omendb_rows_column(rows, 1, &column) == OMENDB_OK);
+  CHECK(column.dims == 12 && column.floats == NULL && memcmp(column.bits, bits, 2) == 0);
+  omendb_rows_free(rows);
+  omendb_hits_free(hits);
+  query.dims = 17;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+  query.bits = NULL;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+  specs[1].metric = OMENDB_L2;
+  omendb_table* other = NULL;
+  CHECK(omendb_create_table(database, "other", specs, 2, 0, &other) == OMENDB_SCHEMA);
+  omendb_table_free(table);
+  CHECK(omendb_drop_table(database, "bits") == OMENDB_OK);
 }
 
 static void test_removing(omendb_database* database, omendb_table* table) {
@@ -189,6 +296,8 @@ int main(void) {
   test_writing(table);
   test_rows(table);
   test_search(table);
+  test_l1(database);
+  test_bits(database);
   omendb_table* same = NULL;
   CHECK(omendb_open_table(database, "things", &same) == OMENDB_OK);
   test_removing(database, table);

@@ -76,6 +76,11 @@ void append_value(const ColumnSpec& spec, const Value& value, ColumnData& data) 
     case Type::kTimestamp: return data.ints.push_back(null ? -77 : std::get<int64_t>(value));
     case Type::kFloat64: return data.doubles.push_back(null ? -7.7 : std::get<double>(value));
     case Type::kVector: {
+      if (spec.vector.element == Element::kBit) {
+        const Bits bits = null ? Bits((spec.vector.dims + 7) / 8, 0xFF) : std::get<Bits>(value);
+        data.bits.insert(data.bits.end(), bits.begin(), bits.end());
+        return;
+      }
       const Floats floats = null ? Floats(spec.vector.dims, 7.7F) : std::get<Floats>(value);
       data.floats.insert(data.floats.end(), floats.begin(), floats.end());
       return;
@@ -110,7 +115,11 @@ ColumnView view_of(const ColumnSpec& spec, const ColumnData& data) {
     view.chars = data.chars.data();
   }
   if (spec.type == Type::kVector) {
-    view.floats = data.floats.data();
+    if (spec.vector.element == Element::kBit) {
+      view.bits = data.bits.data();
+    } else {
+      view.floats = data.floats.data();
+    }
     view.dims = spec.vector.dims;
   }
   return view;
@@ -236,6 +245,11 @@ Value value_at(const ColumnData& column, size_t row) {
     case Type::kTimestamp: return column.ints[row];
     case Type::kFloat64: return column.doubles[row];
     case Type::kVector: {
+      if (column.element == Element::kBit) {
+        const size_t row_bytes = (column.dims + 7) / 8;
+        const auto first = column.bits.begin() + static_cast<ptrdiff_t>(row * row_bytes);
+        return Bits(first, first + static_cast<ptrdiff_t>(row_bytes));
+      }
       const auto begin = column.floats.begin() + static_cast<ptrdiff_t>(row * column.dims);
       return Floats(begin, begin + static_cast<ptrdiff_t>(column.dims));
     }
@@ -387,11 +401,17 @@ ColumnSpec vector_column(std::string name, uint32_t dims, Metric metric) {
   return spec;
 }
 
+ColumnSpec bits_column(std::string name, uint32_t dims, Metric metric) {
+  ColumnSpec spec = vector_column(std::move(name), dims, metric);
+  spec.vector.element = Element::kBit;
+  return spec;
+}
+
 Schema schema_of_everything(Type key_type) {
   return {{column("flag", Type::kBool), key_column("id", key_type), column("number", Type::kInt64),
            column("weight", Type::kFloat64), column("at", Type::kTimestamp), column("label", Type::kString),
            column("tags", Type::kStringList), column("extra", Type::kJson), column("body", Type::kText),
-           vector_column("v", 4), vector_column("w", 3, Metric::kCosine)}};
+           vector_column("v", 4), vector_column("w", 3, Metric::kCosine), bits_column("b", 13)}};
 }
 
 Schema vector_schema(uint32_t dims, Metric metric) {
@@ -424,6 +444,13 @@ Value random_value(const ColumnSpec& spec, base::Random& random) {
       return list;
     }
     case Type::kVector: {
+      if (spec.vector.element == Element::kBit) {
+        Bits bits((spec.vector.dims + 7) / 8);
+        for (uint32_t i = 0; i < spec.vector.dims; ++i) {
+          if (random.one_in(2)) bits[i / 8] = static_cast<uint8_t>(bits[i / 8] | 0x80U >> (i % 8));
+        }
+        return bits;
+      }
       Floats vector(spec.vector.dims);
       for (float& component : vector) component = random.normal();
       return vector;

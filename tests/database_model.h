@@ -25,8 +25,9 @@ namespace omendb::test {
 
 using Strings = std::vector<std::string>;
 using Floats = std::vector<float>;
+using Bits = std::vector<uint8_t>;  // packed
 // Null, or what a column of some type holds.
-using Value = std::variant<std::monostate, bool, int64_t, double, std::string, Strings, Floats>;
+using Value = std::variant<std::monostate, bool, int64_t, double, std::string, Strings, Floats, Bits>;
 using Row = std::vector<Value>;  // in schema order
 
 struct TableModel {
@@ -106,7 +107,8 @@ std::optional<TableId> table_id(const database::Engine& engine, std::string_view
 ColumnSpec column(std::string name, Type type);
 ColumnSpec key_column(std::string name, Type type);
 ColumnSpec vector_column(std::string name, uint32_t dims, Metric metric = Metric::kL2);
-// Every type, two vector columns ("v": dims 4, never null in random rows; "w": dims 3, often null).
+ColumnSpec bits_column(std::string name, uint32_t dims, Metric metric = Metric::kHamming);
+// Every type, two vector columns ("v": dims 4, never null in random rows; "w": dims 3, often null) and one of 13 bits, "b".
 Schema schema_of_everything(Type key_type);
 // An int64 key "id" and one vector "v".
 Schema vector_schema(uint32_t dims, Metric metric = Metric::kL2);

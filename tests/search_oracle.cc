@@ -11,7 +11,8 @@ namespace omendb::test {
 namespace {
 
 struct Sums {
-  double squares = 0;  // of the difference
+  double squares = 0;      // of the difference
+  double differences = 0;  // without their signs
   double products = 0;
   double magnitudes = 0;  // of the products
   double a = 0;           // squared lengths
@@ -24,6 +25,7 @@ Sums sums_of(std::span<const float> a, std::span<const float> b) {
     const double x = a[i];
     const double y = b[i];
     sums.squares += (x - y) * (x - y);
+    sums.differences += std::abs(x - y);
     sums.products += x * y;
     sums.magnitudes += std::abs(x * y);
     sums.a += x * x;
@@ -38,6 +40,7 @@ double true_distance(Metric metric, std::span<const float> a, std::span<const fl
   const Sums sums = sums_of(a, b);
   if (metric == Metric::kL2) return std::sqrt(sums.squares);
   if (metric == Metric::kInnerProduct) return -sums.products;
+  if (metric == Metric::kL1) return sums.differences;
   return sums.a == 0 || sums.b == 0 ? 1.0 : 1.0 - sums.products / std::sqrt(sums.a * sums.b);
 }
 
@@ -46,6 +49,7 @@ double tolerance(Metric metric, std::span<const float> a, std::span<const float>
   const double relative = 2e-6 * std::sqrt(static_cast<double>(a.size()) + 4);
   if (metric == Metric::kInnerProduct) return relative * sums.magnitudes + 1e-30;
   if (metric == Metric::kCosine) return relative * 2;
+  if (metric == Metric::kL1) return relative * sums.differences + 1e-30;
   return relative * std::sqrt(sums.squares) + 1e-30;
 }
 

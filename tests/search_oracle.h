@@ -15,7 +15,7 @@
 
 namespace omendb::test {
 
-// As the user sees it: L2, 1 - cosine (1 when one side is zero), -inner product.
+// As the user sees it: L2, 1 - cosine (1 when one side is zero), -inner product, L1.
 double true_distance(Metric metric, std::span<const float> a, std::span<const float> b);
 // How far a distance summed in float lanes may lie from it.
 double tolerance(Metric metric, std::span<const float> a, std::span<const float> b);

@@ -23,7 +23,7 @@ namespace {
 
 using base::must;
 
-constexpr Metric kMetrics[] = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
+constexpr Metric kMetrics[] = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct, Metric::kL1};
 
 // Vectors of every awkward sort: random, zero, repeated, scaled, all equal.
 Floats awkward_vector(uint32_t dims, int64_t key, base::Random& random) {
@@ -124,6 +124,166 @@ TEST(Search, SeveralQueriesAnswerAsOneByOneOnAnyNumberOfThreads) {
     }
   }
   EXPECT_EQ(must(searched.table.search({.vectors = {}, .query_count = 0})).query_count(), 0U);
+}
+
+TEST(Search, ByRadiusFindsExactlyTheRowsWithinItWhateverTheRows) {
+  for (const Metric metric : kMetrics) {
+    for (const uint32_t dims : {1U, 3U, 128U}) {
+      SCOPED_TRACE(std::string(to_string(metric)) + ", dims " + std::to_string(dims));
+      base::Random random(dims);
+      Searched searched(vector_schema(dims, metric));
+      ASSERT_NO_FATAL_FAILURE(fill(searched, dims, 300, random));
+      for (const int64_t shape : {0, 5, 11, 1}) {
+        const Floats query = awkward_vector(dims, shape, random);
+        const Hits all = must(searched.table.search({.vectors = query, .k = kSearchRowsMax}));
+        for (const size_t rank : {0U, 1U, 50U, 299U}) {
+          const float radius = std::max(all.distances[rank], metric == Metric::kInnerProduct ? -1e30F : 0.0F);
+          const auto end = std::upper_bound(all.distances.begin(), all.distances.end(), radius);
+          const auto within = static_cast<size_t>(end - all.distances.begin());
+          for (const bool exact : {true, false}) {
+            const Hits hits =
+                must(searched.table.search({.vectors = query, .k = kSearchRowsMax, .radius = radius, .exact = exact}));
+            ASSERT_EQ(hits.rows,
+                      std::vector<uint32_t>(all.rows.begin(), all.rows.begin() + static_cast<ptrdiff_t>(within)))
+                << rank;
+            ASSERT_EQ(hits.distances, std::vector<float>(all.distances.begin(), end));
+          }
+        }
+      }
+    }
+  }
+}
+
+// --- bits ---
+
+double true_bit_distance(Metric metric, const Bits& a, const Bits& b) {
+  int differing = 0;
+  int either = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    for (int bit = 0; bit < 8; ++bit) {
+      const bool x = ((a[i] >> bit) & 1) != 0;
+      const bool y = ((b[i] >> bit) & 1) != 0;
+      differing += x != y ? 1 : 0;
+      either += x || y ? 1 : 0;
+    }
+  }
+  if (metric == Metric::kHamming) return differing;
+  return either == 0 ? 0 : static_cast<double>(differing) / either;
+}
+
+TEST(Search, OfBitsIsExactWhereItSaysSoAndNearlySoOverTheGraph) {
+  for (const Metric metric : {Metric::kHamming, Metric::kJaccard}) {
+    for (const uint32_t dims : {1U, 13U, 256U}) {
+      SCOPED_TRACE(std::string(to_string(metric)) + ", dims " + std::to_string(dims));
+      base::Random random(dims);
+      const Schema schema = {{key_column("id", Type::kInt64), bits_column("b", dims, metric)}};
+      Searched searched(schema);
+      std::vector<Row> rows;
+      for (int64_t key = 0; key < 2500; ++key) rows.push_back(random_row(schema, key, random));
+      ASSERT_NO_FATAL_FAILURE(searched.perform_both({StatementKind::kInsert, "t", {}, rows, {}}));
+      must(searched.table.wait_for_index());
+      size_t right = 0;
+      size_t asked = 0;
+      for (int round = 0; round < 20; ++round) {
+        const Value query = random_row(schema, int64_t{0}, random)[1];
+        if (!std::holds_alternative<Bits>(query)) continue;
+        std::vector<double> truth;
+        for (const Row& row : rows) {
+          if (const auto* bits = std::get_if<Bits>(&row[1]))
+            truth.push_back(true_bit_distance(metric, std::get<Bits>(query), *bits));
+        }
+        std::sort(truth.begin(), truth.end());
+        SearchQuery search{.vectors = {}, .k = 10, .exact = true, .bits = std::get<Bits>(query)};
+        const Hits exact = must(searched.table.search(search));
+        ASSERT_EQ(exact.rows.size(), 10U);
+        for (size_t i = 0; i < 10; ++i) ASSERT_FLOAT_EQ(exact.distances[i], static_cast<float>(truth[i]));
+        search.exact = false;
+        for (const float distance : must(searched.table.search(search)).distances)
+          right += distance <= exact.distances.back() ? 1U : 0U;
+        search.k = kSearchRowsMax;
+        search.radius = exact.distances.back();
+        search.exact = true;
+        const auto within = static_cast<size_t>(std::count_if(truth.begin(), truth.end(), [&](double distance) {
+          return static_cast<float>(distance) <= exact.distances.back();
+        }));
+        ASSERT_EQ(must(searched.table.search(search)).rows.size(), within);
+        asked += 10;
+      }
+      EXPECT_GE(static_cast<double>(right), 0.9 * static_cast<double>(asked));
+      must(searched.database.check());
+    }
+  }
+}
+
+// Rows around centres: about one bit in eight differs.
+std::vector<Row> clustered_bits(const Schema& schema, int64_t row_count, base::Random& random) {
+  std::vector<Row> rows;
+  for (int64_t key = 0; key < row_count; ++key) {
+    base::Random centre(random.below(20) + 1);
+    Bits bits(schema.columns[1].vector.dims / 8);
+    for (uint8_t& byte : bits) {
+      const auto differing = static_cast<uint8_t>(random.below(256) & random.below(256) & random.below(256));
+      byte = static_cast<uint8_t>(centre.below(256) ^ differing);
+    }
+    rows.push_back({key, std::move(bits)});
+  }
+  return rows;
+}
+
+TEST(Search, OfBitsKeepsItsRecallWhenHalfOfTheRowsAreDeleted) {
+  for (const Metric metric : {Metric::kHamming, Metric::kJaccard}) {
+    SCOPED_TRACE(to_string(metric));
+    base::Random random(31);
+    const Schema schema = {{key_column("id", Type::kInt64), bits_column("b", 128, metric)}};
+    Searched searched(schema);
+    ASSERT_NO_FATAL_FAILURE(
+        searched.perform_both({StatementKind::kInsert, "t", {}, clustered_bits(schema, 4000, random), {}}));
+    must(searched.table.wait_for_index());
+    std::vector<Value> keys;
+    for (int64_t key = 0; key < 4000; key += 2) keys.emplace_back(key);
+    ASSERT_NO_FATAL_FAILURE(searched.perform_both({StatementKind::kErase, "t", {}, {}, std::move(keys)}));
+    must(searched.table.wait_for_index());
+    must(searched.database.check());
+    const IndexStats index = must(searched.table.stats()).indexes.front();
+    EXPECT_LT(index.linked_row_count, 2100U) << "most of the dead have left";
+    EXPECT_GT(index.calibrated_row_count, 0U);
+    EXPECT_EQ(index.code_bytes, 0U);
+    EXPECT_EQ(must(searched.table.measure_recall({.efs = {10, 400}})).size(), 2U);
+    std::vector<size_t> right(3);
+    for (const Row& row : clustered_bits(schema, 100, random)) {
+      SearchQuery search{.vectors = {}, .k = 10, .exact = true, .bits = std::get<Bits>(row[1])};
+      const float limit = must(searched.table.search(search)).distances.back();
+      search.exact = false;
+      for (size_t i = 0; i < 3; ++i) {
+        search.recall = std::vector<double>{0, 0.99, 1}[i];
+        for (const float distance : must(searched.table.search(search)).distances) right[i] += distance <= limit;
+      }
+    }
+    EXPECT_GE(right[0], 940U) << "of 1,000, by default";
+    EXPECT_GE(right[1], 980U);
+    EXPECT_EQ(right[2], 1000U);
+  }
+}
+
+TEST(Search, OfBitsSaysWhatIsWrongWithTheQuery) {
+  auto database = must(Database::open(":memory:"));
+  auto table = must(database.create_table("t", {{key_column("id", Type::kInt64), bits_column("b", 13)}}));
+  const Bits two = {0xFF, 0xF8};
+  const Bits three = {0xFF, 0xF8, 0};
+  const Bits behind = {0xFF, 0xFC};
+  const Floats floats(13);
+  EXPECT_EQ(must(table.search({.vectors = {}, .bits = two})).query_count(), 1U);
+  const auto message = [&table](const SearchQuery& query) { return base::message_of(table.search(query)); };
+  EXPECT_EQ(message({.vectors = {}, .bits = three}),
+            "search in table 't': column 'b' holds rows of 13 bits in 2 bytes, but the query has 3 bytes");
+  EXPECT_EQ(message({.vectors = {}, .bits = behind}),
+            "search in table 't': the bits behind the last of 13 of query 0 are not 0");
+  EXPECT_EQ(message({.vectors = floats}), "search in table 't': column 'b' holds bits, but the query is float32");
+  EXPECT_EQ(message({.vectors = {}, .radius = -1.0F, .bits = two}),
+            "search in table 't': radius is -1, but no hamming distance is below 0");
+  auto points = must(database.create_table("p", vector_schema(2)));
+  EXPECT_EQ(base::message_of(points.search({.vectors = {}, .bits = two})),
+            "search in table 'p': column 'v' holds float32 vectors, but the query is bits");
 }
 
 // --- a table large enough for a graph ---

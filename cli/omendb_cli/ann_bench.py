@@ -95,6 +95,8 @@ def distances_to(table, metric: str, queries: np.ndarray, keys: np.ndarray) -> n
     exact = queries.astype(np.float64)
     if metric == "l2":
         return np.linalg.norm(exact - rows, axis=1)
+    if metric == "l1":
+        return np.abs(exact - rows).sum(axis=1)
     products = (exact * rows).sum(axis=1)
     if metric == "ip":
         return -products

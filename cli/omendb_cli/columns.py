@@ -37,11 +37,11 @@ VECTOR_DIMS_MIN_OF_INTS = 8  # a list of whole numbers is a vector from this len
 class Column:
     name: str
     type: str
-    dims: int = 0  # of a vector
-    metric: str = ""  # of a vector, where the file says it
+    dims: int = 0  # of a vector or of bits
+    metric: str = ""  # of these, where the file says it
 
     def __str__(self):
-        return f"vector({self.dims})" if self.type == "vector" else self.type
+        return f"{self.type}({self.dims})" if self.type in ("vector", "bits") else self.type
 
 
 class BadValue(Exception):
@@ -54,11 +54,11 @@ class BadValue(Exception):
 
 def parse_type(name, word):
     """Column of a `--type COL=TYPE` argument."""
-    match = re.fullmatch(r"vector\((\d+)\)", word)
+    match = re.fullmatch(r"(vector|bits)\((\d+)\)", word)
     if match:
-        return Column(name, "vector", int(match.group(1)))
+        return Column(name, match.group(1), int(match.group(2)))
     if word not in TYPES:
-        raise Usage(f"--type {name}={word}: types are {', '.join(TYPES)}")
+        raise Usage(f"--type {name}={word}: types are {', '.join(TYPES)}, bits(N)")
     return Column(name, word)
 
 
@@ -157,6 +157,10 @@ def guess_of_arrow(field, array):
     written = (field.metadata or {}).get(b"omendb.type", b"").decode()
     if written in ARROW:
         return Column(name, written)
+    if pa.types.is_fixed_size_binary(kind):
+        more = field.metadata or {}
+        dims = int(more.get(b"omendb.dims", b"%d" % (8 * kind.byte_width)))
+        return Column(name, "bits", dims, more.get(b"omendb.metric", b"").decode())
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if pa.types.is_fixed_size_list(kind) and is_number(kind.value_type):
@@ -207,6 +211,8 @@ def converted(values, column):
     """Arrow array of `values` in the column's type. BadValue names the first row that does not fit."""
     if column.type == "vector":
         return vectors(values, column)
+    if column.type == "bits":
+        return bits(values, column)
     if isinstance(values, np.ndarray):
         values = pa.array(values)
     if isinstance(values, pa.Array):
@@ -330,6 +336,22 @@ def vectors(values, column):
     if floats.shape[1] != column.dims:
         raise BadValue(0, f"{floats.shape[1]} dimensions, not {column.dims}")
     return fixed_size_list(np.ascontiguousarray(floats, dtype=np.float32), valid, column.dims)
+
+
+def bits(values, column):
+    """Fixed-size binary of what a parquet file holds, or of bytes spelled in hexadecimal."""
+    width = (column.dims + 7) // 8
+    if isinstance(values, pa.Array) and values.type == pa.binary(width):
+        return values
+    packed = []
+    for row, cell in enumerate(values.to_pylist() if isinstance(values, pa.Array) else values):
+        try:
+            packed.append(bytes.fromhex(cell) if isinstance(cell, str) else cell)
+        except ValueError:
+            raise BadValue(row, f"{short(cell)} is not hexadecimal") from None
+        if packed[-1] is not None and (not isinstance(packed[-1], bytes) or len(packed[-1]) != width):
+            raise BadValue(row, f"{short(cell)} is not {width} bytes")
+    return pa.array(packed, pa.binary(width))
 
 
 def parsed_cell(cell):

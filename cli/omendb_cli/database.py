@@ -37,6 +37,8 @@ def create_table(database, name, columns, key, metric=None):
     for column in columns:
         if column.type == "vector":
             schema[column.name] = omendb.vector(column.dims, metric=metric or column.metric or "l2")
+        elif column.type == "bits":
+            schema[column.name] = omendb.bits(column.dims, metric=column.metric or "hamming")
         elif column.type == "text":
             schema[column.name] = omendb.text()
         else:
@@ -50,7 +52,8 @@ def columns_of(table):
     for field in table.schema:
         words = {name.decode(): value.decode() for name, value in (field.metadata or {}).items()}
         kind = words["omendb.type"]
-        found.append(Column(field.name, kind, field.type.list_size if kind == "vector" else 0))
+        dims = field.type.list_size if kind == "vector" else int(words.get("omendb.dims", 0))
+        found.append(Column(field.name, kind, dims))
         if words.get("omendb.primary_key") == "true":
             key = field.name
     return found, key

@@ -35,7 +35,7 @@ def plain(value, kind):
         return value.isoformat()
     if kind == "json":
         return json.loads(value) if isinstance(value, str) else value
-    return value
+    return value.hex() if kind == "bits" else value
 
 
 def vector_texts(array):
@@ -92,7 +92,7 @@ class CsvWriter(JsonlWriter):
         if kind in ("string", "text"):
             return array.to_pylist()
         texts = json_texts(array, kind)
-        return [text and text.strip('"') for text in texts] if kind == "timestamp" else texts
+        return [text and text.strip('"') for text in texts] if kind in ("timestamp", "bits") else texts
 
     def write(self, batch):
         cells = [self.cells(array, self.types[name]) for name, array in zip(self.names, batch.columns)]

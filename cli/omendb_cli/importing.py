@@ -13,7 +13,7 @@ from omendb_cli.failure import Failure, Usage
 
 KEY_NAMES = ["id", "key", "_id"]
 NUMBERED_KEY = "id"
-METRICS = ["l2", "cosine", "ip"]
+METRICS = ["l2", "cosine", "ip", "l1"]
 
 
 @dataclasses.dataclass
@@ -72,7 +72,7 @@ def check_vectors(arguments, source, guessed):
             and arguments.dims not in (None, column.dims)
         ):
             raise Failure(f"{source.path}: its vectors have {column.dims} dimensions, not {arguments.dims} (--dims)")
-        if arguments.metric is None and column.metric not in ("", *METRICS):
+        if column.type == "vector" and arguments.metric is None and column.metric not in ("", *METRICS):
             raise Failure(
                 f"{source.path}: its distance is {columns.short(column.metric)}, which no table has; choose --metric {', '.join(METRICS)}"
             )
@@ -231,7 +231,8 @@ def print_plan(plan, table_name):
                 column.name,
                 str(column)
                 + (" primary key" if column.name == plan.key else "")
-                + (f", {plan.metric or column.metric or 'l2'}" if column.type == "vector" else ""),
+                + (f", {plan.metric or column.metric or 'l2'}" if column.type == "vector" else "")
+                + (f", {column.metric or 'hamming'}" if column.type == "bits" else ""),
             )
             for column in plan.columns
         ],

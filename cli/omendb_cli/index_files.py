@@ -17,7 +17,7 @@ HNSWLIB_HEADER = struct.Struct("<6QiI3QdQ")
 HNSWLIB_FLAGS_AT = 2  # of an element: its link count is a uint16, then comes a byte of flags
 HNSWLIB_DELETED = 1
 FAISS_HEADER = struct.Struct("<iqqq?i")
-FAISS_METRICS = {0: "ip", 1: "l2"}
+FAISS_METRICS = {0: "ip", 1: "l2", 2: "l1"}
 FAISS_FLAT = ("IxF2", "IxFI", "IxFl")
 FAISS_MAPS = ("IxMp", "IxM2")
 FAISS_GRAPH = "IHNf"
@@ -128,7 +128,7 @@ class FaissReader:
         floats = self.array("<f4")
         if metric not in FAISS_METRICS:
             raise Failure(
-                f"{self.path}: its metric is number {metric} of faiss; a table has l2 (1) and inner product (0)"
+                f"{self.path}: its metric is number {metric} of faiss; a table has l2 (1), inner product (0) and l1 (2)"
             )
         if len(floats) != rows * dims:
             raise Failure(

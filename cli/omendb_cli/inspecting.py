@@ -71,11 +71,17 @@ def print_table(name, figures, columns):
         screen.say(f"  {label:7}{screen.bytes_text(size)}{each}")
 
 
+def codes_text(index):
+    if not index["code_bytes"]:
+        return f"no codes ({'bits' if index['storage'] == 'bits' else 'full vectors'} are compared)"
+    return f"{index['storage']} codes {screen.bytes_text(index['code_bytes'])}"
+
+
 def print_index(column, index):
     """One vector column's graph, and what searches of it do for a recall."""
     screen.say(
         f"  {column}: {index['links_per_row']:.1f} links a row (at most {index['links_per_row_max']} on the ground),"
-        f" links {screen.bytes_text(index['link_bytes'])}, {index['storage']} codes {screen.bytes_text(index['code_bytes'])}"
+        f" links {screen.bytes_text(index['link_bytes'])}, {codes_text(index)}"
     )
     if not index["calibrated_rows"]:
         screen.say(f"  {column}: recall not measured yet")

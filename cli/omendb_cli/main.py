@@ -75,7 +75,7 @@ def add_import(commands):
     )
     parser.add_argument("--dims", type=int, help="dimensions that the vectors must have (default: the file's)")
     parser.add_argument(
-        "--metric", choices=["l2", "cosine", "ip"], help="of a new table's vectors (default: the file's, else l2)"
+        "--metric", choices=["l2", "cosine", "ip", "l1"], help="of a new table's vectors (default: the file's, else l2)"
     )
     parser.add_argument("--dataset", metavar="NAME", help="which dataset of an HDF5 file (default: train)")
     parser.add_argument(
@@ -125,7 +125,8 @@ def add_search(commands):
     query.add_argument("--where", metavar="EXPR", help=argparse.SUPPRESS)
     parser.add_argument("--dataset", metavar="NAME", help="which dataset of an HDF5 file (default: test)")
     parser.add_argument("--row", type=int, metavar="N", help="only row N of --vector-file, from 0")
-    parser.add_argument("-k", type=int, default=10, help="how many rows (default: %(default)s)")
+    parser.add_argument("-k", type=int, help="how many rows (default: 10; with --radius at most so many, default 10,000)")
+    parser.add_argument("--radius", type=float, metavar="X", help="only rows at most so far away")
     parser.add_argument("--column", metavar="COL", help="the vector column, where there are several")
     parser.add_argument("--select", metavar="COL,COL", help="columns to show (default: all but vectors)")
     parser.add_argument(
@@ -183,7 +184,7 @@ def add_tune(commands):
 
 def add_measured(parser, seed=argparse.SUPPRESS):
     """Options of both benches. Of the inner one they have no defaults, so that `omen bench --json ann FILE` keeps its word."""
-    parser.add_argument("--metric", choices=["l2", "cosine", "ip"], help="default: the file's, else l2")
+    parser.add_argument("--metric", choices=["l2", "cosine", "ip", "l1"], help="default: the file's, else l2")
     parser.add_argument("--dir", help="folder whose disk is measured (default: a temporary one)")
     parser.add_argument("--seed", type=int, default=seed, help="default: 7")
     add_json(parser)

@@ -10,6 +10,45 @@ from omendb_cli import database, screen, vector_files
 from omendb_cli.failure import Failure, Usage
 
 QUERIES_SHOWN_MAX = 5
+HITS_MAX = 10_000  # of one query
+
+
+def parse_bits(text, source):
+    digits = "".join(text.split())
+    if not digits or set(digits) - {"0", "1"}:
+        raise Usage(f'{source}: write bits as 0 and 1, for instance --vector "0110 1001"')
+    return np.packbits(np.array(list(digits), dtype="U1") == "1"), len(digits)
+
+
+def bit_file(path, column):
+    """Rows of packed bits of an npy file of bools or of packed bytes."""
+    width = (column.dims + 7) // 8
+    rows = np.atleast_2d(vector_files.load_npy(path))
+    if rows.dtype == np.bool_ and rows.ndim == 2 and rows.shape[1] == column.dims:
+        rows = np.packbits(rows, axis=1)
+    if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != width:
+        raise Failure(
+            f"{path}: {rows.dtype} of shape {rows.shape}; column '{column.name}' takes rows of "
+            f"{column.dims} bools or of {width} packed bytes (npy)"
+        )
+    return rows
+
+
+def bit_queries(arguments, column):
+    """Rows of packed bits: those of --vector, or of a file."""
+    if arguments.vector is not None:
+        packed, dims = parse_bits(arguments.vector, "--vector")
+        if dims != column.dims:
+            raise Failure(f"--vector: {dims} bits; column '{column.name}' has {column.dims}")
+        return packed.reshape(1, -1)
+    rows = bit_file(arguments.vector_file, column)
+    return rows if arguments.row is None else chosen_row(rows, arguments)
+
+
+def chosen_row(rows, arguments):
+    if not 0 <= arguments.row < len(rows):
+        raise Usage(f"--row {arguments.row}: {arguments.vector_file} has rows 0 to {len(rows) - 1}")
+    return rows[arguments.row : arguments.row + 1]
 
 
 def parse_vector(text):
@@ -35,7 +74,7 @@ def typed_key(text, key_type):
 
 def vector_column(arguments, table):
     known, _ = database.columns_of(table)
-    vectors = [column for column in known if column.type == "vector"]
+    vectors = [column for column in known if column.type in ("vector", "bits")]
     if not vectors:
         raise Failure(f"table '{table.name}' has no vector column")
     if arguments.column is None and len(vectors) > 1:
@@ -60,7 +99,9 @@ def queries(arguments, table, column):
             raise Failure(f"no row with key {arguments.like} in '{table.name}'")
         if row[column.name] is None:
             raise Failure(f"the row with key {arguments.like} has no vector in '{column.name}'")
-        return np.asarray(row[column.name], dtype=np.float32).reshape(1, -1), value
+        return np.asarray(row[column.name]).reshape(1, -1), value
+    if column.type == "bits":
+        return bit_queries(arguments, column), None
     if arguments.vector is not None:
         vectors = parse_vector(arguments.vector).reshape(1, -1)
         source = "--vector"
@@ -68,9 +109,7 @@ def queries(arguments, table, column):
         source = arguments.vector_file
         mapped = vector_files.map_vectors(source, arguments.dataset, "test")
         if arguments.row is not None:
-            if not 0 <= arguments.row < len(mapped):
-                raise Usage(f"--row {arguments.row}: {source} has rows 0 to {len(mapped) - 1}")
-            mapped = mapped[arguments.row : arguments.row + 1]
+            mapped = chosen_row(mapped, arguments)
         vectors = vector_files.checked_floats(mapped[:], source, arguments.row or 0)
     if vectors.shape[1] != column.dims:
         raise Failure(
@@ -83,7 +122,7 @@ def shown_columns(arguments, table):
     known, key = database.columns_of(table)
     names = [column.name for column in known]
     if arguments.select is None:
-        return [column.name for column in known if column.type != "vector" and column.name != key]
+        return [column.name for column in known if column.type not in ("vector", "bits") and column.name != key]
     wanted = [name.strip() for name in arguments.select.split(",") if name.strip()]
     for name in wanted:
         if name not in names:
@@ -115,8 +154,9 @@ def cell(value):
 def run(arguments):
     if arguments.text is not None or arguments.where is not None:
         raise Failure("searching by --text and --where comes with a later version; this one searches by vectors")
-    if not 1 <= arguments.k <= 10_000:
-        raise Usage(f"-k must be 1 to 10,000, got {arguments.k}")
+    k = arguments.k if arguments.k is not None else 10 if arguments.radius is None else HITS_MAX
+    if not 1 <= k <= HITS_MAX:
+        raise Usage(f"-k must be 1 to {HITS_MAX:,}, got {k}")
     if arguments.recall is not None and not 0 < arguments.recall <= 1:
         raise Usage(f"--recall must be above 0 and at most 1, got {arguments.recall:g}")
     with database.connect(arguments.dir, read_only=True) as opened:
@@ -124,7 +164,9 @@ def run(arguments):
         column = vector_column(arguments, table)
         vectors, left_out = queries(arguments, table, column)
         names = shown_columns(arguments, table)
-        options = {"k": min(10_000, arguments.k + (left_out is not None)), "column": column.name}
+        options = {"k": min(HITS_MAX, k + (left_out is not None)), "column": column.name}
+        if arguments.radius is not None:
+            options["radius"] = arguments.radius
         if arguments.recall is not None:
             options["recall"] = arguments.recall
         if arguments.ef is not None:
@@ -134,7 +176,7 @@ def run(arguments):
         started_at = time.perf_counter()
         found = table.search(vectors, **options)
         seconds = time.perf_counter() - started_at
-        results = [hit_rows(hits, names, left_out, arguments.k) for hits in found]
+        results = [hit_rows(hits, names, left_out, k) for hits in found]
     if arguments.json:
         screen.say(json.dumps({"seconds": round(seconds, 6), "queries": results}, ensure_ascii=False))
     else:

@@ -10,7 +10,7 @@ from omendb_cli.failure import Failure, Usage
 
 TARGETS = [0.9, 0.95, 0.99]
 LINKS_SHOWN = [8, 16, 32, 48]
-CODE_BITS = {"f32": 0, "f16": 16, "bf16": 16, "sq8": 8, "rabitq": 4, "binary": 1}  # a dimension
+CODE_BITS = {"f32": 0, "bits": 0, "f16": 16, "bf16": 16, "sq8": 8, "rabitq": 4, "binary": 1}  # a dimension
 PQ_BYTES = 32  # a vector
 CODE_ALIGNMENT = 16
 STORAGES_SHOWN = ["f32", "f16", "sq8", "rabitq", "pq", "binary"]
@@ -41,12 +41,24 @@ def check_arguments(arguments) -> None:
 
 
 def given_queries(arguments, column) -> np.ndarray:
+    if column.type == "bits":
+        rows = searching.bit_file(arguments.queries, column)[: arguments.query_count]
+        if not len(rows):
+            raise Failure(f"{arguments.queries}: no queries")
+        return np.ascontiguousarray(rows)
     values = vector_files.map_vectors(arguments.queries, arguments.dataset, "test")
     if values.shape[1] != column.dims:
         raise Failure(f"{arguments.queries}: queries of {values.shape[1]} dimensions, '{column.name}' has {column.dims}")
     if not len(values):
         raise Failure(f"{arguments.queries}: no queries")
     return vector_files.checked_floats(values[: arguments.query_count], arguments.queries, 0)
+
+
+def array_of(values, column) -> np.ndarray:
+    """Arrow's rows without nulls as the search takes them: float32, or packed bits."""
+    if column.type == "bits":
+        return np.frombuffer(b"".join(values.to_pylist()), np.uint8).reshape(len(values), -1)
+    return np.asarray(values.flatten(), dtype=np.float32).reshape(-1, column.dims)
 
 
 def own_rows(table, column, rows: int, count: int) -> np.ndarray:
@@ -58,7 +70,8 @@ def own_rows(table, column, rows: int, count: int) -> np.ndarray:
         for batch in table.scan(select=[column.name]):
             values = batch.column(0)
             chosen = values.take(np.arange(-at % every, len(values), every)).drop_null()
-            parts.append(np.asarray(chosen.flatten(), dtype=np.float32).reshape(-1, column.dims))
+            if len(chosen):
+                parts.append(array_of(chosen, column))
             at += len(values)
             progress.advance(len(values))
     return np.ascontiguousarray(np.vstack(parts)[:count]) if parts else np.empty((0, column.dims), np.float32)
@@ -135,16 +148,21 @@ def code_bytes(dims: int, storage: str) -> int:
     return math.ceil(size / CODE_ALIGNMENT) * CODE_ALIGNMENT
 
 
+def storages_of(index: dict) -> list[str]:
+    """Bits and the metric l1 have no codes."""
+    return [index["storage"]] if index["storage"] == "bits" or index["metric"] == "l1" else STORAGES_SHOWN
+
+
 def memory(index: dict) -> dict:
     """Bytes a vector: now, and what other settings would take."""
-    rows, dims = max(1, index["linked_rows"]), index["dims"]
+    rows, dims, storages = max(1, index["linked_rows"]), index["dims"], storages_of(index)
     other = [
         {"storage": storage, "m": m, "bytes_per_row": round(link_bytes(m) + code_bytes(dims, storage))}
-        for storage in STORAGES_SHOWN
+        for storage in storages
         for m in sorted({*LINKS_SHOWN, index["m"]})
     ]
     return {
-        "vector_bytes_in_file": 4 * dims,
+        "vector_bytes_in_file": math.ceil(dims / 8) if index["storage"] == "bits" else 4 * dims,
         "link_bytes_per_row": round(index["link_bytes"] / rows, 1),
         "code_bytes_per_row": round(index["code_bytes"] / rows, 1),
         "estimates": other,
@@ -176,7 +194,7 @@ def advice(figures: dict) -> list[str]:
         said.append("no beam reaches recall 0.9: are the vectors noise, or the queries of another kind than the rows?")
     if narrowest["ef"] <= k and narrowest["recall_at_k"] >= 0.99 and m > 8:
         said.append(f"even the narrowest beam finds {narrowest['recall_at_k']:.4f}: m={m // 2} would save memory")
-    if index["storage"] == "f32" and index["dims"] >= 16:
+    if index["storage"] == "f32" and index["dims"] >= 16 and index["metric"] != "l1":
         said.append(f"storage='sq8' walks over {code_bytes(index['dims'], 'sq8'):,} bytes a vector and is faster")
     if (best["0.95"] or narrowest)["queries_per_second"] <= figures["exact"]["queries_per_second"]:
         said.append("exact=True is as fast as the graph here")
@@ -282,7 +300,7 @@ def print_memory(figures: dict) -> None:
         f"  now: links {held['link_bytes_per_row']:,.0f} bytes, codes {held['code_bytes_per_row']:,.0f} bytes;"
         f" the vector itself, {held['vector_bytes_in_file']:,} bytes, is mapped from its file"
     )
-    storages = STORAGES_SHOWN
+    storages = storages_of(index)
     by_setting = {(line["storage"], line["m"]): line["bytes_per_row"] for line in held["estimates"]}
     screen.table(
         ["links and codes", *storages],

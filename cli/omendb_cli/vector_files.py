@@ -44,8 +44,8 @@ def map_vecs(path, component):
     return records["values"]
 
 
-def map_npy(path):
-    """Rows x dims view of an npy file of numbers; one dimension counts as one row."""
+def load_npy(path):
+    """The array of an npy file, mapped."""
     try:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
@@ -53,6 +53,12 @@ def map_npy(path):
     if not isinstance(values, np.ndarray):
         values.close()
         raise Failure(f"{path}: holds several arrays (npz); save the one wanted as npy")
+    return values
+
+
+def map_npy(path):
+    """Rows x dims view of an npy file of numbers; one dimension counts as one row."""
+    values = load_npy(path)
     if values.dtype.kind not in "fiu":
         raise Failure(f"{path}: holds {values.dtype}, vectors are numbers")
     if values.ndim == 1:

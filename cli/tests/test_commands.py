@@ -203,6 +203,58 @@ def test_search_by_key_leaves_the_row_itself_out_and_agrees_with_a_scan(database
     assert "v" not in answer[0] and answer[0]["year"] == 1900 + int(answer[0]["key"][1:])
 
 
+def test_search_by_radius_shows_all_rows_within_it(database, omen, vectors):
+    distances = np.linalg.norm(vectors - vectors[7], axis=1)
+    order = np.argsort(distances)
+    radius = (distances[order[40]] + distances[order[41]]) / 2
+    near = omen("search", database, "docs", "--like", "k7", "--radius", radius, "--json").json()["queries"][0]
+    assert [row["key"] for row in near] == [f"k{row}" for row in order[1:41]]
+    few = omen("search", database, "docs", "--like", "k7", "--radius", radius, "-k", 5, "--json").json()["queries"][0]
+    assert few == near[:5]
+    assert omen("search", database, "docs", "--like", "k7", "--radius", 0).out.split() == ["no", "rows"]
+
+
+@pytest.fixture
+def codes(tmp_path):
+    """A table of 60 rows of 20 bits."""
+    path = tmp_path / "codes.omen"
+    bits = np.random.default_rng(6).random((60, 20)) < 0.5
+    with omendb.connect(str(path)) as opened:
+        table = opened.create_table("codes", {"id": "int64 primary key", "b": omendb.bits(20, metric="jaccard")})
+        table.insert({"id": np.arange(60), "b": bits})
+        table.upsert({"id": [59], "b": [None]})
+    return path, bits
+
+
+def test_bits_are_searched_by_key_by_digits_and_by_file(codes, tmp_path, omen, refused):
+    path, bits = codes
+    near = omen("search", path, "codes", "--like", 7, "-k", 3, "--json").json()["queries"][0]
+    assert len(near) == 3 and near[0]["key"] != 7 and 0 < near[0]["distance"] <= near[1]["distance"]
+    digits = "".join("01"[int(bit)] for bit in bits[7])
+    found = omen("search", path, "codes", "--vector", digits, "-k", 1, "--select", "b", "--json").json()["queries"]
+    assert found == [[{"key": 7, "distance": 0.0, "b": np.packbits(bits[7]).tolist()}]]
+    for name, rows in (("bools", bits[:5]), ("packed", np.packbits(bits[:5], axis=1))):
+        np.save(tmp_path / f"{name}.npy", rows)
+        answers = omen("search", path, "codes", "--vector-file", tmp_path / f"{name}.npy", "-k", 1, "--json").json()
+        assert [rows[0]["key"] for rows in answers["queries"]] == list(range(5))
+    assert "write bits as 0 and 1" in refused("search", path, "codes", "--vector", "0.5", status=2)
+    assert "3 bits; column 'b' has 20" in refused("search", path, "codes", "--vector", "010")
+    np.save(tmp_path / "floats.npy", np.zeros((2, 20)))
+    assert "takes rows of 20 bools" in refused("search", path, "codes", "--vector-file", tmp_path / "floats.npy")
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_bits_that_are_exported_come_back_the_same(codes, tmp_path, omen, ending):
+    path, _ = codes
+    out, options = tmp_path / f"out.{ending}", [] if ending == "parquet" else ["--type", "b=bits(20)"]
+    assert omen("export", "codes", out, "--db", path).status == 0
+    report = omen("import", "codes", out, "--db", tmp_path / "back.omen", "--json", *options).json()
+    assert report["rows"] == 60 and report["columns"]["b"] == "bits(20)"
+    back, there = rows_of(tmp_path / "back.omen", "codes"), rows_of(path, "codes")
+    assert back["b"].to_pylist() == there["b"].to_pylist() and back["b"].null_count == 1
+    assert "bits(20)" in omen("stats", path).out
+
+
 def test_search_by_numbers_and_by_file(database, tmp_path, omen, vectors):
     written = ", ".join(map(str, vectors[3].tolist()))
     answer = omen("search", database, "docs", "--vector", written, "-k", 1, "--select", "title", "--json").json()[
@@ -243,6 +295,8 @@ def test_search_prints_a_table_that_fits_the_line(database, omen):
         (["--vector", "nan," * 7 + "1"], 2, "finite"),
         (["--like", "nobody"], 1, "no row with key nobody"),
         (["--like", "k1", "-k", "0"], 2, "-k must be"),
+        (["--like", "k1", "--radius", "-1"], 1, "radius is -1"),
+        (["--like", "k1", "--radius", "nan"], 1, "radius is not a number"),
         (["--like", "k1", "--select", "x"], 2, "--select x"),
         (["--like", "k1", "--column", "w"], 2, "--column w"),
         (["--vector-file", "missing.npy"], 1, "no such file"),

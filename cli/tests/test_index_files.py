@@ -98,6 +98,7 @@ def test_labels_of_hnswlib_become_keys_and_deleted_rows_stay_out(tmp_path, omen)
     [
         (flat(), np.arange(60), "l2"),
         (flat(metric=0), np.arange(60), "ip"),
+        (flat(metric=2), np.arange(60), "l1"),
         (graph(flat()), np.arange(60), "l2"),
         (graph(flat(metric=0), metric=0), np.arange(60), "ip"),
         (mapped(flat()), LABELS, "l2"),
@@ -143,7 +144,7 @@ def test_columns_take_the_names_that_the_command_or_the_table_has(tmp_path, omen
         ("a.faiss", mapped(faiss_header(b"IxPq")), "'IxPq' inside IxM2"),
         ("a.faiss", mapped(graph(b"null")), "'null' inside IHNf inside IxM2"),
         ("a.faiss", b"\x00\x01\xff\n" + bytes(99), "'00 01 ff 0a'"),
-        ("a.faiss", flat(metric=2), "metric is number 2"),
+        ("a.faiss", flat(metric=3), "metric is number 3"),
         ("a.faiss", faiss_header(b"IxF2", count=61) + sized(ROWS, "<f4"), "480 numbers for 61 rows"),
         ("a.faiss", faiss_header(b"IxF2", count=-1) + sized(ROWS, "<f4"), "damaged"),
         ("a.faiss", faiss_header(b"IxF2") + struct.pack("<Q", 2**62), "too early"),
@@ -186,10 +187,10 @@ def test_files_of_hnswlib_itself_come_in(tmp_path, omen):
 
 
 @pytest.mark.parametrize("kind", ["flat", "graph", "flat with ids", "graph with ids"])
-@pytest.mark.parametrize("metric", ["l2", "ip"])
+@pytest.mark.parametrize("metric", ["l2", "ip", "l1"])
 def test_files_of_faiss_itself_come_in(tmp_path, omen, kind, metric):
     faiss = pytest.importorskip("faiss", reason=f"faiss {PEERS}")
-    number = {"l2": faiss.METRIC_L2, "ip": faiss.METRIC_INNER_PRODUCT}[metric]
+    number = {"l2": faiss.METRIC_L2, "ip": faiss.METRIC_INNER_PRODUCT, "l1": faiss.METRIC_L1}[metric]
     index = faiss.IndexFlat(8, number) if kind.startswith("flat") else faiss.IndexHNSWFlat(8, 6, number)
     if kind.endswith("ids"):
         wrapped = faiss.IndexIDMap2(index)

@@ -47,6 +47,46 @@ def test_the_frontier_and_what_to_set(folder, omen):
     assert "as if it were not there" in ran.out
 
 
+@pytest.fixture(scope="module")
+def codeless(tmp_path_factory):
+    """Tables whose graphs have no codes: `bits` and `absolute`, by the metric l1."""
+    path = tmp_path_factory.mktemp("codeless") / "c.omen"
+    random = np.random.default_rng(4)
+    centres = random.integers(0, 256, (30, 16), np.uint8)
+    flips = np.bitwise_and.reduce(random.integers(0, 256, (3, 2500, 16), np.uint8))
+    with omendb.connect(str(path)) as opened:
+        bits = opened.create_table("bits", {"id": "int64 primary key", "b": omendb.bits(125)})
+        mask = np.array([0xFF] * 15 + [0xF8], np.uint8)  # 125 bits
+        bits.insert({"id": np.arange(2500), "b": (centres[np.arange(2500) % 30] ^ flips) & mask})
+        absolute = opened.create_table(
+            "absolute", {"id": "int64 primary key", "v": omendb.vector(DIMS, metric="l1")}
+        )
+        absolute.insert({"id": np.arange(2500), "v": clustered(2500, 1)})
+        for table in (bits, absolute):
+            table._wait_for_index()
+    return path
+
+
+@pytest.mark.parametrize(("name", "storage", "bytes_in_file"), [("bits", "bits", 16), ("absolute", "f32", 4 * DIMS)])
+def test_tables_without_codes_are_tuned_too(codeless, omen, name, storage, bytes_in_file):
+    figures = omen("tune", codeless, name, "--query-count", 100, "--json").json()
+    assert figures["points"][-1]["recall_at_k"] >= 0.99 and figures["recommended"]["0.95"]
+    assert figures["index"]["storage"] == storage and figures["index"]["code_bytes"] == 0
+    assert figures["memory"]["vector_bytes_in_file"] == bytes_in_file
+    assert {line["storage"] for line in figures["memory"]["estimates"]} == {storage}
+    assert not any("sq8" in line for line in figures["advice"])
+    assert "recommendation" in omen("tune", codeless, name, "--query-count", 50, "--ef", "10,40").out
+    assert f"no codes ({'bits' if name == 'bits' else 'full vectors'} are compared)" in omen("stats", codeless).out
+
+
+def test_queries_of_bits_come_from_a_file(codeless, omen, tmp_path, refused):
+    np.save(tmp_path / "q.npy", np.random.default_rng(5).random((40, 125)) < 0.5)
+    figures = omen("tune", codeless, "bits", "--queries", tmp_path / "q.npy", "--json").json()
+    assert figures["queries"] == 40 and figures["points"][-1]["recall_at_k"] >= 0.9
+    np.save(tmp_path / "wide.npy", np.zeros((3, 17), np.uint8))
+    assert "125 bools or of 16 packed bytes" in refused("tune", codeless, "bits", "--queries", tmp_path / "wide.npy")
+
+
 def test_the_estimate_of_memory_is_what_the_table_takes(folder):
     with omendb.connect(str(folder), read_only=True) as opened:
         index = opened["large"].stats()["indexes"]["v"]
@@ -103,7 +143,7 @@ def test_a_plot_where_matplotlib_is_and_a_word_where_it_is_not(folder, omen, ref
 
 def test_advice_follows_from_the_figures():
     def figures(points, **index):
-        known = {"storage": "sq8", "dims": 16, "m": 16, "calibrated_rows": 5000, "ef": {0.95: 20}, **index}
+        known = {"storage": "sq8", "metric": "l2", "dims": 16, "m": 16, "calibrated_rows": 5000, "ef": {0.95: 20}, **index}
         return {
             "flat": False,
             "k": 10,

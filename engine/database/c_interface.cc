@@ -74,6 +74,8 @@ omendb::ColumnSpec to_spec(const omendb_column_spec& column) {
   spec.type = static_cast<omendb::Type>(column.type);
   spec.primary_key = column.primary_key != 0;
   spec.vector.dims = column.dims;
+  spec.vector.element = static_cast<omendb::Element>(column.element);
+  if (spec.vector.element == omendb::Element::kBit) spec.vector.metric = omendb::Metric::kHamming;
   if (column.metric != 0) spec.vector.metric = static_cast<omendb::Metric>(column.metric);
   if (column.m != 0) spec.vector.m = column.m;
   if (column.ef_construction != 0) spec.vector.ef_construction = column.ef_construction;
@@ -98,6 +100,7 @@ Result<std::vector<omendb::ColumnView>> to_views(const omendb_column* columns, s
     view.offsets = in.offsets;
     view.chars = in.chars;
     view.floats = in.floats;
+    view.bits = in.bits;
     view.dims = in.dims;
     views.push_back(view);
   }
@@ -117,6 +120,7 @@ omendb_column to_c(const omendb::ColumnData& column) {
   out.offsets = data(column.offsets);
   out.chars = column.chars.c_str();
   out.floats = data(column.floats);
+  out.bits = data(column.bits);
   out.dims = column.dims;
   return out;
 }
@@ -307,18 +311,21 @@ void omendb_rows_free(omendb_rows* rows) { delete rows; }
 
 omendb_status omendb_search(omendb_table* table, const omendb_query* query, omendb_hits** out) {
   return guarded([&]() -> Result<void> {
-    TRY_OK(require(table != nullptr && query != nullptr && out != nullptr && query->vectors != nullptr,
-                   "table, query, vectors or out"));
+    TRY_OK(require(table != nullptr && query != nullptr && out != nullptr, "table, query or out"));
+    TRY_OK(require(query->vectors != nullptr || query->bits != nullptr, "vectors and bits"));
     omendb::SearchQuery search;
-    size_t component_count = 0;
-    if (__builtin_mul_overflow(query->query_count, query->dims, &component_count)) {
+    const size_t row_numbers = query->bits != nullptr ? query->dims / 8 + (query->dims % 8 != 0 ? 1 : 0) : query->dims;
+    size_t number_count = 0;
+    if (__builtin_mul_overflow(query->query_count, row_numbers, &number_count)) {
       return Error{ErrorCode::kInvalidArgument,
                    fmt::format("{} queries of {} dimensions", query->query_count, query->dims)};
     }
-    search.vectors = {query->vectors, component_count};
+    if (query->vectors != nullptr) search.vectors = {query->vectors, number_count};
+    if (query->bits != nullptr) search.bits = {query->bits, number_count};
     search.query_count = query->query_count;
     if (query->column != nullptr) search.column = query->column;
     search.k = query->k;
+    if (query->radius != nullptr) search.radius = *query->radius;
     search.ef = query->ef;
     search.exact = query->exact != 0;
     search.threads = query->threads;

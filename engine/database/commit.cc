@@ -96,8 +96,8 @@ Result<void> Engine::wait_for_room(TableId id) const {
     if (!version.ok()) return true;  // closed or dropped: the statement will say so
     uint64_t waiting_bytes = 0;
     for (const table::VectorColumnVersion& column : (*version)->vectors) {
-      waiting_bytes += uint64_t{column.index->waiting_rows(**version)} * (*version)->vectors_view(*column.index).dims *
-                       sizeof(float);
+      waiting_bytes +=
+          uint64_t{column.index->waiting_rows(**version)} * (*version)->vectors_view(*column.index).row_bytes;
     }
     return waiting_bytes <= options_.tail_bytes_max;
   };

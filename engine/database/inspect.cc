@@ -4,6 +4,7 @@
 #include "engine/base/try.h"
 #include "engine/database/engine.h"
 #include "engine/os/memory_usage.h"
+#include "engine/table/schema_format.h"
 
 #include <fmt/format.h>
 
@@ -132,6 +133,7 @@ IndexStats index_stats(const table::TableVersion& table, const table::VectorColu
   const ColumnSpec& spec = table.info->schema.columns[index.column()];
   const graph::GraphStats graph = index.graph().stats();
   IndexStats stats{.column = spec.name, .options = spec.vector};
+  stats.options.storage = table::chosen_storage(spec.vector);
   stats.linked_row_count = graph.linked_rows;
   stats.links_per_row =
       static_cast<double>(graph.edges) / static_cast<double>(std::max<uint64_t>(1, graph.linked_rows));

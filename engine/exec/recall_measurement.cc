@@ -40,13 +40,13 @@ Result<std::vector<MeasuredRecall>> measure_recall(const table::TableVersion& ve
   const table::VectorIndex& index = *column->index;
   if (index.watermark() == 0 || index.small(version)) return std::vector<MeasuredRecall>();
   try {
-    const graph::VectorsView vectors = version.vectors_view(index);
+    const table::VectorIndex::LinkedVectors linked = index.linked_vectors(version);
     const auto calibrator = index.make_calibrator(version, {.ks = {static_cast<uint32_t>(measurement.k)},
                                                             .efs = measurement.efs,
                                                             .query_count_min = measurement.query_count,
                                                             .query_count_max = measurement.query_count,
                                                             .seed = measurement.seed});
-    while (!calibrator->step(vectors, column->searchable)) {
+    while (!calibrator->step(linked.view, column->searchable)) {
     }
     std::vector<MeasuredRecall> measured;
     for (const table::RecallCurve& curve : calibrator->result().curves) {

@@ -34,6 +34,25 @@ TEST(RecallMeasurement, WiderBeamsFindMore) {
   EXPECT_EQ(measured[0].recall, again[0].recall) << "the same seed asks with the same rows";
 }
 
+TEST(RecallMeasurement, OfBitsAndOfTheMetricL1) {
+  table::TestTable absolute(8, Metric::kL1);
+  fill(absolute, 3000, 8);
+  table::TestTable bits({.dims = 128, .metric = Metric::kHamming, .element = Element::kBit});
+  base::Random random(2);
+  std::vector<int64_t> keys(3000);
+  std::iota(keys.begin(), keys.end(), 0);
+  std::vector<uint8_t> bytes(3000 * 16);
+  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.below(256) & random.below(256));
+  bits.write_bits(keys, bytes);
+  bits.link();
+  for (const auto& version : {absolute.version(), bits.version()}) {
+    const auto measured = base::must(measure_recall(*version, {.k = 5, .efs = {5, 600}, .query_count = 200}));
+    ASSERT_EQ(measured.size(), 2U);
+    EXPECT_LT(measured[0].recall, measured[1].recall);
+    EXPECT_GE(measured[1].recall, 0.99);
+  }
+}
+
 TEST(RecallMeasurement, OfASmallTableIsEmpty) {
   table::TestTable table(8);
   fill(table, 100, 8);

@@ -3,6 +3,7 @@
 #include "engine/base/thread_pool.h"
 #include "engine/base/try.h"
 #include "engine/graph/flat_scan.h"
+#include "engine/table/rows.h"
 
 #include <fmt/format.h>
 
@@ -23,11 +24,45 @@ struct Plan {
   const table::TableVersion& version;
   const table::VectorColumnVersion& column;
   graph::VectorsView vectors;
+  const std::byte* queries;  // row after row, as the column's
   simd::Metric metric;
   size_t k;
   size_t ef;
-  bool flat;  // compare with every row
+  float radius;  // as the kernels return distances; infinite: none
+  bool flat;     // compare with every row
 };
+
+// The fewest rows beyond the radius that a walk passes: what reaches recall 0.95 on sets whose graphs are easy to search (graph_range_test.cc).
+constexpr size_t kRimMin = 96;
+
+// "" or what is wrong with the vectors of the query.
+std::string floats_fault(const SearchQuery& query, const ColumnSpec& spec) {
+  const size_t dims = spec.vector.dims;
+  if (!query.bits.empty()) return fmt::format("column '{}' holds float32 vectors, but the query is bits", spec.name);
+  if (query.vectors.size() / dims != query.query_count || query.vectors.size() % dims != 0) {
+    const size_t given = query.query_count == 0 ? 0 : query.vectors.size() / query.query_count;
+    return fmt::format("column '{}' holds vectors of {} dimensions, but the query has {}", spec.name, dims, given);
+  }
+  const auto bad = std::find_if(query.vectors.begin(), query.vectors.end(), [](float v) { return !std::isfinite(v); });
+  if (bad == query.vectors.end()) return "";
+  const auto at = static_cast<size_t>(bad - query.vectors.begin());
+  return fmt::format("component {} of query {} is {}; vectors hold finite numbers only", at % dims, at / dims, *bad);
+}
+
+std::string bits_fault(const SearchQuery& query, const ColumnSpec& spec) {
+  const size_t row_bytes = table::fixed_width(spec);
+  if (!query.vectors.empty()) return fmt::format("column '{}' holds bits, but the query is float32", spec.name);
+  if (query.bits.size() / row_bytes != query.query_count || query.bits.size() % row_bytes != 0) {
+    const size_t given = query.query_count == 0 ? 0 : query.bits.size() / query.query_count;
+    return fmt::format("column '{}' holds rows of {} bits in {} bytes, but the query has {} bytes", spec.name,
+                       spec.vector.dims, row_bytes, given);
+  }
+  for (size_t i = 0; i < query.query_count; ++i) {
+    if (table::has_bits_behind(query.bits.data() + i * row_bytes, spec.vector.dims))
+      return fmt::format("the bits behind the last of {} of query {} are not 0", spec.vector.dims, i);
+  }
+  return "";
+}
 
 Result<void> check_query(const table::TableVersion& version, const SearchQuery& query, const ColumnSpec& spec) {
   const auto wrong = [&](const std::string& what) {
@@ -37,38 +72,52 @@ Result<void> check_query(const table::TableVersion& version, const SearchQuery& 
     return wrong(fmt::format("k is 1 to {}, not {}", kSearchRowsMax, query.k));
   if (query.recall != 0 && !(query.recall > 0 && query.recall <= 1))
     return wrong(fmt::format("recall is above 0 and at most 1, not {}", query.recall));
-  const size_t dims = spec.vector.dims;
-  if (query.vectors.size() / dims != query.query_count || query.vectors.size() % dims != 0) {
-    const size_t given = query.query_count == 0 ? 0 : query.vectors.size() / query.query_count;
+  if (query.radius && std::isnan(*query.radius)) return wrong("radius is not a number");
+  if (query.radius && *query.radius < 0 && spec.vector.metric != Metric::kInnerProduct)
     return wrong(
-        fmt::format("column '{}' holds vectors of {} dimensions, but the query has {}", spec.name, dims, given));
-  }
-  const auto bad = std::find_if(query.vectors.begin(), query.vectors.end(), [](float v) { return !std::isfinite(v); });
-  if (bad != query.vectors.end()) {
-    const auto at = static_cast<size_t>(bad - query.vectors.begin());
-    return wrong(
-        fmt::format("component {} of query {} is {}; vectors hold finite numbers only", at % dims, at / dims, *bad));
-  }
+        fmt::format("radius is {}, but no {} distance is below 0", *query.radius, to_string(spec.vector.metric)));
+  const bool of_bits = spec.vector.element == Element::kBit;
+  if (const std::string fault = of_bits ? bits_fault(query, spec) : floats_fault(query, spec); !fault.empty())
+    return wrong(fault);
   return {};
+}
+
+// A walk for a radius is one for the k nearest whose beam is wider than its answers by a rim. How many answers there will be is known only at its end, so the
+// rim is the widest that any number of them takes, as far as was measured.
+table::Effort effort_within_radius(const table::Calibration* calibration, size_t k_max, double recall,
+                                   uint32_t row_count_now) {
+  table::Effort rim{kRimMin, false};
+  for (const size_t calibrated_k : table::kCalibratedK) {
+    const size_t k = std::min(calibrated_k, k_max);
+    const table::Effort effort = table::effort_for(calibration, k, recall, row_count_now);
+    if (effort.exact) return effort;
+    rim.ef = std::max(rim.ef, effort.ef - k);
+  }
+  return rim;
 }
 
 // A beam that is given overrides the recall that is wanted.
 table::Effort choose_effort(const table::VectorIndex& index, const SearchQuery& query) {
   if (query.ef != 0) return {query.ef, false};
   const double recall = query.recall != 0 ? query.recall : table::kRecallDefault;
-  return table::effort_for(index.calibration().get(), query.k, recall, index.watermark());
+  const auto calibration = index.calibration();
+  const auto choose = query.radius ? effort_within_radius : table::effort_for;
+  return choose(calibration.get(), query.k, recall, index.watermark());
 }
 
 Plan make_plan(const table::TableVersion& version, const table::VectorColumnVersion& column, const SearchQuery& query) {
   const table::VectorIndex& index = *column.index;
+  const simd::Metric metric = index.graph().options().metric;
   const bool flat = query.exact || index.watermark() == 0 || index.small(version);
   const table::Effort effort = flat ? table::Effort{0, true} : choose_effort(index, query);
   return {.version = version,
           .column = column,
           .vectors = version.vectors_view(index),
-          .metric = index.graph().options().metric,
+          .queries = simd::is_of_bits(metric) ? std::as_bytes(query.bits).data() : std::as_bytes(query.vectors).data(),
+          .metric = metric,
           .k = query.k,
           .ef = effort.ef,
+          .radius = query.radius ? simd::to_kernel_bound(metric, *query.radius) : graph::kNoRadius,
           .flat = effort.exact};
 }
 
@@ -81,15 +130,17 @@ void merge(std::vector<graph::Neighbor>& best, const std::vector<graph::Neighbor
   best.resize(std::min(best.size(), k));
 }
 
-void search_graph(const Plan& plan, const float* query, Scratch& scratch) {
+void search_graph(const Plan& plan, const std::byte* query, Scratch& scratch) {
   const graph::LiveRows live = plan.column.searchable.view();
   const uint32_t tail_start = plan.column.index->watermark();
   scratch.neighbors.resize(plan.k);
-  const size_t found =
-      plan.column.index->graph().search(plan.vectors, query, live, {.k = plan.k, .ef = plan.ef}, scratch.neighbors);
+  const table::VectorIndex::LinkedVectors linked = plan.column.index->linked_vectors(plan.version);
+  const size_t found = plan.column.index->graph().search(
+      linked.view, query, live, {.k = plan.k, .ef = plan.ef, .radius = plan.radius}, scratch.neighbors);
   scratch.neighbors.resize(found);
   if (tail_start >= live.row_count) return;
-  graph::flat_scan(plan.metric, plan.vectors, query, live, {tail_start}, {live.row_count}, plan.k, scratch.tail);
+  graph::flat_scan(plan.metric, plan.vectors, query, live, {tail_start}, {live.row_count}, plan.k, scratch.tail,
+                   plan.radius);
   merge(scratch.neighbors, scratch.tail, plan.k);
 }
 
@@ -105,20 +156,22 @@ VectorHits search_range(const Plan& plan, const SearchQuery& query, size_t first
   VectorHits hits;
   hits.offsets.reserve(last - first + 1);
   hits.offsets.push_back(0);
-  hits.rows.reserve((last - first) * query.k);
-  hits.distances.reserve((last - first) * query.k);
-  const float* queries = query.vectors.data() + first * plan.vectors.dims;
+  if (!query.radius) {
+    hits.rows.reserve((last - first) * query.k);
+    hits.distances.reserve((last - first) * query.k);
+  }
+  const std::byte* queries = plan.queries + first * plan.vectors.row_bytes;
   if (plan.flat) {
     const graph::LiveRows live = plan.column.searchable.view();
     std::vector<std::vector<graph::Neighbor>> nearest;
     graph::flat_scan_batch(plan.metric, plan.vectors, queries, last - first, live, {0}, {live.row_count}, plan.k,
-                           nearest);
+                           nearest, plan.radius);
     for (const auto& neighbors : nearest) append(hits, plan, neighbors);
     return hits;
   }
   Scratch scratch;
   for (size_t i = 0; i < last - first; ++i) {
-    search_graph(plan, queries + i * plan.vectors.dims, scratch);
+    search_graph(plan, queries + i * plan.vectors.row_bytes, scratch);
     append(hits, plan, scratch.neighbors);
   }
   return hits;

@@ -9,16 +9,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <set>
+#include <string>
 
 namespace omendb::exec {
 namespace {
 
 constexpr uint32_t kDims = 6;
 
-std::vector<float> random_vectors(size_t row_count, base::Random& random) {
-  std::vector<float> vectors(row_count * kDims);
+std::vector<float> random_vectors(size_t row_count, base::Random& random, size_t dims = kDims) {
+  std::vector<float> vectors(row_count * dims);
   for (float& component : vectors) component = random.normal();
   return vectors;
 }
@@ -149,6 +151,109 @@ TEST(VectorSearch, RecallsThatAreNoShareAreRefused) {
     EXPECT_NE(base::message_of(hits).find("recall is above 0 and at most 1"), std::string::npos);
   }
   EXPECT_EQ(base::must(vector_search(*table.version(), {.vectors = query, .recall = 1e-9})).rows.size(), 1U);
+}
+
+// Half of the rows in the graph, half in the tail; radii that are the distance of some row, so that rounding would show.
+TEST(VectorSearch, ARadiusTakesTheRowsWithinItFromGraphAndTail) {
+  for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kInnerProduct, Metric::kL1}) {
+    SCOPED_TRACE(to_string(metric));
+    table::TestTable table(kDims, metric);
+    base::Random random(5);
+    table.write(keys_from(0, 1500), random_vectors(1500, random));
+    table.link();
+    table.write(keys_from(1500, 700), random_vectors(700, random));
+    std::vector<int64_t> gone = {3, 700, 1600, 2199};
+    table.erase(gone);
+    size_t wanted = 0;
+    size_t right = 0;
+    for (uint64_t round = 0; round < base::scaled(60); ++round) {
+      const std::vector<float> query = random_vectors(1, random);
+      const VectorHits all = base::must(vector_search(*table.version(), {.vectors = query, .k = 3000, .exact = true}));
+      ASSERT_EQ(all.rows.size(), 2196U);
+      const size_t rank = random.below(400);
+      const float radius = all.distances[rank];
+      const auto within = static_cast<size_t>(std::count_if(all.distances.begin(), all.distances.end(),
+                                                            [radius](float distance) { return distance <= radius; }));
+      ASSERT_GT(within, rank);
+      SearchQuery search{.vectors = query, .k = 3000, .radius = radius, .exact = true};
+      const VectorHits exact = base::must(vector_search(*table.version(), search));
+      std::vector<uint32_t> nearest = numbers(all);
+      nearest.resize(within);
+      ASSERT_EQ(numbers(exact), nearest);
+      search.exact = false;
+      const VectorHits walked = base::must(vector_search(*table.version(), search));
+      for (const float distance : walked.distances) ASSERT_LE(distance, radius);
+      ASSERT_TRUE(std::is_sorted(walked.distances.begin(), walked.distances.end()));
+      wanted += within;
+      right += walked.rows.size();
+      search.k = rank / 2 + 1;
+      ASSERT_EQ(base::must(vector_search(*table.version(), search)).rows.size(), std::min(search.k, within));
+    }
+    EXPECT_GE(static_cast<double>(right), 0.97 * static_cast<double>(wanted));
+  }
+}
+
+// The share of the rows within a radius that searches of this recall and beam find on average; radii with 1 to 400 answers.
+double share_within(const table::TestTable& table, size_t dims, double recall, size_t ef) {
+  base::Random random(8);
+  double shares = 0;
+  size_t searches = 0;
+  for (const size_t rank : {0U, 3U, 10U, 40U, 100U, 399U}) {
+    for (uint64_t round = 0; round < std::max<uint64_t>(10, base::scaled(40)); ++round, ++searches) {
+      const std::vector<float> query = random_vectors(1, random, dims);
+      SearchQuery search{.vectors = query, .k = 3000, .exact = true};
+      search.radius = base::must(vector_search(*table.version(), search)).distances[rank];
+      const auto wanted = base::must(vector_search(*table.version(), search)).rows.size();
+      search.exact = false;
+      search.recall = recall;
+      search.ef = ef;
+      const auto found = base::must(vector_search(*table.version(), search)).rows.size();
+      shares += static_cast<double>(found) / static_cast<double>(wanted);
+    }
+  }
+  return shares / static_cast<double>(searches);
+}
+
+TEST(VectorSearch, ARadiusReachesTheRecallThatIsWantedMeasuredOrNot) {
+  constexpr size_t kHardDims = 48;  // of vectors without any order, so that beams have to be wide
+  table::TestTable table(kHardDims);
+  base::Random random(7);
+  table.write(keys_from(0, 4000), random_vectors(4000, random, kHardDims));
+  table.link();
+  for (const bool measured : {false, true}) {
+    while (measured &&
+           base::must(table.index().calibrate_some(*table.version(), table::VectorIndex::CalibrateWhen::kIdle))) {
+    }
+    const double by_default = share_within(table, kHardDims, 0, 0);
+    const double wide = share_within(table, kHardDims, 0.99, 0);
+    EXPECT_GE(by_default, 0.95) << measured;
+    EXPECT_GE(wide, 0.99) << measured;
+    EXPECT_EQ(share_within(table, kHardDims, 1, 0), 1);
+    EXPECT_LT(share_within(table, kHardDims, 1, 1), 0.9) << "a beam that is given counts";
+  }
+}
+
+TEST(VectorSearch, ARadiusIsCheckedAgainstWhatTheMetricCanBe) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kInnerProduct, Metric::kL1}) {
+    SCOPED_TRACE(to_string(metric));
+    table::TestTable table(1, metric);
+    table.write({1, 2, 3}, {1, 2, -3});
+    const std::vector<float> query = {1};
+    const auto search = [&](float radius) {
+      return vector_search(*table.version(), {.vectors = query, .k = 10, .radius = radius});
+    };
+    EXPECT_EQ(base::code_of(search(std::numeric_limits<float>::quiet_NaN())), ErrorCode::kInvalidArgument);
+    EXPECT_EQ(base::must(search(kInfinity)).rows.size(), 3U);
+    if (metric == Metric::kInnerProduct) {
+      EXPECT_EQ(numbers(base::must(search(-2))), std::vector<uint32_t>{1});
+      EXPECT_TRUE(base::must(search(-kInfinity)).rows.empty());
+    } else {
+      EXPECT_EQ(base::message_of(search(-1)),
+                "search in table 't': radius is -1, but no " + std::string(to_string(metric)) + " distance is below 0");
+      EXPECT_EQ(base::must(search(0)).rows.size(), metric == Metric::kCosine ? 2U : 1U);
+    }
+  }
 }
 
 TEST(VectorSearch, BatchesOnManyThreadsAnswerInTheOrderOfTheQueries) {

@@ -11,6 +11,9 @@ namespace {
 // Fewer live rows than this in a word of 64 are picked one by one; more, and reading the dead ones between them too is cheaper.
 constexpr int kDenseRowsMin = 24;
 
+// Room that answers get at once; more as they come.
+constexpr size_t kAnswersFirst = 64;
+
 struct WordRange {
   uint32_t first;  // row of the lowest set bit
   size_t count;    // rows from there to the highest
@@ -31,32 +34,35 @@ void offer_set_bits(NearestRows& nearest, uint32_t word_row, uint64_t bits, Word
 
 }  // namespace
 
-size_t NearestRows::sort() {
-  std::sort_heap(into_.begin(), into_.begin() + static_cast<ptrdiff_t>(size_));
-  return size_;
+NearestRows::NearestRows(std::vector<Neighbor>& into, size_t k, float radius)
+    : into_(&into), k_(k), limit_(k == 0 ? -kNoRadius : radius) {
+  into.clear();
+  into.reserve(std::min(k, kAnswersFirst));
 }
+
+void NearestRows::sort() { std::sort_heap(into_->begin(), into_->end()); }
 
 void NearestRows::push(Neighbor neighbor) {
-  if (size_ == into_.size()) {
-    std::pop_heap(into_.begin(), into_.end());
-    into_[size_ - 1] = neighbor;
+  if (into_->size() < k_) {
+    into_->push_back(neighbor);
   } else {
-    into_[size_++] = neighbor;
+    if (k_ == 0 || !(neighbor < into_->front())) return;
+    std::pop_heap(into_->begin(), into_->end());
+    into_->back() = neighbor;
   }
-  std::push_heap(into_.begin(), into_.begin() + static_cast<ptrdiff_t>(size_));
+  std::push_heap(into_->begin(), into_->end());
+  if (into_->size() == k_) limit_ = into_->front().distance;
 }
 
-void flat_scan(simd::Metric metric, const VectorsView& vectors, const float* query, const LiveRows& live, RowId first,
-               RowId last, size_t k, std::vector<Neighbor>& out) {
+void flat_scan(simd::Metric metric, const VectorsView& vectors, const void* query, const LiveRows& live, RowId first,
+               RowId last, size_t k, std::vector<Neighbor>& out, float radius) {
   const simd::DistanceKernels& kernels = simd::distance_kernels(metric);
-  out.resize(k);
-  NearestRows nearest(out);
+  NearestRows nearest(out, k, radius);
   float distances[64];
   for_each_live_word(live, first.value, last.value, [&](uint32_t word_row, uint64_t bits) {
     if (std::popcount(bits) >= kDenseRowsMin) {
       const WordRange range = range_of(word_row, bits);
-      kernels.scan(query, vectors.base + static_cast<size_t>(range.first) * vectors.dims, range.count, vectors.dims,
-                   distances);
+      kernels.scan(query, vectors.row(range.first), range.count, vectors.dims, distances);
       offer_set_bits(nearest, word_row, bits, range, distances);
       return;
     }
@@ -65,33 +71,31 @@ void flat_scan(simd::Metric metric, const VectorsView& vectors, const float* que
     for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
       rows[count++] = word_row + static_cast<uint32_t>(std::countr_zero(rest));
     }
-    kernels.gather(query, vectors.base, rows, count, vectors.dims, distances);
+    kernels.gather(query, vectors.bytes, rows, count, vectors.dims, distances);
     for (size_t i = 0; i < count; ++i) nearest.offer({distances[i], RowId{rows[i]}});
   });
-  out.resize(nearest.sort());
+  nearest.sort();
 }
 
-void flat_scan_batch(simd::Metric metric, const VectorsView& vectors, const float* queries, size_t query_count,
-                     const LiveRows& live, RowId first, RowId last, size_t k, std::vector<std::vector<Neighbor>>& out) {
+void flat_scan_batch(simd::Metric metric, const VectorsView& vectors, const void* queries, size_t query_count,
+                     const LiveRows& live, RowId first, RowId last, size_t k, std::vector<std::vector<Neighbor>>& out,
+                     float radius) {
   out.resize(query_count);
   std::vector<NearestRows> nearest;
   nearest.reserve(query_count);
-  for (std::vector<Neighbor>& one : out) {
-    one.resize(k);
-    nearest.emplace_back(one);
-  }
+  for (std::vector<Neighbor>& one : out) nearest.emplace_back(one, k, radius);
   flat_scan_part(metric, vectors, queries, live, first, last, nearest);
-  for (size_t q = 0; q < query_count; ++q) out[q].resize(nearest[q].sort());
+  for (NearestRows& one : nearest) one.sort();
 }
 
-void flat_scan_part(simd::Metric metric, const VectorsView& vectors, const float* queries, const LiveRows& live,
+void flat_scan_part(simd::Metric metric, const VectorsView& vectors, const void* queries, const LiveRows& live,
                     RowId first, RowId last, std::span<NearestRows> nearest) {
   const simd::DistanceKernels& kernels = simd::distance_kernels(metric);
   std::vector<float> distances(nearest.size() * 64);
   for_each_live_word(live, first.value, last.value, [&](uint32_t word_row, uint64_t bits) {
     const WordRange range = range_of(word_row, bits);
-    kernels.many_to_many(queries, nearest.size(), vectors.base + static_cast<size_t>(range.first) * vectors.dims,
-                         range.count, vectors.dims, distances.data());
+    kernels.many_to_many(queries, nearest.size(), vectors.row(range.first), range.count, vectors.dims,
+                         distances.data());
     for (size_t q = 0; q < nearest.size(); ++q) {
       offer_set_bits(nearest[q], word_row, bits, range, distances.data() + q * range.count);
     }

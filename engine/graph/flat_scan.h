@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -13,38 +14,41 @@
 
 namespace omendb::graph {
 
-// The k nearest of the rows offered, ties to the smaller row number. Memory: borrows `into`, whose first entries are a heap until sort().
+inline constexpr float kNoRadius = std::numeric_limits<float>::infinity();
+
+// The k nearest of the rows offered that are no farther than `radius`, ties to the smaller row number. Memory: borrows `into`, a heap until sort(), which grows to
+// at most k.
 class NearestRows {
  public:
-  explicit NearestRows(std::span<Neighbor> into) : into_(into) {}
-  size_t size() const { return size_; }
+  NearestRows(std::vector<Neighbor>& into, size_t k, float radius = kNoRadius);
   void offer(Neighbor neighbor) {
-    if (size_ == into_.size() && (size_ == 0 || !(neighbor < into_[0]))) return;
-    push(neighbor);
+    if (neighbor.distance <= limit_) push(neighbor);
   }
-  // Nearest first; returns how many. No offers afterwards.
-  size_t sort();
+  // Nearest first. No offers afterwards.
+  void sort();
 
  private:
   void push(Neighbor neighbor);
 
-  std::span<Neighbor> into_;
-  size_t size_ = 0;
+  std::vector<Neighbor>* into_;
+  size_t k_;
+  float limit_;  // rows farther than this need not be offered
 };
 
-// Fills `out` with the (at most) k live rows in [first, last) nearest to `query`, nearest first, ties by row number; distances as DistanceKernels returns
-// them. A row without a vector in this column must not be live in `live`. Vectors between the first and the last live row of a 64-row word may be read.
-// Cost: one pass over the live vectors, limited by memory bandwidth when most rows live. Threads: any. Memory: out.capacity() grows to k, nothing else.
-void flat_scan(simd::Metric metric, const VectorsView& vectors, const float* query, const LiveRows& live, RowId first,
-               RowId last, size_t k, std::vector<Neighbor>& out);
+// Fills `out` with the (at most) k live rows in [first, last) nearest to `query` and no farther than `radius`, nearest first, ties by row number; distances as
+// DistanceKernels returns them. A row without a vector in this column must not be live in `live`. Vectors between the first and the last live row of a 64-row word may be read.
+// Cost: one pass over the live vectors, limited by memory bandwidth when most rows live. Threads: any. Memory: out.capacity() grows with the rows found, nothing else.
+void flat_scan(simd::Metric metric, const VectorsView& vectors, const void* query, const LiveRows& live, RowId first,
+               RowId last, size_t k, std::vector<Neighbor>& out, float radius = kNoRadius);
 
-// The same for query_count queries, `dims` floats each and tightly packed: every row is loaded once per block of queries. out.size() becomes query_count.
+// The same for query_count queries, tightly packed as rows are: every row is loaded once per block of queries. out.size() becomes query_count.
 // Memory: additionally 64 floats per query.
-void flat_scan_batch(simd::Metric metric, const VectorsView& vectors, const float* queries, size_t query_count,
-                     const LiveRows& live, RowId first, RowId last, size_t k, std::vector<std::vector<Neighbor>>& out);
+void flat_scan_batch(simd::Metric metric, const VectorsView& vectors, const void* queries, size_t query_count,
+                     const LiveRows& live, RowId first, RowId last, size_t k, std::vector<std::vector<Neighbor>>& out,
+                     float radius = kNoRadius);
 
 // The same a part at a time: offers the live rows in [first, last) to nearest[i], the nearest so far of query i. Parts may come in any order.
-void flat_scan_part(simd::Metric metric, const VectorsView& vectors, const float* queries, const LiveRows& live,
+void flat_scan_part(simd::Metric metric, const VectorsView& vectors, const void* queries, const LiveRows& live,
                     RowId first, RowId last, std::span<NearestRows> nearest);
 
 // How many rows are live. About 1 ns per 64 rows.

@@ -47,15 +47,20 @@ TEST(FlatScan, AgreesWithSortingEverythingForAnyRangeAndAnyLiveRows) {
     const auto first = static_cast<uint32_t>(random.below(rows.count() + 1));
     const auto last = static_cast<uint32_t>(random.below(rows.count() + 100));
     const size_t k = random.between(1, 30);
-    const auto metric = static_cast<simd::Metric>(random.between(1, 3));
+    const auto metric = static_cast<simd::Metric>(random.between(1, 4));
+    // The distance of some row to the first query: inclusive, whatever the rounding.
+    const float radius = random.below(2) == 0 ? kNoRadius
+                                              : simd::distance_kernels(metric).one(
+                                                    queries.row(0), rows.row(random.below(rows.count())), rows.dims());
     std::vector<Neighbor> found;
     std::vector<std::vector<Neighbor>> found_together;
     flat_scan_batch(metric, rows.view(), queries.row(0), queries.count(), live.view(), {first}, {last}, k,
-                    found_together);
+                    found_together, radius);
     ASSERT_EQ(found_together.size(), queries.count());
     for (size_t q = 0; q < queries.count(); ++q) {
-      const std::vector<Neighbor> wanted = sorted_rows(metric, rows, queries.row(q), live.view(), first, last);
-      flat_scan(metric, rows.view(), queries.row(q), live.view(), {first}, {last}, k, found);
+      std::vector<Neighbor> wanted = sorted_rows(metric, rows, queries.row(q), live.view(), first, last);
+      std::erase_if(wanted, [radius](const Neighbor& neighbor) { return neighbor.distance > radius; });
+      flat_scan(metric, rows.view(), queries.row(q), live.view(), {first}, {last}, k, found, radius);
       expect_same(found, wanted, k);
       expect_same(found_together[q], wanted, k);
     }
@@ -68,14 +73,15 @@ TEST(FlatScan, PartByPartFindsTheSame) {
   for (uint32_t row = 0; row < 1000; row += 3) live.clear(row);
   std::vector<std::vector<Neighbor>> whole;
   flat_scan_batch(simd::Metric::kL2, rows.view(), rows.row(0), 5, live.view(), {0}, {1000}, 9, whole);
-  std::vector<Neighbor> places(5 * 9);
+  std::vector<std::vector<Neighbor>> found(5);
   std::vector<NearestRows> nearest;
-  for (size_t q = 0; q < 5; ++q) nearest.emplace_back(std::span(places).subspan(q * 9, 9));
+  for (std::vector<Neighbor>& one : found) nearest.emplace_back(one, 9);
   for (const auto& [first, last] : {std::pair{700U, 1000U}, {0U, 130U}, {130U, 700U}})
     flat_scan_part(simd::Metric::kL2, rows.view(), rows.row(0), live.view(), {first}, {last}, nearest);
   for (size_t q = 0; q < 5; ++q) {
-    ASSERT_EQ(nearest[q].sort(), 9U);
-    for (size_t i = 0; i < 9; ++i) EXPECT_EQ(places[q * 9 + i].row, whole[q][i].row);
+    nearest[q].sort();
+    ASSERT_EQ(found[q].size(), 9U);
+    for (size_t i = 0; i < 9; ++i) EXPECT_EQ(found[q][i].row, whole[q][i].row);
   }
 }
 
@@ -104,9 +110,12 @@ TEST(FlatScan, BreaksTiesByRowNumber) {
 }
 
 TEST(NearestRows, TakesNothingIntoNoPlaces) {
-  NearestRows nearest(std::span<Neighbor>{});
+  std::vector<Neighbor> none(3);
+  NearestRows nearest(none, 0);
   nearest.offer({1.0F, RowId{1}});
-  EXPECT_EQ(nearest.sort(), 0U);
+  nearest.offer({-kNoRadius, RowId{2}});
+  nearest.sort();
+  EXPECT_TRUE(none.empty());
 }
 
 }  // namespace

@@ -12,6 +12,8 @@ namespace omendb::graph {
 Graph::Graph(const GraphOptions& options) : impl_(std::make_unique<Impl>(options)) {
   assert(options.m >= 2 && options.m <= kLinksPerRowMax);
   assert(options.ef_construction >= 1);
+  assert((options.metric <= simd::Metric::kInnerProduct || options.storage == quantize::Storage::kF32) &&
+         "codes estimate squared L2");
 }
 
 Graph::~Graph() = default;
@@ -23,7 +25,7 @@ Result<void> Graph::train(const VectorsView& vectors, const quantize::Sample& sa
     auto codes = CodeStore::learn(impl_->options, sample, impl_->linked_rows.load(std::memory_order_relaxed));
     codes->cover(row_count);
     for (uint32_t row = 0; row < row_count; ++row) {
-      if (contains({row})) codes->encode(row, vectors.base + static_cast<size_t>(row) * vectors.dims);
+      if (contains({row})) codes->encode(row, vectors.floats(row));
     }
     codes->begin_counting();
     impl_->set_codes(std::move(codes));
@@ -38,6 +40,8 @@ Graph::Training Graph::training() const {
   if (codes == nullptr) return {};
   return {codes->trained_rows(), codes->encoded_rows(), codes->poor_rows(), codes->poor_share_expected()};
 }
+
+uint32_t Graph::row_count() const { return impl_->links.row_count(); }
 
 bool Graph::contains(RowId row) const {
   return row.value < impl_->links.row_count() && (impl_->links.state(row.value) & kLinkedBit) != 0;

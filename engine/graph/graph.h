@@ -12,16 +12,31 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <vector>
 
 namespace omendb::graph {
 
-// Row i of the column is at base + i * dims. Borrowed: the bytes of a linked row never change or move while a view of them is in use.
+// Rows of float32 vectors, or of bits where the metric compares bits, one behind the other. Borrowed: the bytes of a linked row never change or move while a view
+// of them is in use.
 struct VectorsView {
-  const float* base = nullptr;
+  VectorsView() = default;
+  VectorsView(const float* vectors, size_t dimensions)
+      : bytes(reinterpret_cast<const std::byte*>(vectors)), dims(dimensions), row_bytes(dimensions * sizeof(float)) {}
+  VectorsView(const std::byte* first_row, size_t dimensions, size_t bytes_a_row)
+      : bytes(first_row), dims(dimensions), row_bytes(bytes_a_row) {}
+
+  const std::byte* row(size_t index) const { return bytes + index * row_bytes; }
+  // Where rows are float32 vectors.
+  const float* floats(size_t index) const { return reinterpret_cast<const float*>(row(index)); }
+
+  const std::byte* bytes = nullptr;
   size_t dims = 0;
+  size_t row_bytes = 0;
+  // A search looks at no row from here on: it may have been linked by somebody who sees more. Who links or erases rows sees every linked one.
+  uint32_t row_count = UINT32_MAX;
 };
 
 struct GraphOptions {
@@ -64,6 +79,9 @@ struct SearchOptions {
   // This row is treated as if it had never been linked: links to it lead to one of its neighbours instead. So a graph is asked with a row of its own as if
   // that row were somebody's query (table/calibration.h). If walks start at it, it may be returned.
   uint32_t left_out = UINT32_MAX;
+  // Below infinity: all live rows no farther than this, at most the k nearest of them. `ef` then counts the rows beyond the radius that the walk passes, is not raised
+  // to k, and there may be fewer than k answers. As simd::DistanceKernels returns distances.
+  float radius = std::numeric_limits<float>::infinity();
 };
 
 struct SearchCounters {  // optional; filled when the pointer given is not null
@@ -122,12 +140,14 @@ class Graph {
 
   // Up to k live rows nearest to `query` among the linked ones, nearest first, ties by row number; returns how many were written to `out` (out.size() >= k).
   // Rows that are not live are walked through but never returned; while fewer than k live rows are found the beam grows, so that the result holds k
-  // rows whenever k live rows are linked; where live rows are few, all of them are compared. Threads: any, beside inserts; takes no lock and waits for nobody;
-  // allocates nothing after a thread's first searches, and throws std::bad_alloc if those get no memory.
-  size_t search(const VectorsView& vectors, const float* query, const LiveRows& live, const SearchOptions& options,
+  // rows whenever k live rows are linked; where live rows are few, all of them are compared. With a radius: where the answers are many, likewise. Threads: any,
+  // beside inserts; takes no lock and waits for nobody; allocates nothing after a thread's first searches, and throws std::bad_alloc if those get no memory.
+  size_t search(const VectorsView& vectors, const void* query, const LiveRows& live, const SearchOptions& options,
                 std::span<Neighbor> out, SearchCounters* counters = nullptr) const;
 
   bool contains(RowId row) const;
+  // Linked rows are below, those of inserts that are under way too.
+  uint32_t row_count() const;
   GraphStats stats() const;
   const GraphOptions& options() const;
 

@@ -33,7 +33,7 @@ class Insertion {
       : graph_(graph),
         row_(row),
         level_(level_of(graph.options, row)),
-        walk_{graph, graph.space(vectors, state), nullptr, state} {}
+        walk_{graph, graph.space(vectors, state), nullptr, state, vectors.row_count} {}
 
   Result<void> run() {
     for (auto& chosen : walk_.state.chosen_by_level) chosen.clear();

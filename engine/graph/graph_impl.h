@@ -2,6 +2,7 @@
 
 // What the files of this room share: the members of Graph and the walk over one level. Not for other rooms; they include graph.h.
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -140,8 +141,11 @@ struct Walk {
   RowSpace space;
   RowSpace::Target query;
   SearchState& state;
+  uint32_t rows_max;               // VectorsView::row_count
   uint32_t left_out = UINT32_MAX;  // SearchOptions::left_out
 
+  // Rows below may be looked at; it grows while others insert.
+  uint32_t row_count() const { return std::min(graph.links.row_count(), rows_max); }
   float distance_to(uint32_t row) const {
     ++state.distance_computations;
     return space.distance(query, row);
@@ -200,6 +204,13 @@ struct Walk {
     if (!fresh.empty()) state.beam.offer(distance_to(root), root, is_live(root), is_live);
   }
 };
+
+// Graph::search for a radius (graph_range.cc).
+size_t search_within(const Walk& walk, const Walk& exact, const LiveRows& live, const SearchOptions& options, size_t k,
+                     EntryPoint entry, std::span<Neighbor> out);
+
+// Compares with every row that is live and linked: never misses one, whatever a walk met.
+size_t scan_linked_rows(const Walk& exact, const LiveRows& live, size_t k, float radius, std::span<Neighbor> out);
 
 // Chooses at most `count_max` of `candidates` (nearest first) as neighbours, spread out by the diversity heuristic (graph_prune.cc).
 void choose_diverse(const Walk& walk, std::span<const Neighbor> candidates, size_t count_max,

@@ -72,23 +72,7 @@ class Search {
     std::push_heap(state.frontier.begin(), state.frontier.end(), farther);
   }
 
-  // Compares with every row that is live and linked: never misses one, whatever the walk met.
-  size_t scan_everything(std::span<Neighbor> out) {
-    const Graph::Impl& graph = walk_.graph;
-    NearestRows nearest(out.first(k_));
-    for_each_live_word(live_, 0, row_count_, [&](uint32_t word_row, uint64_t bits) {
-      uint32_t rows[64];
-      float distances[64];
-      size_t count = 0;
-      for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
-        const uint32_t row = word_row + static_cast<uint32_t>(std::countr_zero(rest));
-        if ((graph.links.state(row) & kLinkedBit) != 0 && row != walk_.left_out) rows[count++] = row;
-      }
-      exact_.distances_to(rows, count, distances);
-      for (size_t i = 0; i < count; ++i) nearest.offer({distances[i], RowId{rows[i]}});
-    });
-    return nearest.sort();
-  }
+  size_t scan_everything(std::span<Neighbor> out) { return scan_linked_rows(exact_, live_, k_, kNoRadius, out); }
 
   // The nearest of the answers, by their full vectors.
   size_t take(const Beam& answers, std::span<Neighbor> out) {
@@ -132,12 +116,31 @@ class Search {
   const size_t k_;
   const size_t ef_;
   const size_t rerank_;
-  const uint32_t row_count_ = walk_.graph.links.row_count();
+  const uint32_t row_count_ = walk_.row_count();
   size_t live_total_ = SIZE_MAX;
   bool too_coarse_ = false;
 };
 
 }  // namespace
+
+size_t scan_linked_rows(const Walk& exact, const LiveRows& live, size_t k, float radius, std::span<Neighbor> out) {
+  const LinkStore& links = exact.graph.links;
+  NearestRows nearest(exact.state.found, k, radius);
+  for_each_live_word(live, 0, exact.row_count(), [&](uint32_t word_row, uint64_t bits) {
+    uint32_t rows[64];
+    float distances[64];
+    size_t count = 0;
+    for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
+      const uint32_t row = word_row + static_cast<uint32_t>(std::countr_zero(rest));
+      if ((links.state(row) & kLinkedBit) != 0 && row != exact.left_out) rows[count++] = row;
+    }
+    exact.distances_to(rows, count, distances);
+    for (size_t i = 0; i < count; ++i) nearest.offer({distances[i], RowId{rows[i]}});
+  });
+  nearest.sort();
+  std::copy(exact.state.found.begin(), exact.state.found.end(), out.begin());
+  return exact.state.found.size();
+}
 
 // A copy of the list, good until the next one is made. When the row that is left out was linked, its neighbours' lists gave up links to rows that lie behind it;
 // without it they would have kept one. So the link to it leads to the one of its neighbours that is nearest to `row` and not in the list. With plain holes the
@@ -152,7 +155,7 @@ std::span<uint32_t> Walk::without_left_out(uint32_t row, uint32_t level, std::sp
   for (uint32_t& link : graph.links.list(left_out, level)) {
     const uint32_t neighbor = load_link(&link) & kRowMask;
     const bool known = neighbor == row || std::find(copy.begin(), copy.end(), neighbor) != copy.end();
-    if (!known && neighbor < graph.links.row_count()) state.ids[count++] = neighbor;
+    if (!known && neighbor < row_count()) state.ids[count++] = neighbor;
   }
   if (count == 0) return copy;
   const RowSpace compared = space.builds_graphs() ? space : space.full();
@@ -163,7 +166,7 @@ std::span<uint32_t> Walk::without_left_out(uint32_t row, uint32_t level, std::sp
 }
 
 Candidate Walk::descend(EntryPoint from, uint32_t level_floor) const {
-  const uint32_t row_count = graph.links.row_count();
+  const uint32_t rows_end = row_count();
   Candidate nearest{distance_to(from.row), from.row};
   for (uint32_t level = from.level; level > level_floor; --level) {
     for (uint32_t expanded = kNoLink; expanded != nearest.row();) {
@@ -171,7 +174,7 @@ Candidate Walk::descend(EntryPoint from, uint32_t level_floor) const {
       size_t count = 0;
       for (uint32_t& word : graph.links.list(expanded, level)) {
         const uint32_t neighbor = load_link(&word) & kRowMask;
-        if (neighbor < row_count && neighbor != left_out) state.ids[count++] = neighbor;
+        if (neighbor < rows_end && neighbor != left_out) state.ids[count++] = neighbor;
       }
       distances_to(state.ids.data(), count, state.distances.data());
       for (size_t i = 0; i < count; ++i) {
@@ -182,21 +185,29 @@ Candidate Walk::descend(EntryPoint from, uint32_t level_floor) const {
   return nearest;
 }
 
-size_t Graph::search(const VectorsView& vectors, const float* query, const LiveRows& live, const SearchOptions& options,
+size_t Graph::search(const VectorsView& vectors, const void* query, const LiveRows& live, const SearchOptions& options,
                      std::span<Neighbor> out, SearchCounters* counters) const {
   const EntryPoint entry = impl_->entry();
   const size_t k = std::min(options.k, out.size());
   if (entry.row == kNoLink || k == 0) return 0;
   const SearchStatePool::Lease state = impl_->states.take();
   state->distance_computations = 0;
-  Walk walk{*impl_, impl_->space(vectors, *state), nullptr, *state, options.left_out};
+  Walk walk{*impl_, impl_->space(vectors, *state), nullptr, *state, vectors.row_count, options.left_out};
   walk.query = walk.space.target_of(query, state->query_bytes());
-  const Walk exact{*impl_, walk.space.full(), query, *state, options.left_out};
+  const Walk exact{*impl_, walk.space.full(), query, *state, vectors.row_count, options.left_out};
   const size_t ef = std::max(options.ef, k);
   const size_t rerank = std::max(k, options.rerank == 0 ? walk.space.rerank_rows(k, ef) : options.rerank);
-  Search search(walk.query == nullptr ? exact : walk, exact, live, k, ef, rerank);
-  size_t found = search.run(entry, out);
-  if (search.too_coarse()) found = Search(exact, exact, live, k, ef, rerank).run(entry, out);
+  const Walk& first = walk.query == nullptr ? exact : walk;
+  size_t found = 0;
+  if (entry.row >= walk.row_count()) {  // it became the entry since the caller looked
+    found = scan_linked_rows(exact, live, k, options.radius, out);
+  } else if (options.radius < kNoRadius) {
+    found = search_within(first, exact, live, options, k, entry, out);
+  } else {
+    Search search(first, exact, live, k, ef, rerank);
+    found = search.run(entry, out);
+    if (search.too_coarse()) found = Search(exact, exact, live, k, ef, rerank).run(entry, out);
+  }
   if (counters != nullptr) {
     counters->visited_rows = state->visited.count();
     counters->distance_computations = state->distance_computations;

@@ -23,6 +23,9 @@ namespace {
 
 using base::must;
 
+constexpr simd::Metric kMetrics[] = {simd::Metric::kL2, simd::Metric::kCosine, simd::Metric::kInnerProduct,
+                                     simd::Metric::kL1};
+
 // The share of the true k nearest that the graph finds, over queries near the rows and elsewhere.
 double recall(const Graph& graph, const Vectors& rows, const Vectors& queries, const Live& live,
               const SearchOptions& options) {
@@ -83,7 +86,7 @@ TEST(GraphSearch, FindsTheOnlyRow) {
 }
 
 TEST(GraphSearch, ReachesItsRecallOnRandomRowsOfEveryMetric) {
-  for (const simd::Metric metric : {simd::Metric::kL2, simd::Metric::kCosine, simd::Metric::kInnerProduct}) {
+  for (const simd::Metric metric : kMetrics) {
     SCOPED_TRACE(static_cast<int>(metric));
     const Vectors rows = random_vectors(base::scaled(4000) + 500, 24, 7);
     const Vectors queries = random_vectors(50, 24, 8);
@@ -234,7 +237,7 @@ TEST(GraphBuild, LosesNoRowWhereAllAreEqual) {
 }
 
 TEST(GraphBuild, LosesNoRowAmongZeroVectorsAndDuplicates) {
-  for (const simd::Metric metric : {simd::Metric::kL2, simd::Metric::kCosine, simd::Metric::kInnerProduct}) {
+  for (const simd::Metric metric : kMetrics) {
     SCOPED_TRACE(static_cast<int>(metric));
     base::Random random(3);
     Vectors rows(10);

@@ -27,19 +27,19 @@ class RowSpace {
   RowSpace full() const { return {*kernels_, vectors_, nullptr, addresses_}; }
   // Whether rows at this distance are near enough for the codes' rounding to hide which one is nearer.
   bool is_coarse(float distance) const { return codes_ != nullptr && distance < codes_->codec().coarse_below(); }
-  const float* vector_of(uint32_t row) const { return vectors_.base + static_cast<size_t>(row) * vectors_.dims; }
+  const std::byte* vector_of(uint32_t row) const { return vectors_.row(row); }
 
   // Writes the code of a row that is about to be linked. Throws std::bad_alloc.
   void encode(uint32_t row) const {
     if (codes_ == nullptr) return;
     codes_->cover(row + 1);
-    codes_->encode(row, vector_of(row));
+    codes_->encode(row, vectors_.floats(row));
   }
 
   // Null if the codec can not say how far from `query` its codes are.
-  Target target_of(const float* query, std::byte* room) const {
+  Target target_of(const void* query, std::byte* room) const {
     if (codes_ == nullptr) return query;
-    return codes_->codec().prepare(query, room) ? room : nullptr;
+    return codes_->codec().prepare(static_cast<const float*>(query), room) ? room : nullptr;
   }
   Target target_of_row(uint32_t row, std::byte* room) const {
     if (codes_ == nullptr) return vector_of(row);
@@ -49,7 +49,7 @@ class RowSpace {
 
   void distances(Target target, const uint32_t* rows, size_t count, float* out) const {
     if (codes_ == nullptr) {
-      kernels_->gather(static_cast<const float*>(target), vectors_.base, rows, count, vectors_.dims, out);
+      kernels_->gather(target, vectors_.bytes, rows, count, vectors_.dims, out);
       return;
     }
     for (size_t i = 0; i < count; ++i) addresses_[i] = codes_->at(rows[i]);

@@ -157,6 +157,13 @@ class Beam {
   std::vector<Candidate> entries_;
 };
 
+// Of a search by radius: an answer, and how far its row was in what the walk compares.
+struct AnswerWithin {
+  Neighbor neighbor;
+  float walked_distance;
+  friend bool operator<(const AnswerWithin& a, const AnswerWithin& b) { return a.neighbor < b.neighbor; }
+};
+
 struct alignas(quantize::kQueryAlignment) Line {
   std::byte bytes[quantize::kQueryAlignment];
 };
@@ -195,8 +202,9 @@ struct SearchState {
   std::vector<uint32_t> kept;               // what the heuristic has chosen so far
   std::vector<Neighbor> found;              // of one level, nearest first
   std::array<std::vector<Neighbor>, kLevelMax + 1> chosen_by_level;
-  Beam live_beam;                   // the answers of a wide walk
-  std::vector<Candidate> frontier;  // the heap of the wide walk
+  Beam live_beam;                    // the answers of a wide walk; the rim of a search by radius
+  std::vector<Candidate> frontier;   // the heap of these two
+  std::vector<AnswerWithin> within;  // of a search by radius: a heap, the farthest first
   uint64_t distance_computations = 0;
   size_t counted_bytes = 0;  // what the pool believes that this state holds
 
@@ -205,6 +213,7 @@ struct SearchState {
     bytes += (query_room.capacity() + row_room.capacity()) * sizeof(Line) + addresses.capacity() * sizeof(std::byte*);
     bytes += (ids.capacity() + words.capacity() + distances.capacity() + kept.capacity()) * sizeof(uint32_t);
     bytes += found.capacity() * sizeof(Neighbor) + (frontier.capacity() + ranked.capacity()) * sizeof(Candidate);
+    bytes += within.capacity() * sizeof(AnswerWithin);
     for (const auto& level : chosen_by_level) bytes += level.capacity() * sizeof(Neighbor);
     return bytes;
   }

@@ -27,6 +27,8 @@ std::string_view to_string(Storage storage) {
 
 std::unique_ptr<const Codec> train(const CodecOptions& options, const Sample& sample) {
   assert(sample.count >= 1 && sample.dims >= 1 && sample.dims <= kVectorDimsMax);
+  assert(options.metric == simd::Metric::kL2 || options.metric == simd::Metric::kCosine ||
+         options.metric == simd::Metric::kInnerProduct);
   assert(options.rabitq_bits >= 1 && options.rabitq_bits <= kRabitqBitsMax);
   assert(options.pq_bytes >= 1 && options.pq_bytes <= kPqBytesMax);
   switch (options.storage) {

@@ -39,7 +39,7 @@ inline constexpr uint32_t kPqBytesMax = 128;
 // What a codec is made by; part of a column's schema, so load() wants the same again.
 struct CodecOptions {
   Storage storage = Storage::kF32;
-  simd::Metric metric = simd::Metric::kL2;
+  simd::Metric metric = simd::Metric::kL2;  // or kCosine, kInnerProduct: no other has codes
   uint32_t rabitq_bits = 4;  // kRabitq: 1 to kRabitqBitsMax a dimension; each more halves the error of estimates
   uint32_t pq_bytes =
       32;  // kPq: 1 to kPqBytesMax a code, fewer where there are fewer dimensions; more are finer, slower to compare and larger queries

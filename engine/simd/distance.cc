@@ -1,5 +1,6 @@
 #include "engine/simd/distance.h"
 
+#include "engine/simd/bit_distance_kernels.h"
 #include "engine/simd/distance_kernels.h"
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <cassert>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 
 namespace omendb::simd {
 namespace {
@@ -27,7 +29,18 @@ bool cpu_has(Target target) {
   return target == Target::kScalar || target == Target::kNeon;  // where the compiler builds it, every 64-bit ARM has it
 }
 
+// A target without kernels of its own for bits takes the best below it: the instructions that AVX2 takes, every AVX-512 CPU has.
+const DistanceKernels* bit_kernels(Metric metric, Target target) {
+  const DistanceKernels* kernels = nullptr;
+#if defined(__x86_64__)
+  if (target == Target::kAvx512 && __builtin_cpu_supports("avx512vpopcntdq") != 0) kernels = avx512_bit_kernels(metric);
+  if (target >= Target::kAvx2 && kernels == nullptr) kernels = avx2_bit_kernels(metric);
+#endif
+  return kernels != nullptr ? kernels : scalar_bit_kernels(metric);
+}
+
 const DistanceKernels* kernels_or_null(Metric metric, Target target) {
+  if (is_of_bits(metric)) return bit_kernels(metric, target);
   switch (target) {
     case Target::kScalar: return scalar_kernels(metric);
     case Target::kNeon: return neon_kernels(metric);
@@ -118,6 +131,21 @@ const DistanceKernels& distance_kernels(Metric metric, Target target) {
 
 float to_user_distance(Metric metric, float kernel_distance) {
   return metric == Metric::kL2 ? std::sqrt(std::max(kernel_distance, 0.0F)) : kernel_distance;
+}
+
+float to_kernel_bound(Metric metric, float user_distance) {
+  if (metric != Metric::kL2) return user_distance;
+  assert(user_distance >= 0);
+  // Several squares have one root in float: the largest of them is a few steps from the square.
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  float bound = user_distance * user_distance;
+  while (to_user_distance(metric, bound) > user_distance) bound = std::nextafter(bound, 0.0F);
+  for (float next = std::nextafter(bound, kInfinity);
+       next > bound && to_user_distance(metric, next) <= user_distance;) {
+    bound = next;
+    next = std::nextafter(bound, kInfinity);
+  }
+  return bound;
 }
 
 }  // namespace omendb::simd

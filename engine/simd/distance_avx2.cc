@@ -27,6 +27,7 @@ struct Avx2Vector {
   }
   static Reg add(Reg a, Reg b) { return _mm256_add_ps(a, b); }
   static Reg subtract(Reg a, Reg b) { return _mm256_sub_ps(a, b); }
+  static Reg absolute(Reg a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0F), a); }
   static Reg multiply_add(Reg a, Reg b, Reg c) { return _mm256_fmadd_ps(a, b, c); }
   static __m128 fold(Reg reg) { return _mm_add_ps(_mm256_castps256_ps128(reg), _mm256_extractf128_ps(reg, 1)); }
   static float sum(Reg reg) {

@@ -24,6 +24,7 @@ struct Avx512Vector {
   }
   static Reg add(Reg a, Reg b) { return _mm512_add_ps(a, b); }
   static Reg subtract(Reg a, Reg b) { return _mm512_sub_ps(a, b); }
+  static Reg absolute(Reg a) { return _mm512_abs_ps(a); }
   static Reg multiply_add(Reg a, Reg b, Reg c) { return _mm512_fmadd_ps(a, b, c); }
   static __m128 fold(Reg reg) {
     const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(reg), _mm512_extractf32x8_ps(reg, 1));

@@ -47,7 +47,7 @@ void gather_lists(benchmark::State& state) {
   }
   count_distances(state, kListRows);
 }
-BENCHMARK(gather_lists)->ArgsProduct({{128, 784, 1536}, {1, 2, 3}});
+BENCHMARK(gather_lists)->ArgsProduct({{128, 784, 1536}, {1, 2, 3, 4}});
 
 void scan_rows(benchmark::State& state) {
   const auto dims = static_cast<size_t>(state.range(0));

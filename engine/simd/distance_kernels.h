@@ -5,7 +5,7 @@
 //
 // V is declared in an anonymous namespace of its file, so that no code compiled for a newer CPU can be merged by the linker with code for an older one. For
 // the same reason nothing of the standard library is called here. V offers: kLanes, kTileQueries, kTileRows, Reg, zero(), load(p), load_first(p, count)
-// (the other lanes 0, no byte behind the last float is touched), add, subtract, multiply_add(a, b, c) = a * b + c, sum(reg), sum4(regs, out).
+// (the other lanes 0, no byte behind the last float is touched), add, subtract, absolute, multiply_add(a, b, c) = a * b + c, sum(reg), sum4(regs, out).
 //
 // Every form sums a pair in the same order: lane blocks go in turn into two accumulators, the accumulators are added, then the lanes by halving. So
 // one(), gather(), scan() and many_to_many() of one target give the same bits for the same pair, and a row found twice has one distance.
@@ -63,6 +63,8 @@ struct Terms {
     if constexpr (kMetric == Metric::kL2) {
       const Reg difference = V::subtract(query, row);
       return V::multiply_add(difference, difference, sum);
+    } else if constexpr (kMetric == Metric::kL1) {
+      return V::add(sum, V::absolute(V::subtract(query, row)));
     } else {
       return V::multiply_add(query, row, sum);
     }
@@ -142,7 +144,7 @@ struct RowGroup {
       total_of(squares[0], row_squares);
     }
     for (size_t r = 0; r < kRows; ++r) {
-      if constexpr (kMetric == Metric::kL2) {
+      if constexpr (kMetric == Metric::kL2 || kMetric == Metric::kL1) {
         out[r] = totals[r];
       } else if constexpr (kMetric == Metric::kCosine) {
         out[r] = cosine_distance(totals[r], query_square, row_squares[r], query, rows[r], dims);
@@ -168,7 +170,9 @@ float query_square_for(const float* query, size_t dims) {
 }
 
 template <class V, Metric kMetric>
-float one(const float* query, const float* row, size_t dims) {
+float one(const void* query_vector, const void* row_vector, size_t dims) {
+  const auto* query = static_cast<const float*>(query_vector);
+  const auto* row = static_cast<const float*>(row_vector);
   RowGroup<V, kMetric, 1> group;
   float distance = 0;
   const float query_square = query_square_for<V, kMetric>(query, dims);
@@ -200,20 +204,23 @@ void distances(const float* query, size_t count, size_t dims, float* out, size_t
 }
 
 template <class V, Metric kMetric>
-void gather(const float* query, const float* base, const uint32_t* ids, size_t count, size_t dims, float* out) {
+void gather(const void* query, const void* first_row, const uint32_t* ids, size_t count, size_t dims, float* out) {
+  const auto* base = static_cast<const float*>(first_row);
   const size_t wanted = kPrefetchFloats / (dims == 0 ? 1 : dims);
   const size_t ahead = wanted < 4 ? 4 : wanted > 16 ? 16 : wanted;
   distances<V, kMetric>(
-      query, count, dims, out, ahead, [ base, ids, dims ](size_t i) __attribute__((always_inline)) {
-        return base + static_cast<size_t>(ids[i]) * dims;
-      });
+      static_cast<const float*>(query), count, dims, out, ahead,
+      [ base, ids, dims ](size_t i)
+          __attribute__((always_inline)) { return base + static_cast<size_t>(ids[i]) * dims; });
 }
 
 template <class V, Metric kMetric>
-void scan(const float* query, const float* rows, size_t count, size_t dims, float* out) {
+void scan(const void* query, const void* first_row, size_t count, size_t dims, float* out) {
+  const auto* rows = static_cast<const float*>(first_row);
   // Consecutive rows: the CPU's own prefetcher sees the pattern.
   distances<V, kMetric>(
-      query, count, dims, out, 0, [ rows, dims ](size_t i) __attribute__((always_inline)) { return rows + i * dims; });
+      static_cast<const float*>(query), count, dims, out, 0,
+      [ rows, dims ](size_t i) __attribute__((always_inline)) { return rows + i * dims; });
 }
 
 // One tile: kTileQueries queries by kTileRows rows, every load used kTileRows or kTileQueries times.
@@ -268,7 +275,7 @@ struct Tile {
       total_of_row(r, totals);
       for (size_t q = 0; q < kQueries; ++q) {
         float& distance = out[q * out_stride + r];
-        if constexpr (kMetric == Metric::kL2) {
+        if constexpr (kMetric == Metric::kL2 || kMetric == Metric::kL1) {
           distance = totals[q];
         } else if constexpr (kMetric == Metric::kCosine) {
           distance =
@@ -322,8 +329,10 @@ void queries_to_row_block(const float* queries, size_t query_count, const float*
 }
 
 template <class V, Metric kMetric>
-void many_to_many(const float* queries, size_t query_count, const float* rows, size_t row_count, size_t dims,
+void many_to_many(const void* query_vectors, size_t query_count, const void* first_row, size_t row_count, size_t dims,
                   float* out) {
+  const auto* queries = static_cast<const float*>(query_vectors);
+  const auto* rows = static_cast<const float*>(first_row);
   const size_t fitting = kRowBlockFloats / (dims == 0 ? 1 : dims);
   const size_t block_rows = fitting < 16 ? 16 : fitting < kRowsPerBlockMax ? fitting : kRowsPerBlockMax;
   for (size_t first = 0; first < row_count; first += block_rows) {
@@ -341,10 +350,14 @@ const DistanceKernels& kernels_for(Metric metric) {
   static constexpr DistanceKernels kL2 = kKernelsOf<V, Metric::kL2>;
   static constexpr DistanceKernels kCosine = kKernelsOf<V, Metric::kCosine>;
   static constexpr DistanceKernels kInnerProduct = kKernelsOf<V, Metric::kInnerProduct>;
+  static constexpr DistanceKernels kL1 = kKernelsOf<V, Metric::kL1>;
   switch (metric) {
     case Metric::kL2: return kL2;
     case Metric::kCosine: return kCosine;
     case Metric::kInnerProduct: return kInnerProduct;
+    case Metric::kL1: return kL1;
+    case Metric::kHamming:
+    case Metric::kJaccard: break;  // bit_distance_kernels.h
   }
   return kL2;
 }

@@ -25,6 +25,7 @@ struct NeonVector {
   }
   static Reg add(Reg a, Reg b) { return vaddq_f32(a, b); }
   static Reg subtract(Reg a, Reg b) { return vsubq_f32(a, b); }
+  static Reg absolute(Reg a) { return vabsq_f32(a); }
   static Reg multiply_add(Reg a, Reg b, Reg c) { return vfmaq_f32(c, a, b); }
   static float sum(Reg reg) {
     const float32x2_t halves = vadd_f32(vget_low_f32(reg), vget_high_f32(reg));

@@ -28,6 +28,10 @@ struct ScalarVector {
     for (size_t i = 0; i < kLanes; ++i) a.lane[i] -= b.lane[i];
     return a;
   }
+  static Reg absolute(Reg a) {
+    for (size_t i = 0; i < kLanes; ++i) a.lane[i] = __builtin_fabsf(a.lane[i]);
+    return a;
+  }
   static Reg multiply_add(const Reg& a, const Reg& b, Reg c) {
     for (size_t i = 0; i < kLanes; ++i) c.lane[i] += a.lane[i] * b.lane[i];
     return c;

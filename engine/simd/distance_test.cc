@@ -16,7 +16,7 @@
 namespace omendb::simd {
 namespace {
 
-constexpr Metric kMetrics[] = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
+constexpr Metric kMetrics[] = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct, Metric::kL1};
 
 // The distance in double and what rounding in float may cost it: the error of a float sum is bounded by its terms' magnitudes.
 struct Expected {
@@ -30,6 +30,7 @@ Expected expected(Metric metric, const float* left, const float* right, size_t d
   double left_square = 0;
   double right_square = 0;
   double difference_square = 0;
+  double difference_magnitude = 0;
   for (size_t i = 0; i < dims; ++i) {
     const double l = left[i];
     const double r = right[i];
@@ -38,9 +39,11 @@ Expected expected(Metric metric, const float* left, const float* right, size_t d
     left_square += l * l;
     right_square += r * r;
     difference_square += (l - r) * (l - r);
+    difference_magnitude += std::abs(l - r);
   }
   const double relative = 1e-6 * std::sqrt(static_cast<double>(dims));
   if (metric == Metric::kL2) return {difference_square, relative * difference_square};
+  if (metric == Metric::kL1) return {difference_magnitude, relative * difference_magnitude};
   if (metric == Metric::kInnerProduct) return {-dot, relative * dot_magnitude};
   const double norms = std::sqrt(left_square) * std::sqrt(right_square);
   if (norms == 0) return {1, 0};
@@ -200,7 +203,7 @@ TEST_P(DistanceOnEveryTarget, NeverGivesNaNForFiniteInput) {
       distance_kernels(metric, GetParam()).scan(query.data(), rows.data(), 5, kDims, out.data());
       for (size_t r = 0; r < 5; ++r) {
         ASSERT_FALSE(std::isnan(out[r]));
-        if (metric == Metric::kL2) continue;
+        if (metric == Metric::kL2 || metric == Metric::kL1) continue;
         ASSERT_TRUE(std::isfinite(out[r]));
         if (metric == Metric::kCosine) {
           ASSERT_NEAR(out[r], 1, 1.0001);
@@ -234,6 +237,26 @@ TEST(Distance, ShowsUsersTheRootOfASquaredDistanceOnly) {
   EXPECT_EQ(to_user_distance(Metric::kL2, 0.0F), 0.0F);
   EXPECT_EQ(to_user_distance(Metric::kCosine, 0.25F), 0.25F);
   EXPECT_EQ(to_user_distance(Metric::kInnerProduct, -4.0F), -4.0F);
+  EXPECT_EQ(to_user_distance(Metric::kL1, 9.0F), 9.0F);
+}
+
+TEST(Distance, BoundsWhatUsersSeeToTheLastBit) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  std::vector<float> radii = {0.0F, -0.0F, 1e-45F, 1e-23F,  3e-23F, 1e-20F,   1.0F,
+                              2.0F, 0.1F,  1e19F,  1.9e19F, 3e38F,  kInfinity};
+  base::Random random(3);
+  for (int i = 0; i < 10000; ++i) radii.push_back(std::exp(40 * random.normal()));
+  for (const float radius : radii) {
+    SCOPED_TRACE(radius);
+    const float bound = to_kernel_bound(Metric::kL2, radius);
+    ASSERT_LE(to_user_distance(Metric::kL2, bound), radius);
+    if (bound == kInfinity) continue;
+    ASSERT_GT(to_user_distance(Metric::kL2, std::nextafter(bound, kInfinity)), radius);
+  }
+  EXPECT_EQ(to_kernel_bound(Metric::kL2, kInfinity), kInfinity);
+  EXPECT_EQ(to_kernel_bound(Metric::kInnerProduct, -4.0F), -4.0F);
+  EXPECT_EQ(to_kernel_bound(Metric::kCosine, 0.25F), 0.25F);
+  EXPECT_EQ(to_kernel_bound(Metric::kL1, 9.0F), 9.0F);
 }
 
 }  // namespace

@@ -26,8 +26,11 @@ constexpr size_t kSpareShare = 8;  // more true neighbours than are wanted, one 
 constexpr double kRecallEnough = 0.9999;  // of a curve
 constexpr double kRecallHard = 0.99;      // what a curve reaches by kCalibratedEfMax, or it goes on
 
-uint32_t query_count_for(const CalibratorOptions& options, uint32_t row_count, size_t dims) {
-  const double affordable = kProductsMax / (static_cast<double>(std::max(1U, row_count)) * static_cast<double>(dims));
+// Of a pair of rows; 32 bits cost no more than a float does.
+double products_of(const graph::VectorsView& vectors) { return static_cast<double>(vectors.row_bytes) / sizeof(float); }
+
+uint32_t query_count_for(const CalibratorOptions& options, uint32_t row_count, const graph::VectorsView& vectors) {
+  const double affordable = kProductsMax / (static_cast<double>(std::max(1U, row_count)) * products_of(vectors));
   // Small tables differ less from row to row, and are measured often.
   const uint32_t sixteenth = std::max(64U, row_count / 16);
   const auto count = static_cast<uint32_t>(std::min<double>(affordable, options.query_count_max));
@@ -130,16 +133,16 @@ Calibrator::Calibrator(const graph::Graph& graph, const graph::VectorsView& vect
   result_.curves.clear();
   choose_rows(vectors, rows);
   result_.query_count = static_cast<uint32_t>(rows_.size());
-  neighbors_max_ = options_.ks.back() + options_.ks.back() / kSpareShare + 2;  // the row itself is among them
-  places_.resize(rows_.size() * neighbors_max_);
-  for (size_t q = 0; q < rows_.size(); ++q)
-    nearest_.emplace_back(std::span(places_).subspan(q * neighbors_max_, neighbors_max_));
+  const size_t neighbors_max =
+      options_.ks.back() + options_.ks.back() / kSpareShare + 2;  // the row itself is among them
+  neighbors_.resize(rows_.size());
+  for (std::vector<graph::Neighbor>& neighbors : neighbors_) nearest_.emplace_back(neighbors, neighbors_max);
 }
 
 // One row of each of as many equal stretches, so that every age is asked for.
 void Calibrator::choose_rows(const graph::VectorsView& vectors, const LiveBitmap& candidates) {
   const uint32_t row_count = std::min(candidates.row_count(), result_.row_count);
-  const uint32_t count = query_count_for(options_, row_count, vectors.dims);
+  const uint32_t count = query_count_for(options_, row_count, vectors);
   const uint32_t entry_row = graph_.stats().entry_row;
   base::Random random(options_.seed);
   for (uint64_t i = 0; i < count && row_count != 0; ++i) {
@@ -150,8 +153,7 @@ void Calibrator::choose_rows(const graph::VectorsView& vectors, const LiveBitmap
       if (row.value == entry_row || !candidates.contains(row) || !graph_.contains(row)) continue;
       if (!rows_.empty() && rows_.back() == row) continue;
       rows_.push_back(row);
-      const float* vector = vectors.base + size_t{row.value} * vectors.dims;
-      queries_.insert(queries_.end(), vector, vector + vectors.dims);
+      queries_.insert(queries_.end(), vectors.row(row.value), vectors.row(row.value) + vectors.row_bytes);
       break;
     }
   }
@@ -161,7 +163,7 @@ bool Calibrator::step(const graph::VectorsView& vectors, const LiveBitmap& rows)
   if (rows_.empty()) return true;
   graph::LiveRows live = rows.view();
   live.row_count = std::min(live.row_count, result_.row_count);  // what is linked meanwhile is none of its business
-  if (neighbor_counts_.empty()) {
+  if (!nearest_.empty()) {
     scan_some(vectors, live);
     return false;
   }
@@ -170,8 +172,8 @@ bool Calibrator::step(const graph::VectorsView& vectors, const LiveBitmap& rows)
 }
 
 void Calibrator::scan_some(const graph::VectorsView& vectors, const graph::LiveRows& live) {
-  const double products_per_row = static_cast<double>(rows_.size()) * static_cast<double>(vectors.dims);
-  const auto words = static_cast<uint32_t>(kProductsPerStep / products_per_row / 64);
+  const auto rows_a_step = kProductsPerStep / (static_cast<double>(rows_.size()) * products_of(vectors));
+  const auto words = static_cast<uint32_t>(std::min<double>(rows_a_step, live.row_count) / 64);
   const uint32_t last = std::min<uint32_t>(live.row_count, scan_row_ + 64 * std::max(1U, words));
   graph::flat_scan_part(graph_.options().metric, vectors, queries_.data(), live, {scan_row_}, {last}, nearest_);
   scan_row_ = last;
@@ -180,9 +182,8 @@ void Calibrator::scan_some(const graph::VectorsView& vectors, const graph::LiveR
 
 void Calibrator::finish_scan() {
   for (size_t q = 0; q < rows_.size(); ++q) {
-    const std::span<graph::Neighbor> all = std::span(places_).subspan(q * neighbors_max_, nearest_[q].sort());
-    const auto last = std::remove_if(all.begin(), all.end(), [&](const auto& n) { return n.row == rows_[q]; });
-    neighbor_counts_.push_back(static_cast<size_t>(last - all.begin()));
+    nearest_[q].sort();
+    std::erase_if(neighbors_[q], [&](const graph::Neighbor& neighbor) { return neighbor.row == rows_[q]; });
   }
   nearest_ = {};
   begin_curve();
@@ -215,17 +216,17 @@ double Calibrator::recall_of_query(const graph::VectorsView& vectors, const grap
   const uint32_t k = options_.ks[curve_];
   uint32_t wanted = 0;
   uint32_t last_row = 0;
-  for (size_t i = 0; i < neighbor_counts_[query_] && wanted < k; ++i) {
-    const uint32_t row = places_[query_ * neighbors_max_ + i].row.value;
-    if (!live.contains(row)) continue;
-    last_row = row;
+  for (const graph::Neighbor& neighbor : neighbors_[query_]) {
+    if (wanted == k) break;
+    if (!live.contains(neighbor.row.value)) continue;
+    last_row = neighbor.row.value;
     ++wanted;
   }
   if (wanted == 0) return 1;
   // The distance of the last true neighbour by the kernel that searches use, so that equal ones are equal to the last bit.
-  const float* query = queries_.data() + query_ * vectors.dims;
+  const std::byte* query = queries_.data() + query_ * vectors.row_bytes;
   float limit = 0;
-  simd::distance_kernels(graph_.options().metric).gather(query, vectors.base, &last_row, 1, vectors.dims, &limit);
+  simd::distance_kernels(graph_.options().metric).gather(query, vectors.bytes, &last_row, 1, vectors.dims, &limit);
   const size_t count =
       graph_.search(vectors, query, live, {.k = k, .ef = std::max(ef_, k), .left_out = rows_[query_].value}, found_);
   const auto right = std::count_if(found_.begin(), found_.begin() + static_cast<ptrdiff_t>(count),

@@ -8,6 +8,7 @@
 #include "engine/graph/graph.h"
 #include "engine/table/live_bitmap.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -93,13 +94,11 @@ class Calibrator {
   const CalibratorOptions options_;
   Calibration result_;
   std::vector<RowId> rows_;
-  std::vector<float> queries_;
+  std::vector<std::byte> queries_;  // row after row, as the column's
 
   // The exact scan: up to scan_row_ it is done.
-  size_t neighbors_max_ = 0;
-  std::vector<graph::Neighbor> places_;  // neighbors_max_ for each query
-  std::vector<graph::NearestRows> nearest_;
-  std::vector<size_t> neighbor_counts_;  // of each query, once all is scanned
+  std::vector<std::vector<graph::Neighbor>> neighbors_;  // of each query
+  std::vector<graph::NearestRows> nearest_;              // what fills them; none once all is scanned
   uint32_t scan_row_ = 0;
 
   // The searches: of the curve under way, beam ef_, queries up to query_ are done.

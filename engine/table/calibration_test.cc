@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 #include <string>
 
 namespace omendb::table {
@@ -31,6 +32,25 @@ std::vector<float> clustered(size_t count, size_t dims, uint64_t centre_seed, ui
   return vectors;
 }
 
+// Rows of bits, in whole bytes, around centres: about one bit in six differs.
+std::vector<uint8_t> clustered_bits(size_t count, size_t row_bytes, uint64_t centre_seed, uint64_t seed) {
+  constexpr size_t kCentres = 40;
+  base::Random centre_random(centre_seed);
+  std::vector<uint8_t> centres(kCentres * row_bytes);
+  for (uint8_t& byte : centres) byte = static_cast<uint8_t>(centre_random.below(256));
+  base::Random random(seed);
+  std::vector<uint8_t> rows;
+  for (size_t i = 0; i < count; ++i) {
+    const size_t centre = random.below(kCentres);
+    for (size_t b = 0; b < row_bytes; ++b) {
+      unsigned differing = 0;
+      for (int bit = 0; bit < 8; ++bit) differing = 2 * differing + (random.one_in(6) ? 1U : 0U);
+      rows.push_back(static_cast<uint8_t>(centres[centre * row_bytes + b] ^ differing));
+    }
+  }
+  return rows;
+}
+
 std::vector<int64_t> keys_from(int64_t first, size_t count) {
   std::vector<int64_t> keys(count);
   std::iota(keys.begin(), keys.end(), first);
@@ -42,7 +62,7 @@ void calibrate(TestTable& table) {
   }
 }
 
-double recall_of(TestTable& table, const std::vector<float>& queries, size_t k, size_t ef) {
+double recall_of(TestTable& table, std::span<const std::byte> queries, size_t k, size_t ef) {
   const VectorIndex& index = table.index();
   const auto version = table.version();
   const graph::VectorsView vectors = version->vectors_view(index);
@@ -50,10 +70,10 @@ double recall_of(TestTable& table, const std::vector<float>& queries, size_t k, 
   std::vector<graph::Neighbor> found(k);
   std::vector<graph::Neighbor> truth;
   size_t right = 0;
-  const size_t count = queries.size() / vectors.dims;
+  const size_t count = queries.size() / vectors.row_bytes;
   for (size_t q = 0; q < count; ++q) {
-    const float* query = queries.data() + q * vectors.dims;
-    graph::flat_scan(simd::Metric::kL2, vectors, query, live, {0}, {live.row_count}, k, truth);
+    const std::byte* query = queries.data() + q * vectors.row_bytes;
+    graph::flat_scan(index.graph().options().metric, vectors, query, live, {0}, {live.row_count}, k, truth);
     const size_t size = index.graph().search(vectors, query, live, {.k = k, .ef = ef}, found);
     for (size_t i = 0; i < size; ++i) right += found[i].distance <= truth.back().distance * (1 + 1e-6F) ? 1U : 0U;
   }
@@ -61,6 +81,23 @@ double recall_of(TestTable& table, const std::vector<float>& queries, size_t k, 
 }
 
 // The oracle: queries that were never rows of the table, and an exact scan.
+void expect_recalls(TestTable& table, std::span<const std::byte> queries) {
+  table.link();
+  calibrate(table);
+  const auto calibration = table.index().calibration();
+  ASSERT_NE(calibration, nullptr);
+  for (const size_t k : {size_t{1}, size_t{10}, size_t{30}, size_t{100}}) {
+    for (const double recall : {0.9, 0.95, 0.99}) {
+      const Effort effort = effort_for(calibration.get(), k, recall, table.index().watermark());
+      ASSERT_FALSE(effort.exact) << "k " << k << ", recall " << recall;
+      const double measured = recall_of(table, queries, k, effort.ef);
+      EXPECT_GE(measured, recall - (k == 1 ? 0.03 : 0.01)) << "k " << k << ", ef " << effort.ef;
+      EXPECT_NEAR(*expected_recall(*calibration, k, effort.ef), measured, k == 1 ? 0.06 : 0.03)
+          << "k " << k << ", ef " << effort.ef;
+    }
+  }
+}
+
 TEST(Calibration, ABeamChosenForARecallGivesItToQueriesFromOutside) {
   for (uint64_t seed = 1; seed <= std::max<uint64_t>(1, base::scaled(3)); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -68,21 +105,23 @@ TEST(Calibration, ABeamChosenForARecallGivesItToQueriesFromOutside) {
     const size_t row_count = std::max<size_t>(2000, base::scaled(8000));
     TestTable table(static_cast<uint32_t>(dims));
     table.write(keys_from(0, row_count), clustered(row_count, dims, seed, 100 + seed));
-    table.link();
-    calibrate(table);
-    const auto calibration = table.index().calibration();
-    ASSERT_NE(calibration, nullptr);
     const std::vector<float> queries = clustered(300, dims, seed, 200 + seed);
-    for (const size_t k : {size_t{1}, size_t{10}, size_t{30}, size_t{100}}) {
-      for (const double recall : {0.9, 0.95, 0.99}) {
-        const Effort effort = effort_for(calibration.get(), k, recall, table.index().watermark());
-        ASSERT_FALSE(effort.exact) << "k " << k << ", recall " << recall;
-        const double measured = recall_of(table, queries, k, effort.ef);
-        EXPECT_GE(measured, recall - (k == 1 ? 0.03 : 0.01)) << "k " << k << ", ef " << effort.ef;
-        EXPECT_NEAR(*expected_recall(*calibration, k, effort.ef), measured, k == 1 ? 0.06 : 0.03)
-            << "k " << k << ", ef " << effort.ef;
-      }
-    }
+    ASSERT_NO_FATAL_FAILURE(expect_recalls(table, std::as_bytes(std::span(queries))));
+  }
+}
+
+TEST(Calibration, OfTheMetricL1AndOfBitsGivesTheRecallToo) {
+  const size_t row_count = std::max<size_t>(2000, base::scaled(5000));
+  TestTable absolute(16, Metric::kL1);
+  absolute.write(keys_from(0, row_count), clustered(row_count, 16, 21, 22));
+  const std::vector<float> queries = clustered(300, 16, 21, 23);
+  ASSERT_NO_FATAL_FAILURE(expect_recalls(absolute, std::as_bytes(std::span(queries))));
+  const std::vector<uint8_t> bit_queries = clustered_bits(300, 32, 24, 26);
+  for (const Metric metric : {Metric::kHamming, Metric::kJaccard}) {
+    SCOPED_TRACE(to_string(metric));
+    TestTable bits({.dims = 256, .metric = metric, .element = Element::kBit});
+    bits.write_bits(keys_from(0, row_count), clustered_bits(row_count, 32, 24, 25));
+    ASSERT_NO_FATAL_FAILURE(expect_recalls(bits, std::as_bytes(std::span(bit_queries))));
   }
 }
 

@@ -29,6 +29,7 @@ struct Place {
 
 std::string_view given_type(const ColumnView& view) {
   if (view.floats != nullptr) return "vectors";
+  if (view.bits != nullptr) return "bits";
   if (view.list_offsets != nullptr) return "lists of strings";
   if (view.offsets != nullptr) return "strings";
   if (view.doubles != nullptr) return "floating-point numbers";
@@ -37,8 +38,10 @@ std::string_view given_type(const ColumnView& view) {
   return "no values";
 }
 
-bool has_values(const ColumnView& view, Type type) {
-  switch (type) {
+bool is_of_bits(const ColumnSpec& spec) { return spec.type == Type::kVector && spec.vector.element == Element::kBit; }
+
+bool has_values(const ColumnView& view, const ColumnSpec& spec) {
+  switch (spec.type) {
     case Type::kBool: return view.bools != nullptr;
     case Type::kInt64:
     case Type::kTimestamp: return view.ints != nullptr;
@@ -47,13 +50,14 @@ bool has_values(const ColumnView& view, Type type) {
     case Type::kText:
     case Type::kJson: return view.offsets != nullptr && view.list_offsets == nullptr;
     case Type::kStringList: return view.offsets != nullptr && view.list_offsets != nullptr;
-    case Type::kVector: return view.floats != nullptr;
+    case Type::kVector: return (is_of_bits(spec) ? static_cast<const void*>(view.bits) : view.floats) != nullptr;
   }
   return false;
 }
 
-const std::byte* fixed_values(const ColumnView& view, Type type) {
-  switch (type) {
+const std::byte* fixed_values(const ColumnView& view, const ColumnSpec& spec) {
+  if (is_of_bits(spec)) return reinterpret_cast<const std::byte*>(view.bits);
+  switch (spec.type) {
     case Type::kBool: return reinterpret_cast<const std::byte*>(view.bools);
     case Type::kFloat64: return reinterpret_cast<const std::byte*>(view.doubles);
     case Type::kVector: return reinterpret_cast<const std::byte*>(view.floats);
@@ -84,6 +88,15 @@ Result<void> check_vectors(const Place& place, const RowsColumn& column, const C
   return {};
 }
 
+Result<void> check_bits(const Place& place, const RowsColumn& column, const ColumnView& view, size_t row_count) {
+  const size_t dims = place.spec.vector.dims;
+  for (size_t row = 0; row < row_count; ++row) {
+    if (!column.is_null(row) && has_bits_behind(view.bits + row * fixed_width(place.spec), dims))
+      return place.value(row, fmt::format("the bits behind the last of {} are not 0", dims));
+  }
+  return {};
+}
+
 Result<void> check_bools(const Place& place, const RowsColumn& column, const ColumnView& view, size_t row_count) {
   for (size_t row = 0; row < row_count; ++row) {
     if (!column.is_null(row) && view.bools[row] > 1)
@@ -95,8 +108,12 @@ Result<void> check_bools(const Place& place, const RowsColumn& column, const Col
 Result<RowsColumn> check_fixed(const Place& place, RowsColumn column, const ColumnView& view, size_t row_count,
                                Rows& rows) {
   const size_t width = fixed_width(place.spec);
-  column.values = {fixed_values(view, place.spec.type), row_count * width};
-  if (place.spec.type == Type::kVector) TRY_OK(check_vectors(place, column, view, row_count));
+  column.values = {fixed_values(view, place.spec), row_count * width};
+  if (is_of_bits(place.spec)) {
+    TRY_OK(check_bits(place, column, view, row_count));
+  } else if (place.spec.type == Type::kVector) {
+    TRY_OK(check_vectors(place, column, view, row_count));
+  }
   if (place.spec.type == Type::kBool) TRY_OK(check_bools(place, column, view, row_count));
   if (column.nulls != Nulls::kSome) return column;
   // The values of null rows are the caller's garbage: they become zeros, so that equal rows are equal bytes.
@@ -238,9 +255,15 @@ Result<RowsColumn> check_column(const Place& place, const ColumnView* view, size
   TRY(column, check_nulls(place, *view, row_count));
   if (column.nulls == Nulls::kAll) return column;
   const Type type = place.spec.type;
-  if (!has_values(*view, type))
-    return place.schema(fmt::format("is {}, but {} were given", to_string(type), given_type(*view)));
-  if (type == Type::kVector && view->dims != place.spec.vector.dims) {
+  if (!has_values(*view, place.spec)) {
+    return place.schema(
+        fmt::format("is {}, but {} were given", is_of_bits(place.spec) ? "bits" : to_string(type), given_type(*view)));
+  }
+  if (is_of_bits(place.spec) && (view->dims + 7) / 8 != fixed_width(place.spec)) {
+    return place.schema(
+        fmt::format("holds rows of {} bits, but rows of {} were given", place.spec.vector.dims, view->dims));
+  }
+  if (type == Type::kVector && !is_of_bits(place.spec) && view->dims != place.spec.vector.dims) {
     return place.schema(
         fmt::format("holds vectors of {} dimensions, but {} were given", place.spec.vector.dims, view->dims));
   }

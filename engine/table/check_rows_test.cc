@@ -167,5 +167,39 @@ TEST(CheckRows, ColumnsLeftOutAreNull) {
   EXPECT_EQ(base::must(check_rows(schema_with(Type::kVector), "t", {0, {&ids, 1}})).row_count, 0U);
 }
 
+TEST(CheckRows, BitsAreBorrowedAndNoneLiesBehindTheLast) {
+  Schema schema = schema_with(Type::kVector);
+  schema.columns[1].vector = {.dims = 11, .metric = Metric::kHamming, .element = Element::kBit};
+  EXPECT_EQ(fixed_width(schema.columns[1]), 2U);
+  std::array<uint8_t, 6> bits = {0xFF, 0xE0, 0, 0, 1, 0x20};
+  ColumnView view;
+  view.bits = bits.data();
+  view.dims = 11;
+  const Rows rows = base::must(check(schema, view));
+  EXPECT_EQ(static_cast<const void*>(rows.columns[1].values.data()), static_cast<const void*>(bits.data()));
+  EXPECT_EQ(rows.columns[1].values.size(), 6U);
+  view.dims = 16;  // as one who knows bytes only says it
+  EXPECT_TRUE(check(schema, view).ok());
+  view.dims = 17;
+  EXPECT_EQ(base::message_of(check(schema, view)),
+            "column 'c' of table 't': holds rows of 11 bits, but rows of 17 were given");
+  view.dims = 11;
+  bits[3] = 0x10;
+  EXPECT_EQ(base::message_of(check(schema, view)),
+            "column 'c' of table 't', row 1: the bits behind the last of 11 are not 0");
+  const std::array<uint8_t, 3> validity = {1, 0, 1};
+  view.validity = validity.data();
+  const Rows with_null = base::must(check(schema, view));
+  EXPECT_EQ(with_null.columns[1].values[3], std::byte{0}) << "the bits of a null row are zeros";
+  const std::array<float, 33> floats = {};
+  view.bits = nullptr;
+  view.floats = floats.data();
+  EXPECT_EQ(base::message_of(check(schema, view)), "column 'c' of table 't': is bits, but vectors were given");
+  view.floats = nullptr;
+  view.bits = bits.data();
+  EXPECT_EQ(base::message_of(check(schema_with(Type::kVector), view)),
+            "column 'c' of table 't': is vector, but bits were given");
+}
+
 }  // namespace
 }  // namespace omendb::table

@@ -75,7 +75,11 @@ void ColumnReader::gather_fixed(std::span<const RowId> rows, const ColumnSpec& s
   switch (spec.type) {
     case Type::kBool: return copy_into(out.bools, 1);
     case Type::kFloat64: return copy_into(out.doubles, 1);
-    case Type::kVector: out.dims = spec.vector.dims; return copy_into(out.floats, spec.vector.dims);
+    case Type::kVector:
+      out.dims = spec.vector.dims;
+      out.element = spec.vector.element;
+      if (spec.vector.element == Element::kBit) return copy_into(out.bits, width_);
+      return copy_into(out.floats, spec.vector.dims);
     default: return copy_into(out.ints, 1);
   }
 }

@@ -22,15 +22,16 @@ namespace omendb::table {
 class ColumnReader {
  public:
   bool is_null(RowId row) const { return validity_ != nullptr && validity_->data()[row.value] == std::byte{0}; }
-  // Fixed-width types: the value's bytes, aligned to its width (vectors: to 4 bytes).
+  // Fixed-width types: the value's bytes, aligned to its width (vectors: to 4 bytes, bits: to 1).
   const std::byte* fixed(RowId row) const { return values_->data() + uint64_t{row.value} * width_; }
   int64_t int64(RowId row) const;
   // Variable-width types: the value's bytes.
   std::string_view bytes(RowId row) const;
-  // Vectors: the first component of row 0; null until the column has rows.
-  const float* vectors() const {
-    return values_ == nullptr ? nullptr : reinterpret_cast<const float*>(values_->data());
-  }
+  // Fixed-width types: the value of row 0, the others behind it; null until the column has rows.
+  const std::byte* values() const { return values_ == nullptr ? nullptr : values_->data(); }
+  size_t width() const { return width_; }
+  // What keeps the addresses of fixed-width values good; a later version's may be another, where those of all rows lie.
+  const std::shared_ptr<const storage::Mapping>& mapping() const { return values_; }
   bool has_nulls() const { return validity_ != nullptr; }
   bool same_addresses(const ColumnReader& other) const {
     return values_ == other.values_ && ends_ == other.ends_ && chars_ == other.chars_ && validity_ == other.validity_;

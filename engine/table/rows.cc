@@ -15,13 +15,19 @@ size_t fixed_width(const ColumnSpec& spec) {
     case Type::kInt64:
     case Type::kTimestamp:
     case Type::kFloat64: return 8;
-    case Type::kVector: return spec.vector.dims * sizeof(float);
+    case Type::kVector:
+      return spec.vector.element == Element::kBit ? (size_t{spec.vector.dims} + 7) / 8
+                                                  : spec.vector.dims * sizeof(float);
     case Type::kString:
     case Type::kStringList:
     case Type::kJson:
     case Type::kText: return 0;
   }
   return 0;
+}
+
+bool has_bits_behind(const uint8_t* row, size_t dims) {
+  return dims % 8 != 0 && (row[dims / 8] & (0xFFU >> (dims % 8))) != 0;
 }
 
 uint32_t RowsColumn::length(size_t row) const {

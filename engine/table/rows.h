@@ -25,6 +25,9 @@ enum class Nulls : uint8_t { kNone = 0, kSome = 1, kAll = 2 };
 // Bytes a row in the values array of a fixed-width type; 0 for types of variable length.
 size_t fixed_width(const ColumnSpec& spec);
 
+// Whether a row of `dims` bits has one behind the last.
+bool has_bits_behind(const uint8_t* row, size_t dims);
+
 // One column of rows. Borrowed from the caller of the statement, from a log record, or from Rows::owned.
 struct RowsColumn {
   Nulls nulls = Nulls::kNone;

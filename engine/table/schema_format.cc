@@ -48,11 +48,22 @@ std::string_view to_string(VectorStorage storage) {
   return "unknown";
 }
 
+std::string_view to_string(Element element) {
+  switch (element) {
+    case Element::kF32: return "f32";
+    case Element::kBit: return "bit";
+  }
+  return "unknown";
+}
+
 std::string_view to_string(Metric metric) {
   switch (metric) {
     case Metric::kL2: return "l2";
     case Metric::kCosine: return "cosine";
     case Metric::kInnerProduct: return "ip";
+    case Metric::kL1: return "l1";
+    case Metric::kHamming: return "hamming";
+    case Metric::kJaccard: return "jaccard";
   }
   return "unknown";
 }
@@ -68,9 +79,10 @@ constexpr size_t kAnalyzerBytesMax = 64;
 // Flags of a column.
 constexpr uint8_t kPrimaryKey = 1;
 constexpr uint8_t kHasStorage = 2;  // a vector column's storage follows its other options
+constexpr uint8_t kHasElement = 4;  // a vector column whose element is not kF32: it follows the storage
 
-// What kAuto stands for. From so many dimensions on codes of a byte are smaller than vectors and faster to compare, and from so many on RaBitQ's of four bits are faster
-// still, to search and to link (docs/performance.md); at 128 dimensions both are equally fast.
+// What kAuto stands for. From so many dimensions on codes of a byte are smaller than vectors and faster to compare, and from so many on RaBitQ's of four bits are smaller
+// still and as fast or faster, to search and to link (docs/performance.md).
 constexpr uint32_t kCodedDimsMin = 16;
 constexpr uint32_t kRabitqDimsMin = 256;
 
@@ -78,6 +90,28 @@ bool is_name(std::string_view name) {
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
   return !name.empty() && name.size() <= kNameBytesMax && simdjson::validate_utf8(name.data(), name.size()) &&
          std::none_of(name.begin(), name.end(), is_control);
+}
+
+// "" or what is wrong with the kind of vectors.
+std::string element_fault(const VectorOptions& vector) {
+  const std::string_view metric = to_string(vector.metric);
+  const bool compares_bits = vector.metric == Metric::kHamming || vector.metric == Metric::kJaccard;
+  const uint32_t dims_max = vector.element == Element::kBit ? kVectorBitsMax : kVectorDimsMax;
+  if (to_string(vector.element) == "unknown") return "the element is f32 or bit";
+  if (vector.dims < 1 || vector.dims > dims_max)
+    return fmt::format("a vector has 1 to {} {}, not {}", dims_max,
+                       vector.element == Element::kBit ? "bits" : "dimensions", vector.dims);
+  if (metric == "unknown") return "the metric is l2, cosine, ip or l1; of bits, hamming or jaccard";
+  if (vector.element == Element::kBit && !compares_bits)
+    return fmt::format("the metric of bits is hamming or jaccard, not {}", metric);
+  if (vector.element == Element::kF32 && compares_bits)
+    return fmt::format("the metric {} compares bits; of float32 vectors it is l2, cosine, ip or l1", metric);
+  if (to_string(vector.storage) == "unknown") return "the storage is auto, f32, f16, bf16, sq8, pq, rabitq or binary";
+  if (vector.element == Element::kBit && vector.storage != VectorStorage::kAuto)
+    return fmt::format("bits have no other storage than auto, not {}", to_string(vector.storage));
+  if (vector.metric == Metric::kL1 && vector.storage != VectorStorage::kAuto && vector.storage != VectorStorage::kF32)
+    return fmt::format("the metric l1 has the storage f32 only, not {}", to_string(vector.storage));
+  return "";
 }
 
 Result<void> check_column(std::string_view table, const ColumnSpec& spec) {
@@ -94,11 +128,7 @@ Result<void> check_column(std::string_view table, const ColumnSpec& spec) {
     return wrong("a primary key is int64 or string");
   if (spec.type == Type::kVector) {
     const VectorOptions& vector = spec.vector;
-    if (vector.dims < 1 || vector.dims > kVectorDimsMax)
-      return wrong(fmt::format("a vector has 1 to {} dimensions, not {}", kVectorDimsMax, vector.dims));
-    if (to_string(vector.metric) == "unknown") return wrong("the metric is l2, cosine or ip");
-    if (to_string(vector.storage) == "unknown")
-      return wrong("the storage is auto, f32, f16, bf16, sq8, pq, rabitq or binary");
+    if (const std::string fault = element_fault(vector); !fault.empty()) return wrong(fault);
     if (vector.storage_bits > (vector.storage == VectorStorage::kRabitq ? quantize::kRabitqBitsMax : 0))
       return wrong(fmt::format("storage rabitq takes 1 to {} bits, others none", quantize::kRabitqBitsMax));
     if (vector.m < 4 || vector.m > 128) return wrong(fmt::format("m is 4 to 128, not {}", vector.m));
@@ -138,15 +168,30 @@ Result<void> check_schema(std::string_view table, const Schema& schema) {
   return {};
 }
 
-VectorStorage storage_of(const VectorOptions& options) {
+namespace {
+
+// Codes estimate squared L2 distances, or what can be turned into them.
+bool has_codecs(const VectorOptions& options) {
+  return options.element == Element::kF32 && options.metric != Metric::kL1 && options.dims >= kCodedDimsMin;
+}
+
+// What was kAuto in the first tables, whose schemas do not say what it stood for.
+VectorStorage first_storage_of(const VectorOptions& options) {
+  return has_codecs(options) ? VectorStorage::kSq8 : VectorStorage::kF32;
+}
+
+}  // namespace
+
+VectorStorage chosen_storage(const VectorOptions& options) {
   if (options.storage != VectorStorage::kAuto) return options.storage;
-  if (options.dims < kCodedDimsMin) return VectorStorage::kF32;
+  if (!has_codecs(options)) return VectorStorage::kF32;
   return options.dims < kRabitqDimsMin ? VectorStorage::kSq8 : VectorStorage::kRabitq;
 }
 
 Schema with_chosen_storage(Schema schema) {
   for (ColumnSpec& spec : schema.columns) {
-    if (spec.type == Type::kVector) spec.vector.storage = storage_of(spec.vector);
+    const bool has_choice = spec.type == Type::kVector && spec.vector.element == Element::kF32;
+    if (has_choice) spec.vector.storage = chosen_storage(spec.vector);
   }
   return schema;
 }
@@ -160,7 +205,9 @@ std::vector<std::byte> encode_schema(const Schema& schema) {
     writer.put_string(spec.name);
     writer.put_u8(static_cast<uint8_t>(spec.type));
     const bool has_storage = spec.type == Type::kVector && spec.vector.storage != VectorStorage::kAuto;
-    writer.put_u8(static_cast<uint8_t>((spec.primary_key ? kPrimaryKey : 0) | (has_storage ? kHasStorage : 0)));
+    const bool has_element = spec.type == Type::kVector && spec.vector.element != Element::kF32;
+    writer.put_u8(static_cast<uint8_t>((spec.primary_key ? kPrimaryKey : 0) | (has_storage ? kHasStorage : 0) |
+                                       (has_element ? kHasElement : 0)));
     if (spec.type == Type::kVector) {
       writer.put_u32(spec.vector.dims);
       writer.put_u8(static_cast<uint8_t>(spec.vector.metric));
@@ -168,6 +215,7 @@ std::vector<std::byte> encode_schema(const Schema& schema) {
       writer.put_u32(spec.vector.ef_construction);
       if (has_storage) writer.put_u8(static_cast<uint8_t>(spec.vector.storage));
       if (spec.vector.storage == VectorStorage::kRabitq) writer.put_u8(spec.vector.storage_bits);
+      if (has_element) writer.put_u8(static_cast<uint8_t>(spec.vector.element));
     }
     if (spec.type == Type::kText) {
       writer.put_string(spec.text.analyzer);
@@ -189,16 +237,15 @@ Result<ColumnSpec> decode_column_spec(base::ByteReader& reader) {
   spec.type = static_cast<Type>(type);
   spec.primary_key = (flags & kPrimaryKey) != 0;
   const bool has_storage = (flags & kHasStorage) != 0;
-  if (flags > (spec.type == Type::kVector ? kPrimaryKey | kHasStorage : kPrimaryKey))
+  const bool has_element = (flags & kHasElement) != 0;
+  if (flags > (spec.type == Type::kVector ? kPrimaryKey | kHasStorage | kHasElement : kPrimaryKey))
     return reader.corruption("unknown column flags");
   if (spec.type == Type::kVector) {
     TRY(dims, reader.u32("dimensions"));
     TRY(metric, reader.u8("metric"));
     TRY(m, reader.u32("m"));
     TRY(ef_construction, reader.u32("ef_construction"));
-    // Tables were made with kAuto before storages were chosen once and for all: it stood for these.
-    const VectorStorage unsaid = dims < kCodedDimsMin ? VectorStorage::kF32 : VectorStorage::kSq8;
-    spec.vector = {dims, static_cast<Metric>(metric), m, ef_construction, unsaid, 0};
+    spec.vector = {dims, static_cast<Metric>(metric), m, ef_construction, VectorStorage::kAuto, 0, Element::kF32};
     if (has_storage) {
       TRY(storage, reader.u8("storage"));
       if (storage == 0) return reader.corruption("a storage that need not be said");
@@ -208,6 +255,12 @@ Result<ColumnSpec> decode_column_spec(base::ByteReader& reader) {
       TRY(bits, reader.u8("storage bits"));
       spec.vector.storage_bits = bits;
     }
+    if (has_element) {
+      TRY(element, reader.u8("element"));
+      if (element == 0) return reader.corruption("an element that need not be said");
+      spec.vector.element = static_cast<Element>(element);
+    }
+    if (!has_storage && !has_element) spec.vector.storage = first_storage_of(spec.vector);
   }
   if (spec.type == Type::kText) {
     TRY(analyzer, reader.string(kAnalyzerBytesMax, "analyzer"));

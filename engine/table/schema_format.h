@@ -17,8 +17,8 @@ Result<void> check_table_name(std::string_view name);
 Result<void> check_schema(std::string_view table, const Schema& schema);
 
 // The storage that a column is made with: its own, or the one that kAuto stands for today.
-VectorStorage storage_of(const VectorOptions& options);
-// A table keeps the storages that it was made with, whatever kAuto comes to stand for.
+VectorStorage chosen_storage(const VectorOptions& options);
+// A table keeps the storages that it was made with, whatever kAuto comes to stand for. Bits have none, and stay kAuto.
 Schema with_chosen_storage(Schema schema);
 
 bool same_schema(const Schema& a, const Schema& b);

@@ -28,6 +28,10 @@ Schema schema_of_all_types() {
     schema.columns.push_back(column("c " + std::string(to_string(type)), type));
   }
   schema.columns.back().vector = {.dims = 768, .metric = Metric::kCosine, .m = 32, .ef_construction = 400};
+  ColumnSpec& bits = schema.columns.emplace_back(column("c bits", Type::kVector));
+  bits.vector = {.dims = 1000, .metric = Metric::kJaccard, .element = Element::kBit};
+  ColumnSpec& codes = schema.columns.emplace_back(column("c codes", Type::kVector));
+  codes.vector.storage = VectorStorage::kSq8;
   schema.columns[8].text = {.analyzer = "plain", .k1 = 1.2, .b = 0.75};
   return schema;
 }
@@ -42,11 +46,17 @@ TEST(SchemaFormat, ASchemaComesBackAsItWent) {
     EXPECT_EQ(decoded.columns[c].type, schema.columns[c].type);
     EXPECT_EQ(decoded.columns[c].primary_key, schema.columns[c].primary_key);
   }
-  EXPECT_EQ(decoded.columns.back().vector.dims, 768U);
-  EXPECT_EQ(decoded.columns.back().vector.metric, Metric::kCosine);
-  EXPECT_EQ(decoded.columns.back().vector.m, 32U);
-  EXPECT_EQ(decoded.columns.back().vector.ef_construction, 400U);
-  EXPECT_EQ(decoded.columns.back().vector.storage, VectorStorage::kRabitq);
+  EXPECT_EQ(decoded.columns[9].vector.dims, 768U);
+  EXPECT_EQ(decoded.columns[9].vector.metric, Metric::kCosine);
+  EXPECT_EQ(decoded.columns[9].vector.m, 32U);
+  EXPECT_EQ(decoded.columns[9].vector.ef_construction, 400U);
+  EXPECT_EQ(decoded.columns[9].vector.storage, VectorStorage::kRabitq);
+  EXPECT_EQ(decoded.columns[9].vector.element, Element::kF32);
+  EXPECT_EQ(decoded.columns[10].vector.element, Element::kBit);
+  EXPECT_EQ(decoded.columns[10].vector.metric, Metric::kJaccard);
+  EXPECT_EQ(decoded.columns[10].vector.storage, VectorStorage::kAuto);
+  EXPECT_EQ(decoded.columns[11].vector.element, Element::kF32);
+  EXPECT_EQ(decoded.columns[11].vector.storage, VectorStorage::kSq8);
   EXPECT_EQ(decoded.columns[8].text.analyzer, "plain");
   EXPECT_EQ(decoded.columns[8].text.k1, 1.2);
   EXPECT_EQ(decoded.columns[8].text.b, 0.75);
@@ -58,11 +68,29 @@ TEST(SchemaFormat, SchemasThatDifferAnywhereAreNotTheSame) {
   other.columns[3].name += "x";
   EXPECT_FALSE(same_schema(schema, other));
   other = schema;
-  other.columns.back().vector.m = 33;
+  other.columns[9].vector.m = 33;
+  EXPECT_FALSE(same_schema(schema, other));
+  other = schema;
+  other.columns[10].vector.metric = Metric::kHamming;
   EXPECT_FALSE(same_schema(schema, other));
   other = schema;
   std::swap(other.columns[1], other.columns[2]);
   EXPECT_FALSE(same_schema(schema, other));
+}
+
+// What a directory of an earlier version holds: one column of vectors as it was written before there were elements.
+TEST(SchemaFormat, BytesOfAVectorColumnAreThoseThatTheyWere) {
+  const Schema schema = {{column("id", Type::kInt64, true), column("v", Type::kVector)}};
+  constexpr uint8_t kBytes[] = {2, 2, 'i', 'd', 2, 1, 1, 'v', 9, 0, 16, 0, 0, 0, 1, 16, 0, 0, 0, 200, 0, 0, 0};
+  const std::vector<std::byte> encoded = encode_schema(schema);
+  ASSERT_EQ(encoded.size(), sizeof(kBytes));
+  for (size_t i = 0; i < sizeof(kBytes); ++i) EXPECT_EQ(encoded[i], static_cast<std::byte>(kBytes[i])) << "byte " << i;
+  Schema bits = schema;
+  bits.columns[1].vector = {.dims = 16, .metric = Metric::kHamming, .element = Element::kBit};
+  const std::vector<std::byte> longer = encode_schema(bits);
+  ASSERT_EQ(longer.size(), sizeof(kBytes) + 1);
+  EXPECT_EQ(longer[9], std::byte{4});
+  EXPECT_EQ(longer.back(), std::byte{1});
 }
 
 TEST(SchemaFormat, EveryCutOfTheBytesIsCorruption) {
@@ -101,7 +129,32 @@ TEST(SchemaCheck, NamesWhatIsWrong) {
   EXPECT_EQ(message(vector), "column 'v' of table 'shop': ef_construction is 8 to 4096, not 5000");
   vector = column("v", Type::kVector);
   vector.vector.metric = static_cast<Metric>(9);
-  EXPECT_EQ(message(vector), "column 'v' of table 'shop': the metric is l2, cosine or ip");
+  EXPECT_EQ(message(vector),
+            "column 'v' of table 'shop': the metric is l2, cosine, ip or l1; of bits, hamming or jaccard");
+  vector = column("v", Type::kVector);
+  vector.vector.metric = Metric::kL1;
+  EXPECT_EQ(message(vector), "");
+  vector.vector.storage = VectorStorage::kF32;
+  EXPECT_EQ(message(vector), "");
+  vector.vector.storage = VectorStorage::kSq8;
+  EXPECT_EQ(message(vector), "column 'v' of table 'shop': the metric l1 has the storage f32 only, not sq8");
+  vector = column("v", Type::kVector);
+  vector.vector.metric = Metric::kHamming;
+  EXPECT_NE(message(vector).find("the metric hamming compares bits"), std::string::npos);
+  vector.vector.element = Element::kBit;
+  EXPECT_EQ(message(vector), "");
+  vector.vector.dims = 65'536;
+  EXPECT_EQ(message(vector), "");
+  vector.vector.dims = 65'537;
+  EXPECT_EQ(message(vector), "column 'v' of table 'shop': a vector has 1 to 65536 bits, not 65537");
+  vector.vector.dims = 64;
+  vector.vector.storage = VectorStorage::kF32;
+  EXPECT_EQ(message(vector), "column 'v' of table 'shop': bits have no other storage than auto, not f32");
+  vector = column("v", Type::kVector);
+  vector.vector.element = Element::kBit;
+  EXPECT_EQ(message(vector), "column 'v' of table 'shop': the metric of bits is hamming or jaccard, not l2");
+  vector.vector.element = static_cast<Element>(2);
+  EXPECT_EQ(message(vector), "column 'v' of table 'shop': the element is f32 or bit");
   ColumnSpec text = column("t", Type::kText);
   text.text.k1 = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(message(text), "column 't' of table 'shop': k1 is a number from 0");

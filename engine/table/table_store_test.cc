@@ -18,7 +18,8 @@ std::map<int64_t, float> rows_of(const TableVersion& version) {
   std::map<int64_t, float> rows;
   version.live.for_each([&](RowId row) {
     const bool null = version.columns[1].is_null(row);
-    rows.emplace(version.columns[0].int64(row), null ? -1.0F : version.columns[1].vectors()[row.value]);
+    rows.emplace(version.columns[0].int64(row),
+                 null ? -1.0F : *reinterpret_cast<const float*>(version.columns[1].fixed(row)));
   });
   return rows;
 }

@@ -47,7 +47,8 @@ struct TableVersion {
 
   uint32_t row_count() const { return live.row_count(); }
   graph::VectorsView vectors_view(const VectorIndex& index) const {
-    return {columns[index.column()].vectors(), info->schema.columns[index.column()].vector.dims};
+    const ColumnReader& column = columns[index.column()];
+    return {column.values(), info->schema.columns[index.column()].vector.dims, column.width()};
   }
 };
 

@@ -20,16 +20,16 @@ namespace omendb::table {
 
 class TestTable {
  public:
-  explicit TestTable(uint32_t dims, Metric metric = Metric::kL2)
-      : store_(base::must(storage::Store::open(os::memory_directory("test"), {}))), dims_(dims) {
+  explicit TestTable(uint32_t dims, Metric metric = Metric::kL2) : TestTable({.dims = dims, .metric = metric}) {}
+  explicit TestTable(const VectorOptions& options)
+      : store_(base::must(storage::Store::open(os::memory_directory("test"), {}))), dims_(options.dims) {
     ColumnSpec key;
     key.name = "id";
     key.primary_key = true;
     ColumnSpec vector;
     vector.name = "v";
     vector.type = Type::kVector;
-    vector.vector.dims = dims;
-    vector.vector.metric = metric;
+    vector.vector = options;
     table_ = base::must(TableStore::create(*store_, make_table_info({1}, {2}, "t", {{key, vector}})));
   }
 
@@ -41,20 +41,20 @@ class TestTable {
   Result<TableChange> prepare(const std::vector<int64_t>& keys, const std::vector<float>& vectors,
                               const std::vector<uint8_t>& validity = {},
                               OnConflict on_conflict = OnConflict::kReplace) {
-    std::vector<ColumnView> views(2);
-    views[0].name = "id";
-    views[0].ints = keys.data();
-    views[1].name = "v";
-    views[1].floats = vectors.data();
-    views[1].dims = dims_;
-    if (!validity.empty()) views[1].validity = validity.data();
-    const Rows rows = base::must(check_rows(table_->info().schema, "t", {keys.size(), views}));
-    return table_->prepare_write(rows, on_conflict);
+    ColumnView view{.name = "v", .floats = vectors.data(), .dims = dims_};
+    if (!validity.empty()) view.validity = validity.data();
+    return prepare_column(keys, view, on_conflict);
   }
 
   void write(const std::vector<int64_t>& keys, const std::vector<float>& vectors,
              const std::vector<uint8_t>& validity = {}) {
     table_->install(base::must(prepare(keys, vectors, validity)));
+  }
+
+  // Keys and as many rows of bits, in whole bytes each.
+  void write_bits(const std::vector<int64_t>& keys, const std::vector<uint8_t>& bits) {
+    const ColumnView view{.name = "v", .bits = bits.data(), .dims = dims_};
+    table_->install(base::must(prepare_column(keys, view, OnConflict::kReplace)));
   }
 
   void erase(const std::vector<int64_t>& keys) { table_->install(base::must(table_->prepare_erase({keys, {}}))); }
@@ -66,6 +66,13 @@ class TestTable {
   }
 
  private:
+  Result<TableChange> prepare_column(const std::vector<int64_t>& keys, const ColumnView& column,
+                                     OnConflict on_conflict) {
+    const std::vector<ColumnView> views = {{.name = "id", .ints = keys.data()}, column};
+    const Rows rows = base::must(check_rows(table_->info().schema, "t", {keys.size(), views}));
+    return table_->prepare_write(rows, on_conflict);
+  }
+
   std::unique_ptr<storage::Store> store_;
   uint32_t dims_;
   std::shared_ptr<TableStore> table_;

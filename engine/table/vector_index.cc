@@ -34,6 +34,9 @@ simd::Metric kernel_metric(Metric metric) {
     case Metric::kL2: return simd::Metric::kL2;
     case Metric::kCosine: return simd::Metric::kCosine;
     case Metric::kInnerProduct: return simd::Metric::kInnerProduct;
+    case Metric::kL1: return simd::Metric::kL1;
+    case Metric::kHamming: return simd::Metric::kHamming;
+    case Metric::kJaccard: return simd::Metric::kJaccard;
   }
   return simd::Metric::kL2;
 }
@@ -52,13 +55,14 @@ graph::GraphOptions graph_options(const VectorOptions& options) {
   result.metric = kernel_metric(options.metric);
   result.m = options.m;
   result.ef_construction = options.ef_construction;
-  result.storage = static_cast<quantize::Storage>(storage_of(options));  // numbered alike
+  result.storage = static_cast<quantize::Storage>(chosen_storage(options));  // numbered alike
   if (options.storage_bits != 0) result.rabitq_bits = options.storage_bits;
   return result;
 }
 
-uint32_t flat_rows_max(size_t dims) {
-  const size_t cached_rows = kFlatBytesMax / (std::max<size_t>(1, dims) * sizeof(float));
+uint32_t flat_rows_max(const VectorOptions& options) {
+  const size_t row_bytes = simd::row_bytes(kernel_metric(options.metric), options.dims);
+  const size_t cached_rows = kFlatBytesMax / std::max<size_t>(1, row_bytes);
   return static_cast<uint32_t>(std::clamp<size_t>(cached_rows, kFlatRowsMin, kFlatRowsMax));
 }
 
@@ -75,7 +79,7 @@ uint32_t VectorIndex::waiting_rows(const TableVersion& version) const {
 std::optional<VectorIndex::Claim> VectorIndex::claim(const TableVersion& version) {
   if (!active(version)) return std::nullopt;
   const std::lock_guard lock(mutex_);
-  if (!failed_.empty()) {
+  if (!failed_.empty() && failed_.back().last <= version.row_count()) {
     const Claim claim = failed_.back();
     failed_.pop_back();
     return claim;
@@ -97,7 +101,42 @@ void VectorIndex::finish(const Claim& claim, uint32_t done_to) {
   watermark_.store(in_flight_.empty() ? next_ : *in_flight_.begin(), std::memory_order_release);
 }
 
+// Before rows of `version` are linked.
+void VectorIndex::extend_reach(const TableVersion& version) {
+  const std::shared_ptr<const storage::Mapping>& mapping = version.columns[column_].mapping();
+  if (mapping.get() == reach_address_.load(std::memory_order_acquire)) return;
+  if (version.row_count() <= reach_rows_.load(std::memory_order_relaxed)) return;
+  const std::unique_lock lock(linking_);
+  if (version.row_count() <= reach_rows_.load(std::memory_order_relaxed)) return;  // somebody else was faster
+  {
+    const std::lock_guard guard(reach_mutex_);
+    reach_ = mapping;
+  }
+  reach_rows_.store(version.row_count(), std::memory_order_relaxed);
+  reach_address_.store(mapping.get(), std::memory_order_release);
+}
+
+graph::VectorsView VectorIndex::vectors_in_reach(const TableVersion& version) const {
+  graph::VectorsView vectors = version.vectors_view(*this);
+  if (reach_ != nullptr) vectors.bytes = reach_->data();
+  return vectors;
+}
+
+VectorIndex::LinkedVectors VectorIndex::linked_vectors(const TableVersion& version) const {
+  LinkedVectors linked{version.vectors_view(*this), nullptr};
+  linked.view.row_count =
+      graph_.row_count();  // before the addresses: rows that are linked from now on may lie elsewhere
+  const storage::Mapping* const address = reach_address_.load(std::memory_order_acquire);
+  // Nothing was linked since the table was opened, or its addresses are those of the version.
+  if (address == nullptr || address == version.columns[column_].mapping().get()) return linked;
+  const std::lock_guard guard(reach_mutex_);
+  linked.pin = reach_;
+  linked.view.bytes = reach_->data();
+  return linked;
+}
+
 Result<bool> VectorIndex::link_some(const TableVersion& version) {
+  if (active(version)) extend_reach(version);
   if (training_due(version)) TRY_OK(train(version));
   const std::shared_lock lock(linking_);
   const std::optional<Claim> taken = claim(version);
@@ -108,7 +147,7 @@ Result<bool> VectorIndex::link_some(const TableVersion& version) {
 
 Result<void> VectorIndex::link(const TableVersion& version, const Claim& claim) {
   const ColumnReader& values = version.columns[column_];
-  const graph::VectorsView vectors = version.vectors_view(*this);
+  const graph::VectorsView vectors = vectors_in_reach(version);
   uint64_t forgotten = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -147,14 +186,14 @@ Result<void> VectorIndex::train(const TableVersion& version) {
   const std::unique_lock lock(linking_);
   if (!training_due(version)) return {};  // somebody else was faster
   const LiveBitmap& rows = searchable_rows(version, *this);
-  const graph::VectorsView vectors = version.vectors_view(*this);
+  const graph::VectorsView vectors = vectors_in_reach(version);
   const size_t rows_max = std::clamp(kSampleFloatsMax / vectors.dims, kSampleRowsMin, kSampleRowsMax);
   const size_t every = std::max<size_t>(1, (rows.live_count() + rows_max - 1) / rows_max);
   try {
     std::vector<float> sample;
     size_t seen = 0;
     rows.for_each([&](RowId row) {
-      const float* vector = vectors.base + size_t{row.value} * vectors.dims;
+      const float* vector = vectors.floats(row.value);
       if (seen++ % every == 0) sample.insert(sample.end(), vector, vector + vectors.dims);
     });
     if (sample.empty()) return {};
@@ -204,7 +243,7 @@ Result<bool> VectorIndex::begin_erase(const TableVersion& version) {
     const std::lock_guard guard(mutex_);
     rows.swap(forgotten_);
   }
-  if (auto begun = graph_.begin_erase(version.vectors_view(*this), rows); !begun.ok()) {
+  if (auto begun = graph_.begin_erase(vectors_in_reach(version), rows); !begun.ok()) {
     const std::lock_guard guard(mutex_);
     forgotten_.insert(forgotten_.end(), rows.begin(), rows.end());
     return std::move(begun).error();
@@ -221,7 +260,7 @@ Result<bool> VectorIndex::erase_some(const TableVersion& version) {
   {
     const std::shared_lock lock(linking_);
     if (!erasing_.load(std::memory_order_acquire)) return true;
-    TRY(repaired, graph_.repair_some(version.vectors_view(*this)));
+    TRY(repaired, graph_.repair_some(vectors_in_reach(version)));
     if (repaired) return true;
     if (!graph_.erase_repaired()) return false;  // others are still at it, and will end the turn
   }
@@ -272,7 +311,7 @@ Result<bool> VectorIndex::calibrate_some(const TableVersion& version, CalibrateW
       if (!calibration_due(version, when)) return false;
       calibrator_ = make_calibrator(version, {});
     }
-    if (!calibrator_->step(version.vectors_view(*this), searchable_rows(version, *this))) return true;
+    if (!calibrator_->step(linked_vectors(version).view, searchable_rows(version, *this))) return true;
     set_calibration(std::make_shared<const Calibration>(calibrator_->result()));
     calibrator_ = nullptr;
   } catch (const std::bad_alloc&) {

@@ -7,6 +7,7 @@
 #include <omendb/status.h>
 
 #include "engine/graph/graph.h"
+#include "engine/storage/append_array.h"
 #include "engine/table/calibration.h"
 #include "engine/table/live_bitmap.h"
 
@@ -34,14 +35,14 @@ inline constexpr size_t kDeadRowsMin = 64;
 inline constexpr uint32_t kFlatRowsMax = 1000;
 inline constexpr uint32_t kFlatRowsMin = 256;
 inline constexpr size_t kFlatBytesMax = size_t{3} << 19;
-uint32_t flat_rows_max(size_t dims);
+uint32_t flat_rows_max(const VectorOptions& options);
 
 graph::GraphOptions graph_options(const VectorOptions& options);
 
 class VectorIndex {
  public:
   VectorIndex(size_t column, const VectorOptions& options)
-      : column_(column), flat_rows_max_(table::flat_rows_max(options.dims)), graph_(graph_options(options)) {}
+      : column_(column), flat_rows_max_(table::flat_rows_max(options)), graph_(graph_options(options)) {}
 
   size_t column() const { return column_; }  // position in the schema
   graph::Graph& graph() { return graph_; }
@@ -55,6 +56,13 @@ class VectorIndex {
   bool small(const TableVersion& version) const;
   // Rows of `version` that wait for the graph; 0 while the table is flat.
   uint32_t waiting_rows(const TableVersion& version) const;
+
+  // The vectors of all rows that are in the graph by now, be they of later versions than this one, whose own addresses may end before. For one search.
+  struct LinkedVectors {
+    graph::VectorsView view;
+    std::shared_ptr<const storage::Mapping> pin;  // null: the version keeps the addresses good
+  };
+  LinkedVectors linked_vectors(const TableVersion& version) const;
 
   // Links the next few waiting rows of `version`, after teaching the graph to encode them where that is due. False if there were none to take. Threads: any number;
   // while one of them teaches, the others wait.
@@ -91,6 +99,8 @@ class VectorIndex {
   };
   std::optional<Claim> claim(const TableVersion& version);
   void finish(const Claim& claim, uint32_t done_to);
+  void extend_reach(const TableVersion& version);
+  graph::VectorsView vectors_in_reach(const TableVersion& version) const;  // under linking_
   Result<void> link(const TableVersion& version, const Claim& claim);
   bool is_forgotten(RowId row) const;  // under the lock
   bool erase_due() const;
@@ -104,6 +114,12 @@ class VectorIndex {
   std::shared_mutex
       linking_;  // shared by those who link rows or repair lists, exclusive to who trains, begins a turn or ends one
   std::atomic<bool> erasing_{false};
+  // The addresses of vectors, as of the newest version whose rows were linked: every row of the graph lies there. An array that outgrows its addresses moves, and an older
+  // version does not see what came behind. Changed under linking_, exclusively, so that who links or erases compares all rows at the same addresses.
+  std::atomic<const storage::Mapping*> reach_address_{nullptr};
+  std::atomic<uint32_t> reach_rows_{0};
+  mutable std::mutex reach_mutex_;  // guards reach_ where linking_ is not held
+  std::shared_ptr<const storage::Mapping> reach_;
   mutable std::mutex mutex_;              // guards those below
   std::vector<RowId> forgotten_;          // for the next turn
   std::vector<uint64_t> forgotten_bits_;  // all there ever were, a bit a row: not worth linking either

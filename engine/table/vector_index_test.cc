@@ -2,6 +2,7 @@
 
 #include "engine/base/random.h"
 #include "engine/base/test_result.h"
+#include "engine/table/schema_format.h"
 #include "engine/table/test_table.h"
 
 #include <gtest/gtest.h>
@@ -48,6 +49,64 @@ TEST(VectorIndex, OnceThereIsAGraphItStaysEvenIfTheTableShrinks) {
   EXPECT_TRUE(table.index().active(*table.version()));
   EXPECT_EQ(table.index().waiting_rows(*table.version()), 0U);
   EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
+}
+
+TEST(VectorIndex, IsFlatForAsManyRowsAsFillTheCache) {
+  EXPECT_EQ(flat_rows_max({.dims = 100}), kFlatRowsMax);
+  EXPECT_EQ(flat_rows_max({.dims = 768}), kFlatBytesMax / (768 * sizeof(float)));
+  EXPECT_EQ(flat_rows_max({.dims = 8192}), kFlatRowsMin);
+  EXPECT_EQ(flat_rows_max({.dims = 8192, .metric = Metric::kHamming, .element = Element::kBit}), kFlatRowsMax);
+}
+
+TEST(VectorIndex, WalksOverFullVectorsWhereCodesKnowNothingOfTheMetric) {
+  EXPECT_EQ(graph_options({.dims = 15}).storage, quantize::Storage::kF32);
+  EXPECT_EQ(graph_options({.dims = 16}).storage, quantize::Storage::kSq8);
+  EXPECT_EQ(graph_options({.dims = 768}).storage, quantize::Storage::kRabitq);
+  for (const uint32_t dims : {4U, 15U, 16U, 768U}) {
+    EXPECT_EQ(graph_options({.dims = dims, .metric = Metric::kL1}).storage, quantize::Storage::kF32);
+    EXPECT_EQ(graph_options({.dims = dims, .metric = Metric::kL1}).metric, simd::Metric::kL1);
+    for (const Metric metric : {Metric::kHamming, Metric::kJaccard}) {
+      const VectorOptions bits{.dims = dims, .metric = metric, .element = Element::kBit};
+      EXPECT_EQ(graph_options(bits).storage, quantize::Storage::kF32);
+      EXPECT_EQ(chosen_storage(bits), VectorStorage::kF32);
+    }
+  }
+}
+
+// The array moves to other addresses when it outgrows its own; who still holds the version before it then sees rows in the graph that lie behind its addresses.
+TEST(VectorIndex, AVersionFromBeforeTheVectorsMovedDoesAllThatANewOneDoes) {
+  constexpr uint32_t kLongDims = 512;
+  for (const VectorStorage storage : {VectorStorage::kF32, VectorStorage::kSq8}) {
+    SCOPED_TRACE(to_string(storage));
+    TestTable table({.dims = kLongDims, .storage = storage});
+    write_random(table, 0, 300, 60, kLongDims);
+    const std::shared_ptr<const TableVersion> old = table.version();
+    write_random(table, 300, 1500, 61, kLongDims);
+    VectorIndex& index = table.index();
+    ASSERT_NE(old->columns[1].values(), table.version()->columns[1].values());
+    // Whenever the codec has to learn again, the old version is the first to notice.
+    while (index.watermark() < 1800) {
+      ASSERT_TRUE(base::must(index.link_some(*table.version())));
+      ASSERT_FALSE(base::must(index.link_some(*old)) && index.watermark() >= 300);
+    }
+    const VectorIndex::LinkedVectors linked = index.linked_vectors(*old);
+    std::vector<graph::Neighbor> found(10);
+    for (size_t row = 0; row < 300; row += 10) {
+      const graph::LiveRows live = old->live.view();
+      ASSERT_EQ(index.graph().search(linked.view, linked.view.floats(row), live, {.ef = 100}, found), 10U);
+      EXPECT_EQ(found.front().row.value, row);
+      EXPECT_LT(found.back().row.value, 300U);
+    }
+    std::vector<RowId> dead;
+    for (uint32_t row = 100; row < 200; ++row) dead.push_back({row});
+    index.forget(dead);
+    while (base::must(index.erase_some(*old))) {
+    }
+    EXPECT_FALSE(index.graph().contains({150}));
+    const auto calibrator = index.make_calibrator(*old, {.ks = {10}, .efs = {64}});
+    while (!calibrator->step(index.linked_vectors(*old).view, old->vectors.front().searchable)) {
+    }
+  }
 }
 
 TEST(VectorIndex, ManyThreadsLinkEveryRowOnceWhileRowsArrive) {
@@ -142,6 +201,20 @@ TEST(VectorIndex, DeadRowsLeaveTheGraphWhenTheyAreOneInFifty) {
   erase_step_by_step(table);
   EXPECT_EQ(table.index().graph().stats().linked_rows, 4900U);
   EXPECT_FALSE(table.index().graph().contains({150}));
+  EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
+}
+
+TEST(VectorIndex, DeadRowsOfBitsLeaveTheGraphToo) {
+  TestTable table({.dims = 70, .metric = Metric::kJaccard, .element = Element::kBit});
+  base::Random random(27);
+  std::vector<uint8_t> bits(3000 * 9);
+  for (size_t i = 0; i < bits.size(); ++i)
+    bits[i] = static_cast<uint8_t>(random.below(256) & (i % 9 == 8 ? 0xFC : 0xFF));
+  table.write_bits(keys_from(0, 3000), bits);
+  table.link();
+  table.erase(keys_from(1000, 1500));
+  erase_step_by_step(table);
+  EXPECT_EQ(table.index().graph().stats().linked_rows, 1500U);
   EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
 }
 

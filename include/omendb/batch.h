@@ -21,6 +21,8 @@ namespace omendb {
 //   string, text, json      offsets: rows + 1 values into chars; row i is chars[offsets[i] .. offsets[i + 1])
 //   string[]                list_offsets: rows + 1 values counting strings; offsets: one more value than there are strings; chars
 //   vector                  floats: rows x dims values, row after row
+//   vector of bits          bits: rows x (dims + 7) / 8 bytes, row after row; the first bit is the most significant one of the first byte, bits behind the last
+//                           one are 0
 struct ColumnView {
   std::string_view name;
   const uint8_t* validity = nullptr;  // one byte a row, 0 = null; nullptr = no nulls. Values of null rows are ignored
@@ -31,7 +33,8 @@ struct ColumnView {
   const int64_t* offsets = nullptr;
   const char* chars = nullptr;
   const float* floats = nullptr;
-  size_t dims = 0;  // of `floats`; must equal the column's
+  const uint8_t* bits = nullptr;
+  size_t dims = 0;  // of `floats`; must equal the column's. Of `bits`: as many as make the same number of bytes
 };
 
 struct BatchView {
@@ -51,7 +54,9 @@ struct ColumnData {
   std::vector<int64_t> offsets;
   std::string chars;
   std::vector<float> floats;
+  std::vector<uint8_t> bits;
   size_t dims = 0;
+  Element element = Element::kF32;  // of a vector
 
   bool is_null(size_t row) const { return !validity.empty() && validity[row] == 0; }
   std::string_view string_at(size_t row) const {

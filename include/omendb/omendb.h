@@ -60,7 +60,15 @@ typedef enum omendb_storage {
   OMENDB_RABITQ = 6,
   OMENDB_BINARY = 7
 } omendb_storage;
-typedef enum omendb_metric { OMENDB_L2 = 1, OMENDB_COSINE = 2, OMENDB_INNER_PRODUCT = 3 } omendb_metric;
+typedef enum omendb_metric {
+  OMENDB_L2 = 1,
+  OMENDB_COSINE = 2,
+  OMENDB_INNER_PRODUCT = 3,
+  OMENDB_L1 = 4,
+  OMENDB_HAMMING = 5,
+  OMENDB_JACCARD = 6
+} omendb_metric;
+typedef enum omendb_element { OMENDB_FLOATS = 0, OMENDB_BITS = 1 } omendb_element; /* see omendb::Element */
 
 typedef struct omendb_database omendb_database; /* omendb_close */
 typedef struct omendb_table omendb_table;       /* omendb_table_free; keeps its database open */
@@ -80,11 +88,12 @@ typedef struct omendb_column_spec {
   omendb_type type;
   int primary_key;          /* 1 for exactly one column, int64 or string */
   uint32_t dims;            /* vectors */
-  omendb_metric metric;     /* vectors; 0 = L2 */
+  omendb_metric metric;     /* vectors; 0 = L2, of bits Hamming */
   uint32_t m;               /* vectors; 0 = 16 */
   uint32_t ef_construction; /* vectors; 0 = 200 */
   omendb_storage storage;   /* vectors */
   uint8_t storage_bits;     /* vectors, OMENDB_RABITQ; 0 = 4 */
+  omendb_element element;   /* vectors */
 } omendb_column_spec;
 
 /* One column of rows, in or out. Which pointers are used depends on the type; see omendb/batch.h, which this mirrors. */
@@ -100,6 +109,7 @@ typedef struct omendb_column {
   const char* chars;
   const float* floats; /* rows x dims */
   size_t dims;
+  const uint8_t* bits; /* rows x (dims + 7) / 8 */
 } omendb_column;
 
 typedef struct omendb_query {
@@ -110,8 +120,10 @@ typedef struct omendb_query {
   size_t k;
   size_t ef; /* 0 = chosen for the recall */
   int exact;
-  unsigned threads; /* for several queries; 0 = what the hardware has */
-  double recall;    /* share of the true k nearest that is wanted, at most 1 (exact); 0 = 0.95 */
+  unsigned threads;    /* for several queries; 0 = what the hardware has */
+  double recall;       /* share of the true k nearest that is wanted, at most 1 (exact); 0 = 0.95 */
+  const float* radius; /* NULL = none; else only rows no farther than *radius, and at most k of them */
+  const uint8_t* bits; /* instead of vectors where the column holds bits: query_count x (dims + 7) / 8 */
 } omendb_query;
 
 /* Hits of query i are entries offsets[i] .. offsets[i + 1], nearest first. Borrowed from the handle. */

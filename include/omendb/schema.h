@@ -20,19 +20,29 @@ enum class Type : uint8_t {
   kStringList = 6,  // "string[]"
   kJson = 7,        // any JSON value, kept as its text
   kText = 8,        // UTF-8 meant for full-text search
-  kVector = 9,      // float32 x dims
+  kVector = 9,      // float32 x dims, or bits (Element)
 };
 
-enum class Metric : uint8_t { kL2 = 1, kCosine = 2, kInnerProduct = 3 };
+// Numbers are on disk and never reused. kL1 is the sum of absolute differences; it walks over full vectors, as codes know squared differences only.
+// Of bits: kHamming, the number of bits that differ, and kJaccard, 1 - |and| / |or| (0 between two rows without bits).
+enum class Metric : uint8_t { kL2 = 1, kCosine = 2, kInnerProduct = 3, kL1 = 4, kHamming = 5, kJaccard = 6 };
+
+// What a vector is made of. Numbers are on disk and never reused.
+enum class Element : uint8_t {
+  kF32 = 0,
+  kBit = 1,  // in whole bytes a row, the first bit the most significant one of its byte; bits behind the last one are 0
+};
 
 inline constexpr uint32_t kVectorDimsMax = 8192;
+inline constexpr uint32_t kVectorBitsMax = 65'536;
 
 // What searches walk over, held in memory for every row of the graph. The vectors themselves stay in their file, mapped, and every answer is compared again
 // with its full vector, so distances are exact in any case. Numbers are on disk and never reused.
 enum class VectorStorage : uint8_t {
-  kAuto = 0,    // becomes the fastest when the table is made: kF32 below 16 dimensions, kSq8 below 256, kRabitq above
-  kF32 = 1,     // the vectors as they are: nothing more in memory
-  kF16 = 2,     // IEEE half precision, two bytes a dimension
+  kAuto =
+      0,     // becomes the fastest when the table is made: kF32 (kL1, below 16 dimensions), kSq8 (below 256) or kRabitq
+  kF32 = 1,  // the vectors as they are: nothing more in memory
+  kF16 = 2,  // IEEE half precision, two bytes a dimension
   kBf16 = 3,    // bfloat16, two bytes a dimension
   kSq8 = 4,     // a byte a dimension
   kPq = 5,      // product quantization, 32 bytes a vector: the graph is built by the full vectors
@@ -41,13 +51,14 @@ enum class VectorStorage : uint8_t {
 };
 
 struct VectorOptions {
-  uint32_t dims = 0;  // 1 .. kVectorDimsMax
+  uint32_t dims = 0;  // 1 .. kVectorDimsMax; bits: 1 .. kVectorBitsMax
   Metric metric = Metric::kL2;
-  uint32_t m = 16;                 // graph links per row (2 * m on the ground level), 4 .. 128
-  uint32_t ef_construction = 200;  // beam while building, 8 .. 4096
-  VectorStorage storage = VectorStorage::kAuto;
+  uint32_t m = 16;                               // graph links per row (2 * m on the ground level), 4 .. 128
+  uint32_t ef_construction = 200;                // beam while building, 8 .. 4096
+  VectorStorage storage = VectorStorage::kAuto;  // bits: kAuto, the bits themselves
   uint8_t storage_bits =
       0;  // of kRabitq: 1 .. 8 a dimension, 0 = 4. More: better estimates, so smaller beams reach a recall; more memory
+  Element element = Element::kF32;
 };
 
 struct TextOptions {
@@ -75,5 +86,6 @@ struct Schema {
 std::string_view to_string(Type type);
 std::string_view to_string(Metric metric);
 std::string_view to_string(VectorStorage storage);
+std::string_view to_string(Element element);
 
 }  // namespace omendb

@@ -22,7 +22,7 @@ struct RecallTarget {
 // One vector column's graph. Of a table that is too small for one: no links, every target exact.
 struct IndexStats {
   std::string column{};
-  VectorOptions options{};
+  VectorOptions options{};            // of bits with storage kF32
   uint64_t linked_row_count = 0;      // in the graph, dead ones among them
   double links_per_row = 0;           // mean, all levels
   uint32_t links_per_row_max = 0;     // on the ground level, where every row is

@@ -32,7 +32,7 @@ from ._errors import (
 )
 from ._hits import Hit, Hits, HitsList
 from ._map import Map, MapDiff, MapDraft
-from ._schema import TextColumn, VectorColumn, text, vector
+from ._schema import BitsColumn, TextColumn, VectorColumn, bits, text, vector
 from ._table import Table
 
 try:
@@ -41,6 +41,7 @@ except PackageNotFoundError:  # a build folder on PYTHONPATH
     __version__ = "unknown"
 
 __all__ = [
+    "BitsColumn",
     "ClosedError",
     "ConflictError",
     "CorruptionError",
@@ -68,6 +69,7 @@ __all__ = [
     "UnsupportedFormatError",
     "VectorColumn",
     "aconnect",
+    "bits",
     "connect",
     "text",
     "vector",

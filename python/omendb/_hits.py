@@ -24,8 +24,8 @@ QUERY = "_query"
 
 
 def to_scores(distances: npt.NDArray[np.float32], metric: str) -> npt.NDArray[np.float32]:
-    """Larger is better: cosine similarity, inner product, or the negative L2 distance."""
-    return np.subtract(np.float32(1), distances) if metric == "cosine" else np.negative(distances)
+    """Larger is better: cosine or Jaccard similarity, inner product, or the negative distance."""
+    return np.subtract(np.float32(1), distances) if metric in ("cosine", "jaccard") else np.negative(distances)
 
 
 class Hit(Mapping[str, Any]):
@@ -102,14 +102,14 @@ class Hits(Sequence[Hit]):
 
     @property
     def distances(self) -> npt.NDArray[np.float32]:
-        """True L2 (not squared), 1 - cosine, or the negative inner product, as the column's metric says. Not a
-        copy.
+        """True L2 (not squared), 1 - cosine, the negative inner product, L1, Hamming or Jaccard, as the column's
+        metric says. Not a copy.
         """
         return self._raw.distances(self._first, self._count)
 
     @property
     def scores(self) -> npt.NDArray[np.float32]:
-        """Larger is better: the negative L2 distance, the cosine, or the inner product."""
+        """Larger is better: the cosine, the inner product, 1 - Jaccard, or the negative distance."""
         if self._scores is None:
             self._scores = to_scores(self.distances, self._raw.metric)
         return self._scores

@@ -22,7 +22,6 @@ _ARGUMENTS = {
     "offset": f"paging {MULTIMODAL}",
     "group_by": f"grouping {MULTIMODAL}",
     "min_score": f"a least score {MULTIMODAL}",
-    "radius": f"search by radius {MULTIMODAL}",
     "timeout": f"a time limit {MULTIMODAL}",
 }
 

@@ -13,6 +13,7 @@ from ._errors import SchemaError
 
 _STORAGES = ("auto", "f32", "f16", "bf16", "sq8", "pq", "rabitq", "binary")
 _VECTOR_OPTIONS = ("dims", "metric", "m", "ef_construction", "storage", "storage_bits")
+_BITS_OPTIONS = ("dims", "metric", "m", "ef_construction")
 _PLAIN_TYPES = ("bool", "int64", "float64", "timestamp", "string", "string[]", "json", "text")
 _KEY_TYPES = ("int64", "string")
 _PREFIX = "omendb."  # of the keys in a pyarrow field's metadata
@@ -50,7 +51,17 @@ class VectorColumn:
     storage_bits: int = 0
 
 
-ColumnSpec = Union[str, TextColumn, VectorColumn]
+@dataclasses.dataclass(frozen=True)
+class BitsColumn:
+    """A column of vectors of bits; made by `bits()`."""
+
+    dims: int
+    metric: str = "hamming"
+    m: int = 16
+    ef_construction: int = 200
+
+
+ColumnSpec = Union[str, TextColumn, VectorColumn, BitsColumn]
 SchemaLike = Union[Mapping[str, ColumnSpec], pa.Schema]
 
 
@@ -70,23 +81,39 @@ def vector(
 ) -> VectorColumn:
     """A column of vectors of `dims` float32 components.
 
-    `metric`: "l2", "cosine" or "ip" (inner product). `m`: links of a row in the search graph, more = better recall
-    and more memory. `ef_construction`: width of the search that places a row in the graph, more = better graph and
-    slower writes. `storage`: what searches walk over in memory: "f32" (the vectors as they are), "f16" or "bf16" (two
-    bytes a dimension), "sq8" (a byte), "rabitq" (`storage_bits` bits, 1 to 8, 4 if not said), "pq" (32 bytes a
-    vector), "binary" (a bit); "auto" becomes the fastest one when the table is made: f32 below 16 dimensions, sq8
-    below 256, rabitq from there on. Answers and their distances are those of the full vectors in any case, which stay
-    in their file; the smaller the storage, the larger the `ef` of a search for the same recall.
+    `metric`: "l2", "cosine", "ip" (inner product) or "l1" (sum of absolute differences). `m`: links of a row in the
+    search graph, more = better recall and more memory. `ef_construction`: width of the search that places a row in
+    the graph, more = better graph and slower writes. `storage`: what searches walk over in memory: "f32" (the vectors
+    as they are), "f16" or "bf16" (two bytes a dimension), "sq8" (a byte), "rabitq" (`storage_bits` bits, 1 to 8, 4 if
+    not said), "pq" (32 bytes a vector), "binary" (a bit); "auto" becomes the fastest one when the table is made: f32
+    below 16 dimensions and for "l1", which has no other, sq8 below 256, rabitq from there on. Answers and their
+    distances are those of the full vectors in any case, which stay in their file; the smaller the storage, the larger
+    the `ef` of a search for the same recall.
     """
     if storage not in _STORAGES:
         raise SchemaError(f"there is no vector storage {storage!r}; there are: {', '.join(_STORAGES)}")
-    numbers = (("dims", dims), ("m", m), ("ef_construction", ef_construction), ("storage_bits", storage_bits))
-    for name, value in numbers:
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 32:
-            raise SchemaError(f"{name} of a vector column is a positive integer, not {value!r}")
+    _check_sizes(dims=dims, m=m, ef_construction=ef_construction, storage_bits=storage_bits)
     if storage_bits > 8:
         raise SchemaError(f"storage_bits of a vector column is 1 to 8, not {storage_bits}")
     return VectorColumn(dims, metric, m, ef_construction, storage, storage_bits)
+
+
+def bits(dims: int, metric: str = "hamming", *, m: int = 16, ef_construction: int = 200) -> BitsColumn:
+    """A column of vectors of `dims` bits, at most 65,536, kept in one bit each.
+
+    `metric`: "hamming", the number of bits that differ, or "jaccard", 1 - |and| / |or|. Rows go in as arrays of bool
+    (rows x dims) or of uint8 as numpy.packbits makes them (rows x bytes, the first bit the most significant one), as
+    bytes, or as Arrow's fixed-size binary; they come out packed: numpy.unpackbits(row, count=dims). `m` and
+    `ef_construction` as for `vector`.
+    """
+    _check_sizes(dims=dims, m=m, ef_construction=ef_construction)
+    return BitsColumn(dims, metric, m, ef_construction)
+
+
+def _check_sizes(**sizes: Any) -> None:
+    for name, value in sizes.items():
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 32:
+            raise SchemaError(f"{name} of a vector column is a positive integer, not {value!r}")
 
 
 class TableSchema:
@@ -165,6 +192,13 @@ def _vector_column(name: str, spec: VectorColumn) -> _omendb.Column:
     return column
 
 
+def _bits_column(name: str, spec: BitsColumn) -> _omendb.Column:
+    column = _omendb.Column(name, "bits")
+    for option in _BITS_OPTIONS:
+        setattr(column, option, getattr(spec, option))
+    return column
+
+
 def _text_column(name: str, spec: TextColumn) -> _omendb.Column:
     column = _omendb.Column(name, "text")
     column.analyzer, column.k1, column.b = spec.analyzer, spec.k1, spec.b
@@ -176,22 +210,28 @@ def _from_spec(name: Any, spec: Any) -> _omendb.Column:
         raise SchemaError(f"the name of a column is a str, not {name!r}")
     if isinstance(spec, VectorColumn):
         return _vector_column(name, spec)
+    if isinstance(spec, BitsColumn):
+        return _bits_column(name, spec)
     if isinstance(spec, TextColumn):
         return _text_column(name, spec)
     if isinstance(spec, pa.DataType):
         return _from_field(pa.field(name, spec))
     if not isinstance(spec, str):
-        raise SchemaError(f"column {name!r}: a type is a str, omendb.text(...) or omendb.vector(...), not {spec!r}")
+        raise SchemaError(
+            f"column {name!r}: a type is a str, omendb.text(...), omendb.vector(...) or omendb.bits(...), not {spec!r}"
+        )
     words = spec.lower().split()
     primary_key = words[1:] == ["primary", "key"]
     if len(words) > 1 and not primary_key or not words:
         raise SchemaError(f'column {name!r}: {spec!r} is not a type; after the type only "primary key" may follow')
     if words[0] == "vector":
         raise SchemaError(f"column {name!r}: a vector needs its number of dimensions: omendb.vector(384)")
+    if words[0] == "bits":
+        raise SchemaError(f"column {name!r}: bits need their number: omendb.bits(1024)")
     if words[0] not in _PLAIN_TYPES:
         raise SchemaError(
             f"column {name!r}: there is no type {words[0]!r}; there are: {', '.join(_PLAIN_TYPES)}, "
-            "omendb.text(...), omendb.vector(...)"
+            "omendb.text(...), omendb.vector(...), omendb.bits(...)"
         )
     if primary_key and words[0] not in _KEY_TYPES:
         raise SchemaError(f"column {name!r}: a primary key is {' or '.join(_KEY_TYPES)}, not {words[0]}")
@@ -243,6 +283,8 @@ def _from_field(field: pa.Field) -> _omendb.Column:
                 storage_bits=int(more.get("storage_bits", 0)),
             ),
         )
+    if pa.types.is_fixed_size_binary(field.type):
+        return _bits_column(field.name, _bits_of_field(field, more))
     kind = more.get("type") or _type_of_arrow(field)
     if kind == "text":
         return _text_column(
@@ -252,13 +294,36 @@ def _from_field(field: pa.Field) -> _omendb.Column:
     return _from_spec(field.name, kind + (" primary key" if more.get("primary_key") == "true" else ""))
 
 
+def _bits_of_field(field: pa.Field, more: dict[str, str]) -> BitsColumn:
+    width: int = field.type.byte_width
+    dims = int(more.get("dims", 8 * width))
+    if (dims + 7) // 8 != width:
+        raise SchemaError(f"column {field.name!r}: {dims} bits do not make {width} bytes")
+    return bits(
+        dims,
+        more.get("metric", "hamming"),
+        m=int(more.get("m", 16)),
+        ef_construction=int(more.get("ef_construction", 200)),
+    )
+
+
+def _arrow_type(column: _omendb.Column) -> pa.DataType:
+    if column.type == "vector":
+        return pa.list_(pa.float32(), column.dims)
+    if column.type == "bits":
+        return pa.binary((column.dims + 7) // 8)
+    return _ARROW_TYPES[column.type]
+
+
 def _to_field(column: _omendb.Column) -> pa.Field:
     more: dict[str, str] = {"type": column.type}
-    kind = pa.list_(pa.float32(), column.dims) if column.type == "vector" else _ARROW_TYPES[column.type]
+    kind = _arrow_type(column)
     if column.primary_key:
         more["primary_key"] = "true"
     if column.type == "vector":
         more |= {option: str(getattr(column, option)) for option in _VECTOR_OPTIONS[1:]}
+    if column.type == "bits":
+        more |= {option: str(getattr(column, option)) for option in _BITS_OPTIONS}
     if column.type == "text":
         more |= {"analyzer": column.analyzer, "k1": repr(column.k1), "b": repr(column.b)}
     return pa.field(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import pyarrow as pa
 
-from . import _omendb, _rows, _vectors
+from . import _bits, _omendb, _rows, _vectors
 from ._errors import InvalidArgumentError, QueryError, SchemaError
 from ._hits import Hits, HitsList
 from ._later import MULTIMODAL, in_thread, not_yet, refuse
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Key = int | str
 SCAN_ROWS = 4096  # of one batch
+NEAREST_ROWS = 10  # of a search that says no k
+HITS_MAX = 10_000  # of one query
 
 
 class Table:
@@ -176,8 +178,9 @@ class Table:
     def search(
         self,
         vector: Sequence[float],
-        k: int = 10,
+        k: int | None = None,
         *,
+        radius: float | None = None,
         column: str | None = None,
         select: Iterable[str] | None = None,
         recall: float | None = None,
@@ -190,8 +193,9 @@ class Table:
     def search(
         self,
         vector: Sequence[Sequence[float]],
-        k: int = 10,
+        k: int | None = None,
         *,
+        radius: float | None = None,
         column: str | None = None,
         select: Iterable[str] | None = None,
         recall: float | None = None,
@@ -204,8 +208,9 @@ class Table:
     def search(
         self,
         vector: Any = None,
-        k: int = 10,
+        k: int | None = None,
         *,
+        radius: float | None = None,
         column: str | None = None,
         select: Iterable[str] | None = None,
         recall: float | None = None,
@@ -217,8 +222,9 @@ class Table:
     def search(
         self,
         vector: Any = None,
-        k: int = 10,
+        k: int | None = None,
         *,
+        radius: float | None = None,
         column: str | None = None,
         select: Iterable[str] | None = None,
         recall: float | None = None,
@@ -227,26 +233,31 @@ class Table:
         threads: int | None = None,
         **later: Any,
     ) -> Any:
-        """The k rows nearest to a vector -> Hits; for an array of vectors (two dimensions) -> HitsList, one Hits a
-        row.
+        """The k rows nearest to a vector (10 by default) -> Hits; for an array of vectors (two dimensions) ->
+        HitsList, one Hits a row.
 
-        `column`: which vector column, needed when there are several. `select`: columns to read from the hits, all by
-        default. `recall`: the share of the true k nearest that is wanted on average, 0.95 by default; the engine
-        chooses the width of the graph search by what it has measured with the table's own rows, and 1 compares with
-        every row. `ef`: that width itself, whatever the recall. `exact`: compare with every row. `threads`: for several
-        vectors, all cores by default.
+        `radius`: only rows at most so far away, as `distances` counts; `k` is then the most that are returned, 10,000
+        by default. Of an inner product, whose distance is negative, so may be the radius. `column`: which vector
+        column, needed when there are several. `select`: columns to read from the hits, all by default. `recall`: the
+        share of the true k nearest, or of the rows within the radius, that is wanted on average, 0.95 by default; the
+        engine chooses the width of the graph search by what it has measured with the table's own rows, and 1 compares
+        with every row. `ef`: that width itself, whatever the recall; with a radius, how many rows beyond it are looked
+        at. `exact`: compare with every row. `threads`: for several vectors, all cores by default.
         """
         if later:
             refuse("search", later)
         names = None if select is None else self._schema.checked_names(select, self.name)
         if recall is not None and not _is_share(recall):
             raise QueryError(f"recall is a number above 0 and at most 1, not {recall!r}")
+        limit = (NEAREST_ROWS if radius is None else HITS_MAX) if k is None else k
         try:
-            raw = self._search(vector, k, column or "", ef or 0, exact, threads, recall or 0.0)
+            raw = self._search(vector, limit, radius, column or "", recall or 0.0, ef or 0, exact, threads)
         except BufferError:
+            query = self._to_query(vector, column)
             return self.search(
-                _vectors.to_query(vector),
+                query,
                 k,
+                radius=radius,
                 column=column,
                 select=names,
                 recall=recall,
@@ -255,8 +266,19 @@ class Table:
                 threads=threads,
             )
         except TypeError:
-            raise _wrong_search_argument(k, column, ef, exact, threads) from None
+            raise _wrong_search_argument(limit, radius, column, ef, exact, threads) from None
         return Hits(raw, self, names, 0, len(raw)) if raw.single else HitsList(raw, self, names)
+
+    def _to_query(self, vector: Any, column: str | None) -> Any:
+        """As the engine takes it for the column that is searched."""
+        searched = [
+            known for known in self._schema.columns if known.type in ("vector", "bits") and column in (None, known.name)
+        ]
+        if len(searched) > 1:
+            raise QueryError(f"table '{self.name}' has several vector columns; say which one to search (column=)")
+        if searched and searched[0].type == "bits":
+            return _bits.to_query(vector, searched[0])
+        return _vectors.to_query(vector)
 
     def explain(self, *args: Any, **arguments: Any) -> str:
         """Not there yet: NotSupportedError."""
@@ -321,13 +343,15 @@ def _is_share(value: Any) -> bool:
     return not isinstance(value, bool) and isinstance(value, (int, float, np.number)) and bool(0 < value <= 1)
 
 
-def _wrong_search_argument(k: Any, column: Any, ef: Any, exact: Any, threads: Any) -> QueryError:
+def _wrong_search_argument(k: Any, radius: Any, column: Any, ef: Any, exact: Any, threads: Any) -> QueryError:
     """What the engine's binding could not take."""
     for name, value in (("k", k), ("ef", ef), ("threads", threads)):
         if value is not None and (
             isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < 1 << 31
         ):
             return QueryError(f"{name} is an integer of at least {0 if name != 'k' else 1}, not {value!r}")
+    if radius is not None and not isinstance(radius, (int, float, np.integer, np.floating)):
+        return QueryError(f"radius is a number, not {radius!r}")
     if column is not None and not isinstance(column, str):
         return QueryError(f"column is the name of a vector column, not {column!r}")
     return QueryError(f"exact is True or False, not {exact!r}")

@@ -79,6 +79,8 @@ Result<ColumnView> ArrowRows::read_column(const ArrowSchema& schema, const Arrow
   } else if (format == "+l" || format == "+L") {
     if (const Result<void> read = read_list(schema, array, first, format == "+L", view); !read.ok())
       return read.error();
+  } else if (format.starts_with("w:")) {
+    read_bits(schema, array, first, view);
   } else if (format.starts_with("+w:")) {
     if (const Result<void> read = read_vectors(schema, array, first, view); !read.ok()) return read.error();
   } else {
@@ -119,6 +121,14 @@ Result<void> ArrowRows::read_list(const ArrowSchema& schema, const ArrowArray& a
   }
   read_strings(strings, offset_of(strings), string_count, format == "U", view);
   return {};
+}
+
+void ArrowRows::read_bits(const ArrowSchema& schema, const ArrowArray& array, size_t first, ColumnView& view) {
+  const std::string_view digits = std::string_view(schema.format).substr(2);
+  size_t row_bytes = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), row_bytes);
+  view.dims = 8 * row_bytes;
+  view.bits = values_at<uint8_t>(array, 1, first * row_bytes);
 }
 
 Result<void> ArrowRows::read_vectors(const ArrowSchema& schema, const ArrowArray& array, size_t first,

@@ -56,7 +56,10 @@ void fill_schema(std::string format, std::string name, int64_t flags, std::vecto
   adopt_children(*parts, schema);
 }
 
+bool is_of_bits(const ColumnData& column) { return column.type == Type::kVector && column.element == Element::kBit; }
+
 std::string format_of(const ColumnData& column) {
+  if (is_of_bits(column)) return "w:" + std::to_string((column.dims + 7) / 8);
   switch (column.type) {
     case Type::kBool: return "b";
     case Type::kInt64: return "l";
@@ -74,7 +77,8 @@ std::string format_of(const ColumnData& column) {
 ArrowSchema schema_of(const ColumnData& column) {
   std::vector<ArrowSchema> children;
   if (column.type == Type::kStringList) fill_schema("U", "item", kArrowFlagNullable, {}, children.emplace_back());
-  if (column.type == Type::kVector) fill_schema("f", "item", kArrowFlagNullable, {}, children.emplace_back());
+  if (column.type == Type::kVector && !is_of_bits(column))
+    fill_schema("f", "item", kArrowFlagNullable, {}, children.emplace_back());
   ArrowSchema schema;
   fill_schema(format_of(column), column.name, kArrowFlagNullable, std::move(children), schema);
   return schema;
@@ -139,7 +143,13 @@ size_t fill_values(const std::shared_ptr<const Batch>& batch, const ColumnData& 
       fill_strings(batch, column, column.offsets.empty() ? 0 : column.offsets.size() - 1,
                    parts.children.emplace_back());
       return 2;
-    case Type::kVector: fill_floats(batch, column, parts.children.emplace_back()); return 1;
+    case Type::kVector:
+      if (is_of_bits(column)) {
+        parts.buffers[1] = column.bits.data();
+        return 2;
+      }
+      fill_floats(batch, column, parts.children.emplace_back());
+      return 1;
   }
   return 0;
 }

@@ -77,6 +77,11 @@ class ValueMaker {
   }
 
   nb::object vector(size_t row) const {
+    if (!column_.bits.empty()) {
+      const size_t row_bytes = (column_.dims + 7) / 8;
+      return nb::cast(nb::ndarray<nb::numpy, const uint8_t, nb::ndim<1>>(column_.bits.data() + row * row_bytes,
+                                                                         {row_bytes}, owner_));
+    }
     const float* components = column_.floats.data() + row * column_.dims;
     return nb::cast(nb::ndarray<nb::numpy, const float, nb::ndim<1>>(components, {column_.dims}, owner_));
   }

@@ -20,8 +20,8 @@ class PyBatch {
 
   // (schema, array): the Arrow PyCapsule protocol.
   nanobind::tuple arrow_array() const;
-  // Every row as {column: value}. Vectors are float32 arrays that share memory with the batch, timestamps aware datetimes in UTC (numpy.datetime64 outside of
-  // the years 1 to 9999), JSON is parsed.
+  // Every row as {column: value}. Vectors are float32 arrays (uint8, packed, where they are bits) that share memory with the batch, timestamps aware
+  // datetimes in UTC (numpy.datetime64 outside of the years 1 to 9999), JSON is parsed.
   nanobind::list rows() const;
   // The values of one column, converted as in rows().
   nanobind::list values(size_t column) const;

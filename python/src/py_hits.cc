@@ -20,27 +20,30 @@ namespace {
 template <typename T>
 using Array = nb::ndarray<nb::numpy, const T, nb::ndim<1>>;
 
-// Borrows a float32 buffer from a Python object for the length of a search.
-class FloatBuffer {
+// Borrows a buffer of float32, or of bytes that hold bits, from a Python object for the length of a search.
+class QueryBuffer {
  public:
-  explicit FloatBuffer(nb::handle object) {
+  QueryBuffer(nb::handle object, bool of_bits) {
     if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0) {
       PyErr_Clear();
       throw nb::buffer_error("not a buffer");
     }
     const std::string_view format = view_.format == nullptr ? "" : view_.format;
-    const bool aligned = reinterpret_cast<uintptr_t>(view_.buf) % alignof(float) == 0;
-    if (format != "f" || !aligned || (view_.ndim != 1 && view_.ndim != 2)) {
+    const bool aligned = of_bits || reinterpret_cast<uintptr_t>(view_.buf) % alignof(float) == 0;
+    if (format != (of_bits ? "B" : "f") || !aligned || (view_.ndim != 1 && view_.ndim != 2)) {
       PyBuffer_Release(&view_);
-      throw nb::buffer_error("not one or two dimensions of float32");
+      throw nb::buffer_error("not one or two dimensions of float32 or of bytes");
     }
   }
-  FloatBuffer(const FloatBuffer&) = delete;
-  FloatBuffer& operator=(const FloatBuffer&) = delete;
-  ~FloatBuffer() { PyBuffer_Release(&view_); }
+  QueryBuffer(const QueryBuffer&) = delete;
+  QueryBuffer& operator=(const QueryBuffer&) = delete;
+  ~QueryBuffer() { PyBuffer_Release(&view_); }
 
-  std::span<const float> values() const {
+  std::span<const float> floats() const {
     return {static_cast<const float*>(view_.buf), static_cast<size_t>(view_.len) / sizeof(float)};
+  }
+  std::span<const uint8_t> bits() const {
+    return {static_cast<const uint8_t*>(view_.buf), static_cast<size_t>(view_.len)};
   }
   bool single() const { return view_.ndim == 1; }
   size_t vector_count() const { return single() ? 1 : static_cast<size_t>(view_.shape[0]); }
@@ -49,12 +52,13 @@ class FloatBuffer {
   Py_buffer view_{};
 };
 
-// Of the column that was searched: the one of this name, or the only vector column.
-Metric metric_of(const Schema& schema, std::string_view column) {
+// Options of the column that is searched: the one of this name, or the only vector column. Where there is none, the search says so.
+VectorOptions searched_options(const Schema& schema, std::string_view column) {
   const auto searched = [&](const ColumnSpec& spec) {
     return spec.type == Type::kVector && (column.empty() || spec.name == column);
   };
-  return std::find_if(schema.columns.begin(), schema.columns.end(), searched)->vector.metric;
+  const auto found = std::find_if(schema.columns.begin(), schema.columns.end(), searched);
+  return found == schema.columns.end() ? VectorOptions{} : found->vector;
 }
 
 template <typename T>
@@ -77,13 +81,18 @@ nb::object keys_of(nb::handle_t<PyHits> self, size_t first, size_t count) {
 }  // namespace
 
 PyHits search(const Table& table, nb::handle vectors, SearchQuery query, std::optional<unsigned> threads) {
-  const FloatBuffer buffer(vectors);
-  query.vectors = buffer.values();
+  const VectorOptions options = searched_options(table.schema(), query.column);
+  const bool of_bits = options.element == Element::kBit;
+  const QueryBuffer buffer(vectors, of_bits);
+  if (of_bits) {
+    query.bits = buffer.bits();
+  } else {
+    query.vectors = buffer.floats();
+  }
   query.query_count = buffer.vector_count();
   query.threads = threads.value_or(buffer.single() ? 1 : 0);
   Result<Hits> hits = without_gil([&] { return table.search(query); });
-  return {unwrap(std::move(hits), Failure::Of::kQuery), table, metric_of(table.schema(), query.column),
-          buffer.single()};
+  return {unwrap(std::move(hits), Failure::Of::kQuery), table, options.metric, buffer.single()};
 }
 
 void bind_hits(nb::module_& module) {

@@ -34,8 +34,8 @@ class PyHits {
   Handle<Found> found_;
 };
 
-// The nearest rows of one float32 vector (one dimension) or several (two dimensions, row after row). Anything but an aligned C-contiguous
-// float32 buffer is a BufferError: the Python layer converts and calls again. No `threads`: one for a single vector, all cores for several.
+// The nearest rows of one vector (one dimension) or several (two dimensions, row after row). Anything but an aligned C-contiguous buffer of float32, of
+// bytes where the column holds bits, is a BufferError: the Python layer converts and calls again. No `threads`: one for a single vector, all cores for several.
 PyHits search(const Table& table, nanobind::handle vectors, SearchQuery query, std::optional<unsigned> threads);
 
 void bind_hits(nanobind::module_& module);

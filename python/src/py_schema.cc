@@ -16,10 +16,17 @@ namespace {
 
 constexpr std::array kTypes = {Type::kBool,       Type::kInt64, Type::kFloat64, Type::kTimestamp, Type::kString,
                                Type::kStringList, Type::kJson,  Type::kText,    Type::kVector};
-constexpr std::array kMetrics = {Metric::kL2, Metric::kCosine, Metric::kInnerProduct};
+constexpr std::array kMetrics = {Metric::kL2, Metric::kCosine,  Metric::kInnerProduct,
+                                 Metric::kL1, Metric::kHamming, Metric::kJaccard};
 constexpr std::array kStorages = {VectorStorage::kAuto,   VectorStorage::kF32,   VectorStorage::kF16,
                                   VectorStorage::kBf16,   VectorStorage::kSq8,   VectorStorage::kPq,
                                   VectorStorage::kRabitq, VectorStorage::kBinary};
+
+constexpr std::string_view kBits = "bits";  // vectors whose element is a bit have a word of their own
+
+std::string_view type_word(const ColumnSpec& spec) {
+  return spec.type == Type::kVector && spec.vector.element == Element::kBit ? kBits : to_string(spec.type);
+}
 
 // The enumerator whose name (as the engine spells it) is `word`.
 template <typename Values>
@@ -40,13 +47,15 @@ void bind_schema(nb::module_& module) {
       .def(
           "__init__",
           [](ColumnSpec* self, std::string name, std::string_view type, bool primary_key) {
-            new (self) ColumnSpec{
-                .name = std::move(name), .type = named(kTypes, type, "column type"), .primary_key = primary_key};
+            new (self) ColumnSpec{.name = std::move(name),
+                                  .type = type == kBits ? Type::kVector : named(kTypes, type, "column type"),
+                                  .primary_key = primary_key};
+            if (type == kBits) self->vector = {.metric = Metric::kHamming, .element = Element::kBit};
           },
           nb::arg("name"), nb::arg("type"), nb::arg("primary_key") = false)
       .def_ro("name", &ColumnSpec::name)
       .def_ro("primary_key", &ColumnSpec::primary_key)
-      .def_prop_ro("type", [](const ColumnSpec& self) { return to_string(self.type); })
+      .def_prop_ro("type", &type_word)
       .def_prop_rw(
           "dims", [](const ColumnSpec& self) { return self.vector.dims; },
           [](ColumnSpec& self, uint32_t dims) { self.vector.dims = dims; })

@@ -52,9 +52,10 @@ nb::tuple get(const PyTable& self, const nb::list& keys, const std::vector<std::
   return nb::make_tuple(std::move(rows), nb::bytes(found.data(), found.size()));
 }
 
-PyHits search_table(const PyTable& self, nb::handle vectors, size_t k, std::string_view column, size_t ef, bool exact,
-                    std::optional<unsigned> threads, double recall) {
-  return search(*self, vectors, {.vectors = {}, .column = column, .k = k, .recall = recall, .ef = ef, .exact = exact},
+PyHits search_table(const PyTable& self, nb::handle vectors, size_t k, std::optional<float> radius,
+                    std::string_view column, double recall, size_t ef, bool exact, std::optional<unsigned> threads) {
+  return search(*self, vectors,
+                {.vectors = {}, .column = column, .k = k, .radius = radius, .recall = recall, .ef = ef, .exact = exact},
                 threads);
 }
 
@@ -71,7 +72,8 @@ nb::list measure_recall(const PyTable& self, std::string_view column, size_t k, 
 
 nb::dict index_to_dict(const IndexStats& index) {
   nb::dict result;
-  result["storage"] = to_str(to_string(index.options.storage));
+  const bool of_bits = index.options.element == Element::kBit;
+  result["storage"] = to_str(of_bits ? "bits" : to_string(index.options.storage));
   result["metric"] = to_str(to_string(index.options.metric));
   result["dims"] = index.options.dims;
   result["m"] = index.options.m;
@@ -160,9 +162,9 @@ void bind_table(nb::module_& module) {
           },
           "How many rows there are.")
       .def("scan", &scan, nb::arg("columns"), nb::arg("batch_rows"), "Reads all rows of the newest version.")
-      .def("search", &search_table, nb::arg("vectors").none(), nb::arg("k"), nb::arg("column"), nb::arg("ef"),
-           nb::arg("exact"), nb::arg("threads").none(), nb::arg("recall"),
-           "Nearest rows to one or several float32 vectors; BufferError for any other buffer.")
+      .def("search", &search_table, nb::arg("vectors").none(), nb::arg("k"), nb::arg("radius").none(),
+           nb::arg("column"), nb::arg("recall"), nb::arg("ef"), nb::arg("exact"), nb::arg("threads").none(),
+           "Nearest rows to one or several vectors of float32, or of bits in bytes; BufferError for any other buffer.")
       .def(
           "measure_recall", &measure_recall, nb::arg("column"), nb::arg("k"), nb::arg("efs"), nb::arg("query_count"),
           nb::arg("seed"),

@@ -105,7 +105,6 @@ def test_a_closed_database_says_so_whatever_is_asked(points, db):
         lambda table: table.search([0, 0], fuse="rrf"),
         lambda table: table.search([0, 0], text_columns={"title": 2}),
         lambda table: table.search([0, 0], offset=3),
-        lambda table: table.search([0, 0], radius=1.0),
         lambda table: table.search([0, 0], min_score=0.5),
         lambda table: table.search([0, 0], group_by="id"),
         lambda table: table.search([0, 0], timeout=1),

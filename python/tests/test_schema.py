@@ -77,6 +77,7 @@ def test_arrow_types_become_columns(db, arrow, word):
         ({"id": "int64 primary key", "v": omendb.vector(0)}, {}, "dim"),
         ({"id": "int64 primary key", "v": omendb.vector(100_000)}, {}, "8192"),
         ({"id": "int64 primary key", "v": omendb.vector(3, metric="hamming")}, {}, "hamming"),
+        ({"id": "int64 primary key", "v": omendb.vector(3, metric="l1", storage="sq8")}, {}, "l1.*f32 only.*sq8"),
         ({"id": "int64 primary key", "v": omendb.vector(3, m=1)}, {}, "m"),
         ({"id": "int64 primary key", "v": omendb.vector(3, ef_construction=1)}, {}, "ef_construction|beam"),
         ({"id": "int64"}, {"primary_key": "nobody"}, "nobody"),

@@ -16,6 +16,8 @@ def true_distances(query, vectors, metric):
     query, vectors = query.astype(np.float64), vectors.astype(np.float64)
     if metric == "l2":
         return np.sqrt(((vectors - query) ** 2).sum(axis=1))
+    if metric == "l1":
+        return np.abs(vectors - query).sum(axis=1)
     products = vectors @ query
     if metric == "ip":
         return -products
@@ -23,7 +25,7 @@ def true_distances(query, vectors, metric):
 
 
 @given(
-    st.sampled_from(["l2", "cosine", "ip"]),
+    st.sampled_from(["l2", "cosine", "ip", "l1"]),
     st.integers(1, 70),
     st.integers(1, 200),
     st.integers(1, 30),
@@ -49,12 +51,70 @@ def test_exact_search_is_brute_force(metric, dims, row_count, k, seed, strings):
             np.testing.assert_allclose(found.distances, expected[rows], rtol=1e-4, atol=1e-4)
 
 
+@given(
+    st.sampled_from(["l2", "cosine", "ip", "l1"]),
+    st.integers(1, 40),
+    st.integers(1, 200),
+    st.integers(0, 2**32),
+    st.data(),
+)
+def test_search_by_radius_is_brute_force(metric, dims, row_count, seed, data):
+    random = np.random.default_rng(seed)
+    vectors = random.standard_normal((row_count, dims)).astype(np.float32)
+    query = random.standard_normal(dims).astype(np.float32)
+    with omendb.connect(":memory:") as db:
+        table = db.create_table("t", {"id": "int64 primary key", "v": omendb.vector(dims, metric=metric)})
+        table.insert({"id": np.arange(row_count), "v": vectors})
+        everything = table.search(query, k=10_000)
+        radius = everything.distances[data.draw(st.integers(0, row_count - 1))]  # a row lies right on it
+        if metric == "cosine":
+            radius = max(radius, 0)
+        within = int((everything.distances <= radius).sum())
+        for found in (table.search(query, radius=radius), table.search(query, radius=float(radius), exact=True)):
+            assert found.ids.tolist() == everything.ids[:within].tolist()
+            np.testing.assert_array_equal(found.distances, everything.distances[:within])
+        limited = table.search(query, k=3, radius=radius)
+        assert limited.ids.tolist() == everything.ids[: min(3, within)].tolist()
+        several = table.search(np.stack([query, query]), radius=radius)
+        assert [len(hits) for hits in several] == [within, within]
+
+
+def test_a_radius_finds_rows_over_the_graph(db):
+    random = np.random.default_rng(3)
+    vectors = random.standard_normal((3000, 16)).astype(np.float32)
+    for metric in ("l2", "cosine", "ip", "l1"):
+        table = db.create_table(metric, {"id": "int64 primary key", "v": omendb.vector(16, metric=metric)})
+        table.insert({"id": np.arange(3000), "v": vectors})
+        table._wait_for_index()
+        right = wanted = 0
+        for query in vectors[:50]:
+            truth = table.search(query, k=200, exact=True)
+            found = table.search(query.tolist(), radius=truth.distances[-1])
+            assert (found.distances <= truth.distances[-1]).all()
+            right += len(found)
+            wanted += 200
+        assert right >= 0.95 * wanted
+        assert len(table.search(vectors[0], radius=1e9)) == 3000
+
+
+def test_negative_radii_are_for_inner_products(db):
+    for metric in ("l2", "cosine", "l1", "ip"):
+        table = db.create_table(metric, {"id": "int64 primary key", "v": omendb.vector(2, metric=metric)})
+        table.insert({"id": [1, 2], "v": [[1, 0], [3, 0]]})
+        if metric == "ip":
+            assert table.search([1.0, 0.0], radius=-2).ids.tolist() == [2]
+        else:
+            with pytest.raises(omendb.QueryError, match=f"radius is -2, but no {metric} distance is below 0"):
+                table.search([1.0, 0.0], radius=-2)
+
+
 @pytest.mark.parametrize(
     ("metric", "score"),
     [
         ("l2", lambda distance: -distance),
         ("cosine", lambda distance: 1 - distance),
         ("ip", lambda distance: -distance),
+        ("l1", lambda distance: -distance),
     ],
 )
 def test_scores_are_larger_for_nearer_rows(db, metric, score):
@@ -219,6 +279,10 @@ def test_queries_arrive_whatever_their_form(points, query):
         ({"vector": [0, 0], "k": 10_001}, omendb.QueryError, "10,?000"),
         ({"vector": [0, 0], "k": "3"}, omendb.QueryError, "k.*'3'"),
         ({"vector": [0, 0], "k": 2.5}, omendb.QueryError, "k.*2.5"),
+        ({"vector": [0, 0], "radius": float("nan")}, omendb.QueryError, "radius"),
+        ({"vector": [0, 0], "radius": "1"}, omendb.QueryError, "radius.*'1'"),
+        ({"vector": [0, 0], "radius": 1.0, "k": 0}, omendb.QueryError, "k"),
+        ({"vector": [0, 0], "radius": 1.0, "k": 10_001}, omendb.QueryError, "10,?000"),
         ({"vector": [0, 0], "ef": -1}, omendb.QueryError, "ef"),
         ({"vector": [0, 0], "threads": "all"}, omendb.QueryError, "threads"),
         ({"vector": [0, 0], "threads": -5}, omendb.QueryError, "threads"),
