@@ -5,6 +5,7 @@
 #include "engine/base/random.h"
 #include "engine/base/test_result.h"
 #include "engine/base/test_scale.h"
+#include "engine/database/search_pace.h"
 #include "tests/database_model.h"
 
 #include <gtest/gtest.h>
@@ -48,6 +49,57 @@ TEST(BackPressure, HoldsWritersAheadOfTheGraphButLetsThemFinish) {
   const uint64_t rows_at_limit = kTailBytes / (kDims * sizeof(float));
   const uint64_t flat_rows_max = 1000;
   EXPECT_LE(longest_tail, std::max(rows_at_limit, flat_rows_max) + 4 * kBatchRows);
+}
+
+// A tail that is longer than allowed when the searches begin gets shorter with every statement.
+TEST(BackPressure, WritersMakeWayForSearches) {
+  OpenOptions options;
+  options.threads = 1;
+  options.tail_bytes_beside_searches = kTailBytes;
+  auto database = must(Database::open(":memory:", options));
+  auto table = must(database.create_table("t", vector_schema(kDims)));
+  std::atomic<uint64_t> longest_tail{0};
+  insert_rows(table, 0, 6000, &longest_tail);
+  const uint64_t rows_at_limit = kTailBytes / (kDims * sizeof(float));
+  EXPECT_GT(longest_tail, rows_at_limit + 2 * kBatchRows) << "nobody searched";
+
+  std::atomic<bool> stop{false};
+  std::atomic<uint64_t> searches{0};
+  std::thread searcher([&] {
+    const std::vector<float> query(kDims, 0.5F);
+    while (!stop) {
+      must(table.search({.vectors = query}));
+      ++searches;
+    }
+  });
+  while (searches < 50) std::this_thread::yield();
+  const uint64_t tail_before = must(table.stats()).tail_row_count;
+  longest_tail = 0;
+  insert_rows(table, 1'000'000, 2000, &longest_tail);
+  EXPECT_LE(longest_tail, std::max(tail_before, rows_at_limit) + 2 * kBatchRows);
+  longest_tail = 0;
+  for (int64_t first = 2'000'000; must(table.stats()).tail_row_count > rows_at_limit + kBatchRows; first += kBatchRows)
+    insert_rows(table, first, kBatchRows, &longest_tail);
+  insert_rows(table, 9'000'000, 2000, &longest_tail);
+  EXPECT_LE(must(table.stats()).tail_row_count, rows_at_limit + 2 * kBatchRows);
+  stop = true;
+  searcher.join();
+}
+
+TEST(SearchPace, RemembersTheSecondBefore) {
+  database::SearchPace pace;
+  constexpr uint64_t kSecond = 1'000'000;
+  EXPECT_FALSE(pace.often(5 * kSecond));
+  for (uint64_t i = 0; i < database::SearchPace::kOften - 1; ++i) pace.count(5 * kSecond + i);
+  EXPECT_FALSE(pace.often(5 * kSecond + 100));
+  pace.count(5 * kSecond + 999'999);
+  EXPECT_TRUE(pace.often(5 * kSecond + 999'999));
+  EXPECT_TRUE(pace.often(6 * kSecond + 999'999));
+  EXPECT_FALSE(pace.often(7 * kSecond));
+  pace.count(6 * kSecond);
+  EXPECT_TRUE(pace.often(6 * kSecond));
+  pace.count(7 * kSecond);
+  EXPECT_FALSE(pace.often(7 * kSecond));
 }
 
 TEST(BackPressure, TheTailEmptiesByItself) {

@@ -89,19 +89,48 @@ Result<void> Engine::finish_commit(CommitNumber commit) {
   return {};
 }
 
-// Back-pressure: a writer that runs ahead of the graphs waits here, so that searches never have to scan an unbounded tail.
-Result<void> Engine::wait_for_room(TableId id) const {
+namespace {
+
+uint64_t vector_bytes_a_row(const table::TableVersion& version) {
+  uint64_t bytes = 0;
+  for (const table::VectorColumnVersion& column : version.vectors)
+    bytes += version.vectors_view(*column.index).row_bytes;
+  return bytes;
+}
+
+uint64_t waiting_vector_bytes(const table::TableVersion& version) {
+  uint64_t bytes = 0;
+  for (const table::VectorColumnVersion& column : version.vectors)
+    bytes += uint64_t{column.index->waiting_rows(version)} * version.vectors_view(*column.index).row_bytes;
+  return bytes;
+}
+
+}  // namespace
+
+void Engine::count_search(const table::TableVersion& version) {
+  if (waiting_vector_bytes(version) > 0) search_pace_.count(environment_.clock->monotonic_micros());
+}
+
+// Of the newest version; 0 if the table was dropped or the database closed: the statement will say so.
+uint64_t Engine::waiting_bytes(TableId id) const {
+  const auto version = table_version(id);
+  return version.ok() ? waiting_vector_bytes(**version) : 0;
+}
+
+// Back-pressure: a writer that runs ahead of the graphs waits here, so that searches never have to scan an unbounded tail, and only a short one where many do. A tail that
+// has grown long before they came gets shorter with every statement, by as much as the statement adds, instead of all at once.
+Result<void> Engine::wait_for_room(TableId id, uint64_t coming_bytes) const {
+  if (!environment_.background) return {};
+  const uint64_t now_waiting = waiting_bytes(id);
+  const uint64_t shorter = now_waiting - std::min(now_waiting, 2 * coming_bytes);
+  const uint64_t max_beside_searches = std::max(options_.tail_bytes_beside_searches, shorter);
   const auto has_room = [&] {
-    const auto version = table_version(id);
-    if (!version.ok()) return true;  // closed or dropped: the statement will say so
-    uint64_t waiting_bytes = 0;
-    for (const table::VectorColumnVersion& column : (*version)->vectors) {
-      waiting_bytes +=
-          uint64_t{column.index->waiting_rows(**version)} * (*version)->vectors_view(*column.index).row_bytes;
-    }
-    return waiting_bytes <= options_.tail_bytes_max;
+    const bool searched = search_pace_.often(environment_.clock->monotonic_micros());
+    const uint64_t bytes_max =
+        searched ? std::min(options_.tail_bytes_max, max_beside_searches) : options_.tail_bytes_max;
+    return waiting_bytes(id) <= bytes_max;
   };
-  return environment_.background && !has_room() ? workers_->wait_until(has_room) : Result<void>();
+  return has_room() ? Result<void>() : workers_->wait_until(has_room);
 }
 
 Result<uint64_t> Engine::write(TableId id, const BatchView& batch, table::OnConflict on_conflict) {
@@ -109,7 +138,7 @@ Result<uint64_t> Engine::write(TableId id, const BatchView& batch, table::OnConf
   TRY(pinned, table_version(id));
   TRY(rows, table::check_rows(pinned->info->schema, pinned->info->name, batch));
   if (rows.row_count == 0) return uint64_t{0};
-  TRY_OK(wait_for_room(id));
+  TRY_OK(wait_for_room(id, rows.row_count * vector_bytes_a_row(*pinned)));
   CommitNumber number;
   {
     const std::lock_guard lock(commit_mutex_);

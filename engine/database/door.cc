@@ -142,6 +142,7 @@ Result<std::unique_ptr<Scan>> Table::scan(const ScanOptions& options) const {
 
 Result<Hits> Table::search(const SearchQuery& query) const {
   TRY(version, impl_->engine->table_version(impl_->info->id));
+  impl_->engine->count_search(*version);
   TRY(found, exec::vector_search(*version, query));
   Hits hits;
   hits.offsets = std::move(found.offsets);

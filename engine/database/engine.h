@@ -11,6 +11,7 @@
 #include <omendb/options.h>
 #include <omendb/status.h>
 
+#include "engine/database/search_pace.h"
 #include "engine/os/clock.h"
 #include "engine/os/file.h"
 #include "engine/os/forks.h"
@@ -53,6 +54,9 @@ class Engine {
   Result<std::shared_ptr<const table::DatabaseVersion>> version() const;
   // The table in the newest published version. Fails: kClosed, kNotFound (dropped).
   Result<std::shared_ptr<const table::TableVersion>> table_version(TableId id) const;
+
+  // To be told of every search.
+  void count_search(const table::TableVersion& version);
 
   // --- statements (commit.cc): all or nothing; durable and visible when they return ---
   Result<uint64_t> write(TableId id, const BatchView& batch, table::OnConflict on_conflict);
@@ -107,7 +111,8 @@ class Engine {
                                      PreparedCommit commit);  // (locked)
   void set_state(CommitNumber commit);                        // (locked)
   Result<void> finish_commit(CommitNumber commit);
-  Result<void> wait_for_room(TableId id) const;
+  uint64_t waiting_bytes(TableId id) const;
+  Result<void> wait_for_room(TableId id, uint64_t coming_bytes) const;
   void forget_storage(const table::TableStore& table);  // (locked)
 
   // checkpoint.cc
@@ -136,6 +141,7 @@ class Engine {
   std::mutex checkpoint_mutex_;  // one checkpoint, check or backup at a time; taken before commit_mutex_
   std::atomic<bool> closed_{false};
   std::unique_ptr<table::IndexWorkers> workers_;
+  SearchPace search_pace_;
 
   mutable std::mutex background_mutex_;  // guards stopping_
   std::condition_variable background_wake_;

@@ -250,18 +250,19 @@ Calibration made_by_hand() {
   return calibration;
 }
 
+// Queries from outside are taken to miss a quarter more than the rows that were asked with: 0.96 of these promises 0.95.
 TEST(Effort, LiesBetweenTheBeamsThatWereMeasured) {
   const Calibration calibration = made_by_hand();
-  EXPECT_EQ(effort_for(&calibration, 10, 0.8, 10'000).ef, 10U);
-  EXPECT_EQ(effort_for(&calibration, 10, 0.88, 10'000).ef, 20U) << "half way by the logarithm";
-  EXPECT_EQ(effort_for(&calibration, 10, 0.96, 10'000).ef, 40U);
-  EXPECT_EQ(effort_for(&calibration, 1, 0.9, 10'000).ef, 4U);
+  EXPECT_EQ(effort_for(&calibration, 10, 0.75, 10'000).ef, 10U);
+  EXPECT_EQ(effort_for(&calibration, 10, 0.85, 10'000).ef, 20U) << "half way by the logarithm";
+  EXPECT_EQ(effort_for(&calibration, 10, 0.95, 10'000).ef, 40U);
+  EXPECT_EQ(effort_for(&calibration, 1, 0.875, 10'000).ef, 4U);
   EXPECT_EQ(effort_for(&calibration, 1, 0.01, 10'000).ef, 1U);
-  EXPECT_EQ(effort_for(&calibration, 100, 0.9, 10'000).ef, 100U);
-  const size_t between = effort_for(&calibration, 30, 0.9, 10'000).ef;
+  EXPECT_EQ(effort_for(&calibration, 100, 0.875, 10'000).ef, 100U);
+  const size_t between = effort_for(&calibration, 30, 0.875, 10'000).ef;
   EXPECT_GT(between, 30U);
   EXPECT_LT(between, 100U);
-  EXPECT_EQ(effort_for(&calibration, 1000, 0.9, 10'000).ef, 1000U);
+  EXPECT_EQ(effort_for(&calibration, 1000, 0.875, 10'000).ef, 1000U);
   EXPECT_NEAR(*expected_recall(calibration, 10, 20), 0.88, 1e-6);
   EXPECT_NEAR(*expected_recall(calibration, 1, 1), 0.5, 1e-6);
   EXPECT_NEAR(*expected_recall(calibration, 10, 5), 0.8, 1e-6);
@@ -278,8 +279,8 @@ TEST(Effort, KeepsAMarginForChance) {
 
 TEST(Effort, GrowsWithTheGraph) {
   const Calibration calibration = made_by_hand();
-  EXPECT_EQ(effort_for(&calibration, 10, 0.96, 5'000).ef, 40U);
-  EXPECT_EQ(effort_for(&calibration, 10, 0.96, 20'000).ef, 48U);
+  EXPECT_EQ(effort_for(&calibration, 10, 0.95, 5'000).ef, 40U);
+  EXPECT_EQ(effort_for(&calibration, 10, 0.95, 20'000).ef, 48U);
 }
 
 TEST(Effort, IsExactWhereNoBeamReachesTheRecall) {
