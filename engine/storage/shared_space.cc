@@ -16,9 +16,11 @@ uint64_t used_end_bytes(const Root& root) {
   uint64_t end = 0;
   for (const auto& [id, array] : root.arrays) {
     uint64_t index = 0;
+    if (array.space != SpaceKind::kShared) continue;
     for (const ExtentRun run : array.runs) {
       const uint64_t last = run.count - 1;
-      end = std::max(end, (run.first + last) * kExtentBytes + used_bytes(array.size_bytes, index + last));
+      if (!is_hole(run))
+        end = std::max(end, (run.first + last) * kExtentBytes + used_bytes(array.size_bytes, index + last));
       index += run.count;
     }
   }

@@ -84,9 +84,10 @@ TEST(StoreDamage, IsFoundInEveryExtentThatIsUsed) {
   size_t flips = 0;
   for (const auto& [id, array] : root.arrays) {
     const std::string name = array.space == SpaceKind::kOwn ? own_space_name(id) : std::string(kSpaceName);
-    for (uint64_t index = 0; index < array.checksums.size(); ++index) {
-      const size_t offset = static_cast<size_t>(array.extent_offset(index));
-      const size_t used = static_cast<size_t>(used_bytes(array.size_bytes, index));
+    for (uint64_t rank = 0; rank < array.checksums.size(); ++rank) {
+      const RootArray::HeldExtent extent = array.held_extent(rank);
+      const size_t offset = static_cast<size_t>(extent.file_offset);
+      const size_t used = static_cast<size_t>(used_bytes(array.size_bytes, extent.index));
       for (size_t at = random.below(16); at < used;
            at += (base::test_scale() < 1 ? 4096 : 16) * (1 + random.below(8))) {
         SCOPED_TRACE(name + " at byte " + std::to_string(offset + at));
