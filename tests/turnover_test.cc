@@ -1,0 +1,234 @@
+// Rows that are replaced again and again: what they took comes back, and nobody who still sees them notices.
+
+#include <omendb/database.h>
+
+#include "engine/base/random.h"
+#include "engine/base/test_result.h"
+#include "engine/base/test_scale.h"
+#include "engine/exec/vector_search.h"
+#include "engine/os/memory_file.h"
+#include "tests/database_model.h"
+#include "tests/search_oracle.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+
+namespace omendb::test {
+namespace {
+
+using base::must;
+
+constexpr int64_t kRows = 30'000;  // some regions of 16,384
+constexpr int64_t kBatchRows = 3000;
+
+Schema schema_of_turnovers() {
+  ColumnSpec vector = vector_column("v", 12);
+  vector.vector.m = 6;
+  vector.vector.ef_construction = 24;
+  return {{key_column("id", Type::kInt64), column("title", Type::kString), column("payload", Type::kJson),
+           column("tags", Type::kStringList), column("n", Type::kFloat64), column("flag", Type::kBool), vector}};
+}
+
+// Every third row has nulls. Long enough that texts outweigh the eight bytes that say where each ends.
+Row row_of(const Schema& schema, int64_t key, uint64_t turnover) {
+  base::Random random(static_cast<uint64_t>(key) * 1000 + turnover);
+  Row row = random_row(schema, Value(key), random);
+  const std::string text = "row " + std::to_string(key) + " of turnover " + std::to_string(turnover);
+  const bool null = random.one_in(3);
+  row[1] = text + std::string(random.below(60), 'x');
+  row[2] = null ? Value() : Value("{\"turnover\": " + std::to_string(turnover) + ", \"text\": \"" + text + text + "\"}");
+  row[3] = null ? Value() : Value(Strings{text, std::string(random.below(40), 'y')});
+  return row;
+}
+
+Statement write_rows(const Schema& schema, int64_t first, int64_t last, uint64_t turnover) {
+  Statement statement{StatementKind::kUpsert, "t", {}, {}, {}};
+  for (int64_t key = first; key < last; ++key) statement.rows.push_back(row_of(schema, key, turnover));
+  return statement;
+}
+
+Statement erase_rows(int64_t first, int64_t last) {
+  Statement statement{StatementKind::kErase, "t", {}, {}, {}};
+  for (int64_t key = first; key < last; ++key) statement.keys.emplace_back(key);
+  return statement;
+}
+
+class TurnoverTest : public testing::Test {
+ protected:
+  void SetUp() override { reopen(); }
+
+  void reopen() {
+    if (engine_ != nullptr) must(engine_->close());
+    engine_ = must(open_engine(directory_, false));
+  }
+  void perform_both(const Statement& statement) {
+    const Answer wanted = perform(model_, statement);
+    const auto result = perform(*engine_, statement);
+    ASSERT_EQ(describe(answer_of(result)), describe(wanted)) << base::message_of(result);
+  }
+  void create() { perform_both({StatementKind::kCreate, "t", schema_, {}, {}}); }
+  void checkpoint() { must(engine_->checkpoint()); }
+  void link() { must(engine_->wait_for_index(*table_id(*engine_, "t"))); }
+  void turn_over(uint64_t turnover, int64_t first = 0, int64_t last = kRows) {
+    for (int64_t key = first; key < last; key += kBatchRows)
+      perform_both(write_rows(schema_, key, std::min(last, key + kBatchRows), turnover));
+  }
+  uint64_t disk_bytes() { return must(engine_->stats()).disk_bytes; }
+  uint64_t bytes_of(std::string_view name) {
+    for (const MemoryOrDiskPart& part : must(engine_->stats()).disk) {
+      if (part.name == name) return part.bytes;
+    }
+    ADD_FAILURE() << "no part " << name;
+    return 0;
+  }
+  std::shared_ptr<const table::TableVersion> version() { return must(engine_->version())->tables.at("t"); }
+
+  void expect_same() {
+    ASSERT_EQ(difference(model_, read_all(*engine_)), "");
+    const auto checked = engine_->check();
+    ASSERT_TRUE(checked.ok()) << checked.error().message;
+    base::Random random(1);
+    Floats query(12);
+    for (float& component : query) component = random.normal();
+    SearchQuery search{.vectors = query, .query_count = 1, .column = "v", .k = 20};
+    search.exact = true;
+    const auto found = must(exec::vector_search(*version(), search));
+    ASSERT_EQ(search_fault(model_.at("t"), 6, query, 20, keys_of(*version(), found.rows), found.distances), "");
+  }
+
+  const Schema schema_ = schema_of_turnovers();
+  std::shared_ptr<os::Directory> directory_ = os::memory_directory("turnover");
+  std::shared_ptr<database::Engine> engine_;
+  DatabaseModel model_;
+};
+
+TEST_F(TurnoverTest, TenTurnoversLeaveADirectoryThatIsHardlyLargerThanAFreshOne) {
+  create();
+  turn_over(0);
+  link();
+  checkpoint();
+  const uint64_t fresh_bytes = disk_bytes();
+  const uint64_t turnover_count = base::test_scale() < 1 ? 3 : 10;
+  uint64_t largest = 0;
+  for (uint64_t turnover = 1; turnover <= turnover_count; ++turnover) {
+    SCOPED_TRACE("turnover " + std::to_string(turnover));
+    turn_over(turnover);
+    link();
+    checkpoint();
+    largest = std::max(largest, disk_bytes());
+    if (turnover % 3 == 0) {
+      reopen();
+      ASSERT_NO_FATAL_FAILURE(expect_same());
+    }
+  }
+  for (const MemoryOrDiskPart& part : must(engine_->stats()).disk)
+    std::printf("%-24s %9.3f MB\n", part.name.c_str(), static_cast<double>(part.bytes) / 1e6);
+  std::printf("fresh %.3f MB, largest %.3f MB\n", static_cast<double>(fresh_bytes) / 1e6,
+              static_cast<double>(largest) / 1e6);
+  EXPECT_LE(static_cast<double>(largest), 2.5 * static_cast<double>(fresh_bytes));
+  ASSERT_NO_FATAL_FAILURE(expect_same());
+  reopen();
+  EXPECT_LE(static_cast<double>(disk_bytes()), 2.2 * static_cast<double>(fresh_bytes)) << "after a close";
+  ASSERT_NO_FATAL_FAILURE(expect_same());
+}
+
+// All that a pinned version shows, whatever happened since.
+std::map<Value, Row> rows_of(const table::TableVersion& version) {
+  std::vector<RowId> live;
+  version.live.for_each([&live](RowId row) { live.push_back(row); });
+  std::vector<ColumnData> columns(version.columns.size());
+  for (size_t c = 0; c < columns.size(); ++c) {
+    columns[c].name = version.info->schema.columns[c].name;
+    columns[c].type = version.info->schema.columns[c].type;
+    version.columns[c].gather(live, version.info->schema.columns[c], columns[c]);
+  }
+  std::map<Value, Row> rows;
+  for (size_t i = 0; i < live.size(); ++i) {
+    Row row;
+    for (const ColumnData& column : columns) row.push_back(value_at(column, i));
+    rows.emplace(row[version.info->key_column], row);
+  }
+  return rows;
+}
+
+TEST_F(TurnoverTest, AnOldVersionIsReadWholeUntilItIsLetGo) {
+  create();
+  turn_over(0);
+  link();
+  checkpoint();
+  auto old = version();
+  const TableModel old_model = model_.at("t");
+  const uint64_t vectors_before = bytes_of("t.columns.v");
+  turn_over(1);
+  perform_both(erase_rows(0, kRows / 2));
+  for (int i = 0; i < 2; ++i) {
+    link();
+    checkpoint();
+    turn_over(2, kRows, kRows + 3000);
+  }
+  EXPECT_GE(bytes_of("t.columns.v"), 2 * vectors_before);
+  EXPECT_TRUE(rows_of(*old) == old_model.rows);
+  base::Random random(7);
+  Floats query(12);
+  for (float& component : query) component = random.normal();
+  const auto found =
+      must(exec::vector_search(*old, {.vectors = query, .query_count = 1, .column = "v", .k = 10, .exact = true}));
+  EXPECT_EQ(search_fault(old_model, 6, query, 10, keys_of(*old, found.rows), found.distances), "");
+  old = nullptr;
+  link();
+  checkpoint();
+  EXPECT_LT(bytes_of("t.columns.v"), 2 * vectors_before);
+  ASSERT_NO_FATAL_FAILURE(expect_same());
+  reopen();
+  ASSERT_NO_FATAL_FAILURE(expect_same());
+}
+
+TEST_F(TurnoverTest, ATableThatWasEmptiedRowByRowTakesHardlyAnySpaceAndGoesOn) {
+  create();
+  turn_over(0, 0, 16'384 * 2);
+  link();
+  checkpoint();
+  const uint64_t full_bytes = disk_bytes();
+  perform_both(erase_rows(0, 16'384 * 2));
+  link();
+  checkpoint();
+  checkpoint();
+  reopen();
+  EXPECT_LT(disk_bytes(), full_bytes / 15);
+  ASSERT_NO_FATAL_FAILURE(expect_same());
+  turn_over(1);
+  link();
+  checkpoint();
+  reopen();
+  ASSERT_NO_FATAL_FAILURE(expect_same());
+  // What opened it only to read sees the same, log included.
+  turn_over(2, 0, 100);
+  engine_ = nullptr;
+  OpenOptions options;
+  options.read_only = true;
+  const auto reader = must(open_engine(directory_, false, options));
+  EXPECT_EQ(difference(model_, read_all(*reader)), "");
+  EXPECT_EQ(base::message_of(reader->check()), "");
+}
+
+TEST_F(TurnoverTest, ACopyHasTheHolesToo) {
+  create();
+  turn_over(0);
+  link();
+  checkpoint();
+  turn_over(1);
+  link();
+  checkpoint();
+  const std::shared_ptr<os::Directory> target = os::memory_directory("copy");
+  must(engine_->backup(*target));
+  const auto copy = must(open_engine(target, false));
+  EXPECT_EQ(difference(model_, read_all(*copy)), "");
+  EXPECT_EQ(base::message_of(copy->check()), "");
+  EXPECT_LE(must(copy->stats()).disk_bytes, disk_bytes());
+}
+
+}  // namespace
+}  // namespace omendb::test
