@@ -186,6 +186,20 @@ TEST_F(TurnoverTest, AnOldVersionIsReadWholeUntilItIsLetGo) {
   ASSERT_NO_FATAL_FAILURE(expect_same());
 }
 
+// Walks and repairs of the graph compare with dead rows as long as they are linked.
+TEST_F(TurnoverTest, RowsThatTheGraphStillWalksThroughKeepTheirBytes) {
+  create();
+  turn_over(0);
+  link();
+  turn_over(1);
+  checkpoint();
+  const uint64_t linked_bytes = bytes_of("t.columns.v");
+  link();
+  checkpoint();
+  EXPECT_LT(bytes_of("t.columns.v"), linked_bytes * 3 / 4);
+  ASSERT_NO_FATAL_FAILURE(expect_same());
+}
+
 TEST_F(TurnoverTest, ATableThatWasEmptiedRowByRowTakesHardlyAnySpaceAndGoesOn) {
   create();
   turn_over(0, 0, 16'384 * 2);

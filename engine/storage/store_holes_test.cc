@@ -82,6 +82,32 @@ void expect_contents(Store& store, ExtentRun hole) {
   must(store.check());
 }
 
+// Calls `hook` once, when a file of that name is opened.
+class HookedDirectory final : public os::Directory {
+ public:
+  HookedDirectory() : inner_(os::memory_directory("hooked")) {}
+  void arm(std::string_view name, std::function<void()> hook) {
+    name_ = name;
+    hook_ = std::move(hook);
+  }
+  Result<std::unique_ptr<os::File>> open(std::string_view name, os::OpenMode mode) override {
+    if (name == name_ && hook_ != nullptr) std::exchange(hook_, nullptr)();
+    return inner_->open(name, mode);
+  }
+  Result<void> remove(std::string_view name) override { return inner_->remove(name); }
+  Result<void> rename(std::string_view from, std::string_view to) override { return inner_->rename(from, to); }
+  Result<std::vector<std::string>> list() const override { return inner_->list(); }
+  Result<void> sync() override { return inner_->sync(); }
+  Result<std::unique_ptr<os::DirectoryLock>> lock_for_writing() override { return inner_->lock_for_writing(); }
+  const std::string& path() const override { return inner_->path(); }
+  const std::shared_ptr<os::Directory>& inner() const { return inner_; }
+
+ private:
+  std::shared_ptr<os::Directory> inner_;
+  std::string name_;
+  std::function<void()> hook_;
+};
+
 TEST(Holes, ReadAsZerosAndGiveTheirSpaceBack) {
   const os::TemporaryDirectory temporary;
   const std::shared_ptr<os::Directory> directory =
@@ -255,36 +281,35 @@ TEST(Holes, AreSafeToTouchWhenTheSharedFileIsCut) {
   EXPECT_TRUE(std::all_of(held->data(), held->data() + 64 * kExtentBytes, [](std::byte b) { return b == std::byte{0}; }));
 }
 
-// --- others who read ---
-
-// Calls `hook` once, when a file of that name is opened.
-class HookedDirectory final : public os::Directory {
- public:
-  HookedDirectory(std::string name, std::function<void()> hook)
-      : inner_(os::memory_directory("copy")), name_(std::move(name)), hook_(std::move(hook)) {}
-  Result<std::unique_ptr<os::File>> open(std::string_view name, os::OpenMode mode) override {
-    if (name == name_ && hook_ != nullptr) std::exchange(hook_, nullptr)();
-    return inner_->open(name, mode);
+// A writer may outgrow its reservation while the root that speaks of the holes is on its way.
+TEST(Holes, AreInMappingsThatCameAboutMeanwhile) {
+  const auto directory = std::make_shared<HookedDirectory>();
+  const auto store = open(directory);
+  fill(*store);
+  const auto before = array_of(*store, kColumn)->mapping();
+  directory->arm(kNewRootName, [&] {
+    for (const ArrayId id : {kColumn, kVectors}) append(*array_of(*store, id), random_bytes(3, 8 << 20));
+  });
+  must(try_release(*store, kHole));
+  ASSERT_NE(array_of(*store, kColumn)->mapping(), before);
+  append(*array_of(*store, kOther), random_bytes(1, kHole.count * kExtentBytes));  // where the column's extents were
+  for (const ArrayId id : {kColumn, kVectors}) {
+    Bytes expected = with_zeros(original(id), kHole);
+    const Bytes more = random_bytes(3, 8 << 20);
+    expected.insert(expected.end(), more.begin(), more.end());
+    EXPECT_EQ(content(*array_of(*store, id)), expected);
   }
-  Result<void> remove(std::string_view name) override { return inner_->remove(name); }
-  Result<void> rename(std::string_view from, std::string_view to) override { return inner_->rename(from, to); }
-  Result<std::vector<std::string>> list() const override { return inner_->list(); }
-  Result<void> sync() override { return inner_->sync(); }
-  Result<std::unique_ptr<os::DirectoryLock>> lock_for_writing() override { return inner_->lock_for_writing(); }
-  const std::string& path() const override { return inner_->path(); }
-  const std::shared_ptr<os::Directory>& inner() const { return inner_; }
+  must(store->check());
+}
 
- private:
-  std::shared_ptr<os::Directory> inner_;
-  std::string name_;
-  std::function<void()> hook_;
-};
+// --- others who read ---
 
 TEST(Holes, WaitForABackupOfAnOlderRoot) {
   const auto store = open(os::memory_directory("db"));
   fill(*store);
   uint64_t free_during_backup = 1;
-  HookedDirectory target(std::string(kSpaceName), [&] {
+  HookedDirectory target;
+  target.arm(kSpaceName, [&] {
     must(try_release(*store, kHole));
     append(*array_of(*store, kOther), random_bytes(1, kHole.count * kExtentBytes));
     checkpoint(*store);
