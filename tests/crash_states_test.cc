@@ -127,9 +127,9 @@ TEST(CrashStates, WithAGraphWhatWasAcknowledgedIsThereWholeAndNothingElse) {
 
 TEST(CrashStates, WhileRegionsOfDeadRowsAreGivenBackWhatWasAcknowledgedIsThereWholeAndNothingElse) {
   const RecordedRun run = record(turnover_script(5), Sync::kFull);
-  EXPECT_TRUE(std::any_of(run.log.operations.begin(), run.log.operations.end(),
-                          [](const os::Operation& operation) { return operation.kind == os::OperationKind::kRelease; }))
-      << "nothing was given back";
+  EXPECT_TRUE(std::any_of(run.log.operations.begin(), run.log.operations.end(), [](const os::Operation& operation) {
+    return operation.kind == os::OperationKind::kRelease;
+  })) << "nothing was given back";
   expect_prefix_at_every_moment(run, base::scaled(1200), 5);
 }
 

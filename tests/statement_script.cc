@@ -98,7 +98,8 @@ std::vector<Statement> turnover_script(uint64_t seed) {
   ColumnSpec vector = vector_column("v", 2);
   vector.vector.m = 4;
   vector.vector.ef_construction = 8;
-  script.create("t", {{column("n", Type::kInt64), key_column("id", Type::kInt64), column("flag", Type::kBool), vector}});
+  script.create("t",
+                {{column("n", Type::kInt64), key_column("id", Type::kInt64), column("flag", Type::kBool), vector}});
   script.write(StatementKind::kInsert, "t", 0, kRegionRows + 50);
   script.link("t");
   script.checkpoint();

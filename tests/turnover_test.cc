@@ -13,8 +13,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <map>
+#include <thread>
 
 namespace omendb::test {
 namespace {
@@ -39,7 +41,8 @@ Row row_of(const Schema& schema, int64_t key, uint64_t turnover) {
   const std::string text = "row " + std::to_string(key) + " of turnover " + std::to_string(turnover);
   const bool null = random.one_in(3);
   row[1] = text + std::string(random.below(60), 'x');
-  row[2] = null ? Value() : Value("{\"turnover\": " + std::to_string(turnover) + ", \"text\": \"" + text + text + "\"}");
+  row[2] =
+      null ? Value() : Value("{\"turnover\": " + std::to_string(turnover) + ", \"text\": \"" + text + text + "\"}");
   row[3] = null ? Value() : Value(Strings{text, std::string(random.below(40), 'y')});
   return row;
 }
@@ -228,6 +231,77 @@ TEST(Turnover, AnOldVersionOfATableWithoutVectorsIsReadWholeToo) {
     EXPECT_EQ(base::message_of(engine->check()), "");
     must(engine->close());
     engine = must(open_engine(directory, false));
+  }
+}
+
+// Rows say by whom and when they were written, in every column.
+TEST(Turnover, ReadersBesideItSeeWholeRowsOnly) {
+  constexpr int64_t kKeys = 18'000;
+  const auto turnover_count = static_cast<int64_t>(std::max<size_t>(4, base::scaled(12)));
+  const std::shared_ptr<os::Directory> directory = os::memory_directory("beside");
+  const auto engine = must(open_engine(directory, true));
+  ColumnSpec vector = vector_column("v", 2);
+  vector.vector.m = 4;
+  vector.vector.ef_construction = 8;
+  const Schema schema{{key_column("id", Type::kInt64), column("body", Type::kText), vector}};
+  must(perform(*engine, {StatementKind::kCreate, "t", schema, {}, {}}));
+  const auto body = [](int64_t key, int64_t turnover) {
+    return "row " + std::to_string(key) + " of turnover " + std::to_string(turnover);
+  };
+  std::atomic<bool> done{false};
+  std::atomic<size_t> wrong{0};
+  const auto look_at = [&](const table::TableVersion& version, RowId row) {
+    const float* components = version.columns[2].vectors() + size_t{row.value} * 2;
+    const int64_t key = version.columns[0].int64(row);
+    const auto turnover = static_cast<int64_t>(components[1]);
+    const bool right =
+        static_cast<int64_t>(components[0]) == key && version.columns[1].bytes(row) == body(key, turnover);
+    if (!right) ++wrong;
+  };
+  std::thread reader([&] {
+    std::shared_ptr<const table::TableVersion> old;  // kept for some rounds
+    for (uint64_t round = 0; !done; ++round) {
+      const auto version = must(engine->version())->tables.at("t");
+      if (round % 8 == 0) old = version;
+      for (const auto* seen : {version.get(), old.get()}) {
+        seen->live.for_each([&](RowId row) {
+          if (row.value % 61 == round % 61) look_at(*seen, row);
+        });
+        const Floats query{static_cast<float>(round * 997 % kKeys), 0};
+        const auto found =
+            must(exec::vector_search(*seen, {.vectors = query, .query_count = 1, .column = "v", .k = 5}));
+        for (const RowId row : found.rows) look_at(*seen, row);
+      }
+    }
+  });
+  std::thread checkpointer([&] {
+    while (!done) must(engine->checkpoint());
+  });
+  for (int64_t turnover = 0; turnover < turnover_count; ++turnover) {
+    for (int64_t first = 0; first < kKeys; first += 1500) {
+      Statement statement{StatementKind::kUpsert, "t", {}, {}, {}};
+      for (int64_t key = first; key < first + 1500; ++key)
+        statement.rows.push_back(
+            {key, body(key, turnover), Floats{static_cast<float>(key), static_cast<float>(turnover)}});
+      must(perform(*engine, statement));
+    }
+  }
+  done = true;
+  reader.join();
+  checkpointer.join();
+  EXPECT_EQ(wrong, 0U);
+  must(engine->wait_for_index(*table_id(*engine, "t")));
+  must(engine->checkpoint());
+  EXPECT_EQ(base::message_of(engine->check()), "");
+  const auto version = must(engine->version())->tables.at("t");
+  EXPECT_EQ(version->live.live_count(), static_cast<uint32_t>(kKeys));
+  version->live.for_each([&](RowId row) { look_at(*version, row); });
+  EXPECT_EQ(wrong, 0U);
+  const uint64_t vector_bytes = kKeys * 2 * sizeof(float);
+  for (const MemoryOrDiskPart& part : must(engine->stats()).disk) {
+    if (part.name == "t.columns.v") {
+      EXPECT_LT(part.bytes, 3 * vector_bytes);
+    }
   }
 }
 

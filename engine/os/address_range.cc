@@ -48,8 +48,7 @@ Result<void> AddressRange::map_zeros(size_t at, size_t length) {
                                                   " bytes"};
   }
   // In one call, so that there is no moment at which nothing is mapped. All its pages are the system's one page of zeros.
-  void* mapped =
-      ::mmap(data_ + at, length, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  void* mapped = ::mmap(data_ + at, length, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   if (mapped != MAP_FAILED) return {};
   return Error{ErrorCode::kOutOfMemory, "the system refused to map " + std::to_string(length) +
                                             " bytes of zeros (see ulimit -v and vm.max_map_count)"};

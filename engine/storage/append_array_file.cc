@@ -288,8 +288,7 @@ Result<void> AppendArrayFile::read(uint64_t offset, std::span<std::byte> into) c
     }));
   }
   for (const Piece& piece : pieces) {
-    const auto part =
-        into.subspan(static_cast<size_t>(piece.array_offset - offset), static_cast<size_t>(piece.length));
+    const auto part = into.subspan(static_cast<size_t>(piece.array_offset - offset), static_cast<size_t>(piece.length));
     if (piece.file == nullptr) {
       std::fill(part.begin(), part.end(), std::byte{0});
       continue;

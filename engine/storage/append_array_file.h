@@ -70,7 +70,7 @@ class AppendArrayFile final : public AppendArray {
   DroppedExtents drop();
 
  private:
-  struct Piece {  // of the array, contiguous in one file
+  struct Piece {               // of the array, contiguous in one file
     os::File* file = nullptr;  // null: a hole
     uint64_t file_offset = 0;
     uint64_t array_offset = 0;
@@ -110,7 +110,8 @@ class AppendArrayFile final : public AppendArray {
   uint64_t overlay_from_ = 0;  // array offset where the overlay begins
   std::shared_ptr<Mapping> mapping_;
   std::vector<std::weak_ptr<Mapping>> old_mappings_;
-  std::vector<ExtentRun> zeroed_;  // covered with zeros and no holes yet: the root that says so is under way, or did not come about
+  std::vector<ExtentRun>
+      zeroed_;  // covered with zeros and no holes yet: the root that says so is under way, or did not come about
 };
 
 }  // namespace omendb::storage

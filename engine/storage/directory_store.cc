@@ -80,10 +80,9 @@ Result<std::span<std::byte>> DirectoryStore::read_extent(uint64_t id, const Root
                                                          uint64_t rank, std::span<std::byte> buffer) const {
   const RootArray::HeldExtent extent = array.held_extent(rank);
   const auto corrupt = [&](const std::string& what) {
-    return Error{ErrorCode::kCorruption, context_->path_of(file.name()) + " at byte " +
-                                             std::to_string(extent.file_offset) + ": extent " +
-                                             std::to_string(extent.index) + " of array " + std::to_string(id) + " " +
-                                             what};
+    return Error{ErrorCode::kCorruption,
+                 context_->path_of(file.name()) + " at byte " + std::to_string(extent.file_offset) + ": extent " +
+                     std::to_string(extent.index) + " of array " + std::to_string(id) + " " + what};
   };
   const std::span<std::byte> used = buffer.first(static_cast<size_t>(used_bytes(array.size_bytes, extent.index)));
   TRY(got, file.read_at(used, extent.file_offset));
@@ -91,6 +90,16 @@ Result<std::span<std::byte>> DirectoryStore::read_extent(uint64_t id, const Root
   if (base::crc32c(used) != array.checksums[static_cast<size_t>(rank)]) return corrupt("has a wrong checksum");
   return used;
 }
+
+namespace {
+
+// Fresh memory is zero already, and costs nothing until somebody writes to it.
+void read_zeros(std::span<std::byte> into) {
+  const auto is_zero = [](std::byte value) { return value == std::byte{0}; };
+  if (!std::all_of(into.begin(), into.end(), is_zero)) std::fill(into.begin(), into.end(), std::byte{0});
+}
+
+}  // namespace
 
 Result<void> DirectoryStore::read(ArrayId id, uint64_t offset, std::span<std::byte> into) const {
   const auto newest = root();
@@ -111,7 +120,7 @@ Result<void> DirectoryStore::read(ArrayId id, uint64_t offset, std::span<std::by
     const size_t wanted = std::min(into.size(), extent_bytes);
     const std::optional<uint64_t> rank = array.rank_of(index);
     if (!rank.has_value()) {
-      std::fill_n(into.begin(), wanted, std::byte{0});
+      read_zeros(into.first(wanted));
     } else if (wanted == extent_bytes) {
       TRY_OK(read_extent(id.value, array, *file, *rank, into.first(extent_bytes)));
     } else {
@@ -179,15 +188,17 @@ Result<void> DirectoryStore::close() {
   if (!context_->read_only && !context_->poison.struck() && log_ != nullptr) {
     keep_first(log_->close());
     reclaim();
+    {
+      const std::lock_guard guard(mutex_);
+      for (const auto& [id, array] : opened_) {
+        keep_first(array->trim());
+        if (pinned_roots_.empty()) keep_first(array->punch_holes());
+      }
+    }
     uint64_t used_disk_bytes = 0;
     const auto newest = root();
     for (const auto& [id, array] : newest->arrays) {
       if (array.space == SpaceKind::kShared) used_disk_bytes += array_disk_bytes({id});
-    }
-    const std::lock_guard guard(mutex_);
-    for (const auto& [id, array] : opened_) {
-      keep_first(array->trim());
-      if (pinned_roots_.empty()) keep_first(array->punch_holes());
     }
     keep_first(shared_->trim(used_disk_bytes));
   }

@@ -1,6 +1,8 @@
 // The bytes of docs/format/root.md and log.md, written out: a change here is a change of the format.
 
+#include "engine/base/random.h"
 #include "engine/base/test_result.h"
+#include "engine/base/test_scale.h"
 #include "engine/os/memory_file.h"
 #include "engine/storage/file_names.h"
 #include "engine/storage/log_format.h"
@@ -59,8 +61,7 @@ TEST(Formats, ARootIsTheseBytes) {
 Root sparse_root() {
   Root root = example_root();
   root.arrays[0x101].make_hole({1, 2});  // the run {7, 3} loses its end
-  root.arrays[0x202] = {
-      ArrayKind::kAppend, SpaceKind::kOwn, 4 * kExtentBytes, {{0, 1}, {kNowhere, 3}}, {0xe5e5e5e5}};
+  root.arrays[0x202] = {ArrayKind::kAppend, SpaceKind::kOwn, 4 * kExtentBytes, {{0, 1}, {kNowhere, 3}}, {0xe5e5e5e5}};
   root.arrays[0x303] = {ArrayKind::kBlocks, SpaceKind::kShared, 9, {{kNowhere, 1}}, {}};
   return root;
 }
@@ -160,6 +161,33 @@ TEST(Formats, ARootThatContradictsItselfIsDamage) {
       << "blocks in a space of their own";
   EXPECT_EQ(code_with([](Root& root) { root.arrays[0x202].kind = static_cast<ArrayKind>(7); }), ErrorCode::kCorruption)
       << "an unknown kind";
+}
+
+// As root_fuzz.cc does with all bytes there are.
+TEST(Formats, ARootThatIsChangedIsRefusedOrReadsBackTheSame) {
+  base::Random random(11);
+  size_t accepted = 0;
+  for (size_t round = 0; round < base::scaled(50'000); ++round) {
+    SCOPED_TRACE(round);
+    Bytes bytes = encode_root(random.one_in(2) ? sparse_root() : example_root());
+    for (uint64_t i = 0; i <= random.below(3); ++i) {
+      const size_t at = sizeof(RootHeader) + random.below(bytes.size() - sizeof(RootHeader));
+      bytes[at] = static_cast<std::byte>(random.one_in(2) ? random.below(8) : random.next());
+    }
+    mend_root_checksums(bytes);
+    const auto root = decode_root(bytes, "root");
+    if (!root.ok()) continue;
+    ++accepted;
+    const Bytes again = encode_root(*root);
+    const Root second = must(decode_root(again, "again"));
+    ASSERT_EQ(encode_root(second), again);
+    for (const auto& [id, array] : root->arrays) {
+      ASSERT_EQ(second.arrays.at(id).runs, array.runs);
+      for (uint64_t rank = 0; rank < array.checksums.size(); ++rank)
+        ASSERT_EQ(array.rank_of(array.held_extent(rank).index), rank);
+    }
+  }
+  EXPECT_GT(accepted, 100U);
 }
 
 TEST(Formats, HolesThatContradictTheirArrayAreDamage) {

@@ -15,7 +15,8 @@ namespace {
 
 constexpr char kRootMagic[8] = {'o', 'm', 'e', 'n', 'r', 'o', 'o', 't'};
 constexpr uint64_t kExtentNumberMax = uint64_t{1} << 46;  // 4 EiB of file
-constexpr uint64_t kSparseExtentsMax = uint64_t{1} << 31;  // of an array with holes: 128 TiB, all that a process can map
+constexpr uint64_t kSparseExtentsMax = uint64_t{1}
+                                       << 31;  // of an array with holes: 128 TiB, all that a process can map
 constexpr uint64_t kMetadataBytesMax = uint64_t{1} << 30;
 constexpr size_t kVersionPrefixBytes = offsetof(RootHeader, version_checksum);
 

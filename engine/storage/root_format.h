@@ -40,8 +40,9 @@ struct RootArray {
 
   ArrayKind kind = ArrayKind::kBlocks;
   SpaceKind space = SpaceKind::kShared;
-  uint64_t size_bytes = 0;          // at least 1: an empty array is not in the root
-  std::vector<ExtentRun> runs;      // in logical order, holes among them; in a space of its own extent i is extent i of the file
+  uint64_t size_bytes = 0;  // at least 1: an empty array is not in the root
+  std::vector<ExtentRun>
+      runs;  // in logical order, holes among them; in a space of its own extent i is extent i of the file
   std::vector<uint32_t> checksums;  // CRC32C of the used bytes of each extent that is no hole
   std::vector<RunEnd> run_ends{};   // not on disk: one per run
 

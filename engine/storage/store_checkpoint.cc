@@ -102,6 +102,7 @@ void DirectoryStore::install_root(std::shared_ptr<const Root> root) {
   log_->remove_segments_below(first_segment);
   remove_unnamed_files();
   reclaim();
+  shared_->release_surplus();
 }
 
 void DirectoryStore::reclaim() {

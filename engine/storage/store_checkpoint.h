@@ -72,8 +72,8 @@ class StoreCheckpoint final : public Checkpoint {
   };
   std::map<uint64_t, std::vector<ExtentRun>> released_;  // as the owners want it
   std::vector<Hole> new_holes_;                          // of them, those that the new root has
-  std::vector<ExtentRun> left_;  // extents of the old root that the new one does not name
-  bool done_ = false;            // published, or in doubt: the fresh extents are no longer ours to give back
+  std::vector<ExtentRun> left_;                          // extents of the old root that the new one does not name
+  bool done_ = false;  // published, or in doubt: the fresh extents are no longer ours to give back
 };
 
 }  // namespace omendb::storage

@@ -251,8 +251,7 @@ TEST(Holes, AreSafeToTouchThroughOldMappingsAlsoWhenTheFilesEndBefore) {
   for (const ArrayId id : {kColumn, kVectors}) held.push_back(array_of(*store, id)->mapping());
   // Out of their reservations: the arrays get new mappings, and the old ones stay.
   for (const ArrayId id : {kColumn, kVectors}) append(*array_of(*store, id), random_bytes(3, 8 << 20));
-  for (size_t i = 0; i < held.size(); ++i)
-    ASSERT_NE(held[i], array_of(*store, i == 0 ? kColumn : kVectors)->mapping());
+  for (size_t i = 0; i < held.size(); ++i) ASSERT_NE(held[i], array_of(*store, i == 0 ? kColumn : kVectors)->mapping());
   must(try_release(*store, kHole));
   append(*array_of(*store, kOther), random_bytes(1, kHole.count * kExtentBytes));  // where the column's extents were
   checkpoint(*store);
@@ -278,7 +277,8 @@ TEST(Holes, AreSafeToTouchWhenTheSharedFileIsCut) {
   must(store->close());
   const auto file = must(directory->open(kSpaceName, os::OpenMode::kReadOnly));
   ASSERT_LT(must(file->size_bytes()), 10 * kExtentBytes);
-  EXPECT_TRUE(std::all_of(held->data(), held->data() + 64 * kExtentBytes, [](std::byte b) { return b == std::byte{0}; }));
+  EXPECT_TRUE(
+      std::all_of(held->data(), held->data() + 64 * kExtentBytes, [](std::byte b) { return b == std::byte{0}; }));
 }
 
 // A writer may outgrow its reservation while the root that speaks of the holes is on its way.

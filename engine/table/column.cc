@@ -67,8 +67,7 @@ std::vector<ColumnReader::ArrayExtents> ColumnReader::extents_of(RowRange rows) 
     const uint64_t end = end_bytes / storage::kExtentBytes;
     if (first < end) extents.push_back({part, first, end - first});
   };
-  if (values_ != nullptr && width_ != 0)
-    add(Part::kValues, uint64_t{rows.first} * width_, uint64_t{rows.end} * width_);
+  if (values_ != nullptr && width_ != 0) add(Part::kValues, uint64_t{rows.first} * width_, uint64_t{rows.end} * width_);
   if (validity_ != nullptr) add(Part::kValidity, rows.first, rows.end);
   if (ends_ == nullptr) return extents;
   add(Part::kEnds, uint64_t{rows.first} * sizeof(uint64_t), uint64_t{rows.end - 1} * sizeof(uint64_t));

@@ -26,7 +26,7 @@ struct RowRange {
   friend bool operator==(const RowRange&, const RowRange&) = default;
 };
 
-// The column's bytes as one version sees them. Rows below the version's row count never change. Cheap to copy.
+// The column's bytes as one version sees them. Rows that it shows never change; those that no version shows any more may read as zeros. Cheap to copy.
 class ColumnReader {
  public:
   bool is_null(RowId row) const { return validity_ != nullptr && validity_->data()[row.value] == std::byte{0}; }

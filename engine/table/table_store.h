@@ -105,7 +105,8 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
   };
   std::vector<WrittenBlock> written_blocks_;  // by the checkpoint under way
   const std::shared_ptr<DeadRows> dead_rows_;
-  std::vector<RowRange> released_;   // ranges of rows without bytes on disk, as the last published root of this process has them
+  std::vector<RowRange>
+      released_;  // ranges of rows without bytes on disk, as the last published root of this process has them
   std::vector<RowRange> releasing_;  // the same of the checkpoint under way
 };
 

@@ -175,7 +175,8 @@ TEST(VectorIndex, DeadRowsLeaveTheGraphWhenTheLastVersionThatShowsThemGoes) {
 }
 
 TEST(VectorIndex, AChainOfAMillionCommitsBehindAKeptVersionGoesWithoutRecursion) {
-  auto first = std::make_shared<VersionGuard>(std::vector<std::shared_ptr<VectorIndex>>(), std::make_shared<DeadRows>());
+  auto first =
+      std::make_shared<VersionGuard>(std::vector<std::shared_ptr<VectorIndex>>(), std::make_shared<DeadRows>());
   std::shared_ptr<VersionGuard> last = first;
   for (int i = 0; i < 1'000'000; ++i) {
     auto next = last->successor();
