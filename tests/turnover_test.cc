@@ -23,13 +23,13 @@ namespace {
 
 using base::must;
 
-constexpr int64_t kRows = 30'000;  // some regions of 16,384
-constexpr int64_t kBatchRows = 3000;
+constexpr int64_t kRows = 20'000;  // more than a region of 16,384
+constexpr int64_t kBatchRows = 2500;
 
 Schema schema_of_turnovers() {
   ColumnSpec vector = vector_column("v", 12);
-  vector.vector.m = 6;
-  vector.vector.ef_construction = 24;
+  vector.vector.m = 4;
+  vector.vector.ef_construction = 12;
   return {{key_column("id", Type::kInt64), column("title", Type::kString), column("payload", Type::kJson),
            column("tags", Type::kStringList), column("n", Type::kFloat64), column("flag", Type::kBool), vector}};
 }
@@ -74,7 +74,15 @@ class TurnoverTest : public testing::Test {
   }
   void create() { perform_both({StatementKind::kCreate, "t", schema_, {}, {}}); }
   void checkpoint() { must(engine_->checkpoint()); }
-  void link() { must(engine_->wait_for_index(*table_id(*engine_, "t"))); }
+  // As wait_for_index() does, without calibrations.
+  void link() {
+    const auto newest = version();
+    table::VectorIndex& index = *newest->vectors.front().index;
+    while (index.has_work(*newest)) {
+      must(index.link_some(*newest));
+      must(index.erase_some(*newest));
+    }
+  }
   void turn_over(uint64_t turnover, int64_t first = 0, int64_t last = kRows) {
     for (int64_t key = first; key < last; key += kBatchRows)
       perform_both(write_rows(schema_, key, std::min(last, key + kBatchRows), turnover));
@@ -109,16 +117,19 @@ class TurnoverTest : public testing::Test {
 };
 
 TEST_F(TurnoverTest, TenTurnoversLeaveADirectoryThatIsHardlyLargerThanAFreshOne) {
+  // Up to a region of dead rows stays beside those that live: the smaller the table, the more that is of it.
+  const bool short_run = base::test_scale() < 1;
+  const int64_t row_count = short_run ? 17'000 : 30'000;
+  const uint64_t turnover_count = short_run ? 2 : 10;
   create();
-  turn_over(0);
+  turn_over(0, 0, row_count);
   link();
   checkpoint();
   const uint64_t fresh_bytes = disk_bytes();
-  const uint64_t turnover_count = base::test_scale() < 1 ? 3 : 10;
   uint64_t largest = 0;
   for (uint64_t turnover = 1; turnover <= turnover_count; ++turnover) {
     SCOPED_TRACE("turnover " + std::to_string(turnover));
-    turn_over(turnover);
+    turn_over(turnover, 0, row_count);
     link();
     checkpoint();
     largest = std::max(largest, disk_bytes());
@@ -131,10 +142,11 @@ TEST_F(TurnoverTest, TenTurnoversLeaveADirectoryThatIsHardlyLargerThanAFreshOne)
     std::printf("%-24s %9.3f MB\n", part.name.c_str(), static_cast<double>(part.bytes) / 1e6);
   std::printf("fresh %.3f MB, largest %.3f MB\n", static_cast<double>(fresh_bytes) / 1e6,
               static_cast<double>(largest) / 1e6);
-  EXPECT_LE(static_cast<double>(largest), 2.5 * static_cast<double>(fresh_bytes));
+  EXPECT_LE(static_cast<double>(largest), (short_run ? 3.3 : 2.5) * static_cast<double>(fresh_bytes));
   ASSERT_NO_FATAL_FAILURE(expect_same());
   reopen();
-  EXPECT_LE(static_cast<double>(disk_bytes()), 2.2 * static_cast<double>(fresh_bytes)) << "after a close";
+  EXPECT_LE(static_cast<double>(disk_bytes()), (short_run ? 2.5 : 2.0) * static_cast<double>(fresh_bytes))
+      << "after a close";
   ASSERT_NO_FATAL_FAILURE(expect_same());
 }
 
@@ -330,7 +342,8 @@ TEST_F(TurnoverTest, ATableThatWasEmptiedRowByRowTakesHardlyAnySpaceAndGoesOn) {
   checkpoint();
   checkpoint();
   reopen();
-  EXPECT_LT(disk_bytes(), full_bytes / 15);
+  EXPECT_LT(disk_bytes(), 1U << 20) << "an extent or two of every array is left";
+  EXPECT_GT(full_bytes, 8U << 20);
   ASSERT_NO_FATAL_FAILURE(expect_same());
   turn_over(1);
   link();

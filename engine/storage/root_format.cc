@@ -152,7 +152,7 @@ Result<RootArray> read_array(base::ByteReader& reader, uint32_t version) {
   array.index_runs();
   TRY(checksums, reader.bytes(held * sizeof(uint32_t), "checksums"));
   array.checksums.resize(static_cast<size_t>(held));
-  std::memcpy(array.checksums.data(), checksums.data(), checksums.size());
+  if (held != 0) std::memcpy(array.checksums.data(), checksums.data(), checksums.size());
   return array;
 }
 

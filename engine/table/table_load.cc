@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <utility>
 
 namespace omendb::table {
@@ -121,6 +122,18 @@ Result<void> TableStore::write_live_rows(storage::Checkpoint& checkpoint, const 
   return {};
 }
 
+namespace {
+
+bool all_inside(const std::vector<RowRange>& inner, const std::vector<RowRange>& outer) {
+  return std::all_of(inner.begin(), inner.end(), [&outer](const RowRange& rows) {
+    return std::any_of(outer.begin(), outer.end(), [&rows](const RowRange& around) {
+      return around.first <= rows.first && rows.end <= around.end;
+    });
+  });
+}
+
+}  // namespace
+
 // Regions whose bytes nobody needs, joined where they touch: dead for every version there is and will be, and no longer in a graph, whose walks and repairs read
 // the vectors of dead rows. Graph workers are paused, and never link a row that was forgotten, so what holds now holds for good.
 std::vector<RowRange> TableStore::dead_ranges(const TableVersion& version) const {
@@ -151,6 +164,8 @@ std::vector<RowRange> TableStore::dead_ranges(const TableVersion& version) const
 Result<void> TableStore::release_dead_rows(storage::Checkpoint& checkpoint, const TableVersion& version) {
   releasing_ = dead_ranges(version);
   if (releasing_ == released_) return {};
+  // Otherwise a range could begin behind an end that is gone (ColumnReader::extents_of).
+  assert(all_inside(released_, releasing_) && "what is dead stays dead");
   for (const RowRange rows : releasing_) {
     for (uint32_t c = 0; c < version.columns.size(); ++c) {
       for (const ColumnReader::ArrayExtents& extents : version.columns[c].extents_of(rows)) {
