@@ -125,6 +125,14 @@ TEST(CrashStates, WithAGraphWhatWasAcknowledgedIsThereWholeAndNothingElse) {
   expect_prefix_at_every_moment(record(statement_script(3, true), Sync::kFull), base::scaled(4000), 3);
 }
 
+TEST(CrashStates, WhileRegionsOfDeadRowsAreGivenBackWhatWasAcknowledgedIsThereWholeAndNothingElse) {
+  const RecordedRun run = record(turnover_script(5), Sync::kFull);
+  EXPECT_TRUE(std::any_of(run.log.operations.begin(), run.log.operations.end(), [](const os::Operation& operation) {
+    return operation.kind == os::OperationKind::kRelease;
+  })) << "nothing was given back";
+  expect_prefix_at_every_moment(run, base::scaled(1200), 5);
+}
+
 TEST(CrashStates, WithoutSyncWhatSurvivesIsAPrefix) {
   const std::vector<Statement> script = statement_script(4, false);
   const RecordedRun run = record(script, Sync::kOff);

@@ -92,6 +92,33 @@ std::vector<Statement> statement_script(uint64_t seed, bool with_graph) {
   return std::move(script).take();
 }
 
+std::vector<Statement> turnover_script(uint64_t seed) {
+  constexpr int64_t kRegionRows = 16384;
+  ScriptWriter script(seed);
+  ColumnSpec vector = vector_column("v", 2);
+  vector.vector.m = 4;
+  vector.vector.ef_construction = 8;
+  script.create("t",
+                {{column("n", Type::kInt64), key_column("id", Type::kInt64), column("flag", Type::kBool), vector}});
+  script.write(StatementKind::kInsert, "t", 0, kRegionRows + 50);
+  script.link("t");
+  script.checkpoint();
+  script.erase("t", 0, kRegionRows - 100);
+  script.link("t");
+  script.checkpoint();
+  script.erase("t", kRegionRows - 100, kRegionRows + 5);  // enough for a turn in which they leave the graph
+  script.link("t");
+  script.checkpoint();  // its extents go
+  script.write(StatementKind::kInsert, "t", 100'000, 100'020);
+  script.write(StatementKind::kUpsert, "t", kRegionRows, kRegionRows + 20);
+  script.checkpoint();
+  script.write(StatementKind::kInsert, "t", 200'000, 204'000);  // some of them where the region was
+  script.erase("t", 200'000, 200'010);
+  script.checkpoint();
+  script.write(StatementKind::kInsert, "t", 300'000, 300'004);
+  return std::move(script).take();
+}
+
 std::vector<DatabaseModel> models_of(const std::vector<Statement>& script) {
   std::vector<DatabaseModel> models(1);
   for (const Statement& statement : script) {

@@ -14,6 +14,9 @@ namespace omendb::test {
 // vectors that are linked, checkpointed, linked further, deleted and replaced.
 std::vector<Statement> statement_script(uint64_t seed, bool with_graph);
 
+// A table of more rows than a region has, of which whole regions die, are linked out, checkpointed away and followed by others.
+std::vector<Statement> turnover_script(uint64_t seed);
+
 // Models after 0, 1, 2 ... statements; every statement of the script succeeds on its own.
 std::vector<DatabaseModel> models_of(const std::vector<Statement>& script);
 

@@ -137,6 +137,8 @@ class Graph {
   // 3. Gives up the rows' own lists, and the memory of regions without rows below `settled_rows`, up to where no row will ever be inserted again. Threads: not
   // beside inserts. Only when erase_repaired().
   void end_erase(uint32_t settled_rows);
+  // The last part of that, for a graph that was just loaded.
+  void release_regions(uint32_t settled_rows);
 
   // Up to k live rows nearest to `query` among the linked ones, nearest first, ties by row number; returns how many were written to `out` (out.size() >= k).
   // Rows that are not live are walked through but never returned; while fewer than k live rows are found the beam grows, so that the result holds k

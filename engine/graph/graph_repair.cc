@@ -341,4 +341,6 @@ void Graph::end_erase(uint32_t settled_rows) {
   impl_->release_rows_below(settled_rows);
 }
 
+void Graph::release_regions(uint32_t settled_rows) { impl_->release_rows_below(settled_rows); }
+
 }  // namespace omendb::graph

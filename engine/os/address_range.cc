@@ -40,4 +40,18 @@ Result<AddressRange> AddressRange::reserve(size_t size_bytes) {
   return range;
 }
 
+Result<void> AddressRange::map_zeros(size_t at, size_t length) {
+  if (length == 0) return {};
+  if (at % kPageBytes != 0 || length % kPageBytes != 0 || at > size_bytes_ || length > size_bytes_ - at) {
+    return Error{ErrorCode::kInvalidArgument, "cannot map " + std::to_string(length) + " zeros at " +
+                                                  std::to_string(at) + " of a range of " + std::to_string(size_bytes_) +
+                                                  " bytes"};
+  }
+  // In one call, so that there is no moment at which nothing is mapped. All its pages are the system's one page of zeros.
+  void* mapped = ::mmap(data_ + at, length, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  if (mapped != MAP_FAILED) return {};
+  return Error{ErrorCode::kOutOfMemory, "the system refused to map " + std::to_string(length) +
+                                            " bytes of zeros (see ulimit -v and vm.max_map_count)"};
+}
+
 }  // namespace omendb::os

@@ -32,6 +32,11 @@ class AddressRange {
   std::byte* data() const { return data_; }
   size_t size_bytes() const { return size_bytes_; }
 
+  // Makes [at, at + length) read as zeros, whatever was mapped there, without memory behind it. Both are multiples of
+  // kPageBytes. Somebody who reads there meanwhile sees the old bytes or zeros. Threads: as map_at of File.
+  // Fails: kOutOfMemory (too many pieces are mapped; the range is as it was), kInvalidArgument.
+  Result<void> map_zeros(size_t at, size_t length);
+
  private:
   std::byte* data_ = nullptr;
   size_t size_bytes_ = 0;

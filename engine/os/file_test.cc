@@ -314,6 +314,32 @@ TEST_P(FileTest, CopiesItsContentsOutAndIn) {
   EXPECT_EQ(copy->path(), "copy");
 }
 
+TEST(AddressRange, ReadsAsZerosWhereItIsToldTo) {
+  const std::unique_ptr<Directory> directory = memory_directory("zeros");
+  const auto file = must(directory->open("a", OpenMode::kCreate));
+  must(file->write_at(std::vector<std::byte>(4 * kPageBytes, std::byte{7}), 0));
+  AddressRange range = must(AddressRange::reserve(8 * kPageBytes));
+  must(file->map_at(range, 0, 0, 4 * kPageBytes));
+  must(range.map_zeros(kPageBytes, 2 * kPageBytes));
+  must(range.map_zeros(6 * kPageBytes, 2 * kPageBytes));  // where nothing was
+  must(range.map_zeros(8 * kPageBytes, 0));
+  must(file->truncate(0));
+  must(file->truncate(4 * kPageBytes));
+  EXPECT_EQ(range.data()[0], std::byte{0}) << "the file is seen as it is now";
+  must(file->write_at(std::vector<std::byte>(4 * kPageBytes, std::byte{8}), 0));
+  for (size_t page = 0; page < 8; ++page) {
+    if (page == 4 || page == 5) continue;
+    const std::byte expected{static_cast<unsigned char>(page == 0 || page == 3 ? 8 : 0)};
+    EXPECT_EQ(range.data()[page * kPageBytes], expected) << page;
+    EXPECT_EQ(range.data()[(page + 1) * kPageBytes - 1], expected) << page;
+  }
+  EXPECT_EQ(code_of(range.map_zeros(1, kPageBytes)), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of(range.map_zeros(0, 9 * kPageBytes)), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of(range.map_zeros(9 * kPageBytes, kPageBytes)), ErrorCode::kInvalidArgument);
+  must(file->map_at(range, kPageBytes, 0, kPageBytes));  // and a file again
+  EXPECT_EQ(range.data()[kPageBytes], std::byte{8});
+}
+
 TEST(AddressRange, ReservesWithoutMemoryAndRefusesTheImpossible) {
   constexpr size_t kMoreThanMemoryBytes =
       size_t{1} << 36;  // ThreadSanitizer leaves a program little more than a terabyte of addresses, in pieces

@@ -21,7 +21,7 @@ inline constexpr size_t kExtentBytes = 65536;  // checksummed and replaced as a 
 
 enum class SpaceKind : uint8_t { kShared, kOwn };
 
-// Keeps the addresses of an array's bytes valid. Shared by versions that read it.
+// Keeps the addresses of an array's bytes valid, also where extents were released (checkpoint.h): they read as zeros. Shared by versions that read it.
 class Mapping {
  public:
   explicit Mapping(os::AddressRange range) : range_(std::move(range)) {}

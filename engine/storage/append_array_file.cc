@@ -19,6 +19,13 @@ constexpr uint64_t kAddressFactor = 4;
 
 uint64_t round_up(uint64_t bytes, uint64_t unit) { return (bytes + unit - 1) / unit * unit; }
 
+// As far as the range reaches.
+Result<void> map_zeros(os::AddressRange& range, ExtentRun hole) {
+  const uint64_t begin = std::min<uint64_t>(hole.first * kExtentBytes, range.size_bytes());
+  const uint64_t end = std::min<uint64_t>((hole.first + hole.count) * kExtentBytes, range.size_bytes());
+  return range.map_zeros(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+}
+
 }  // namespace
 
 AppendArrayFile::AppendArrayFile(std::shared_ptr<StoreContext> context, std::shared_ptr<SharedSpace> shared, ArrayId id,
@@ -46,10 +53,8 @@ Result<void> AppendArrayFile::load(const RootArray& saved) {
                                                std::to_string(present_bytes) + "; the root says " +
                                                std::to_string(saved.size_bytes) + " bytes"};
     }
-    runs_ = {{0, extent_count(saved.size_bytes)}};
-  } else {
-    runs_ = saved.runs;
   }
+  runs_ = saved.runs;
   size_bytes_ = saved.size_bytes;
   pinned_bytes_ = saved.size_bytes;
   TRY_OK(map(0, saved.size_bytes));
@@ -73,9 +78,15 @@ std::shared_ptr<const Mapping> AppendArrayFile::mapping() const {
   return mapping_;
 }
 
-uint64_t AppendArrayFile::owned_extents() const {
+uint64_t AppendArrayFile::logical_extents() const {
   uint64_t count = 0;
   for (const ExtentRun run : runs_) count += run.count;
+  return count;
+}
+
+uint64_t AppendArrayFile::hole_extents() const {
+  uint64_t count = 0;
+  for (const ExtentRun run : runs_) count += is_hole(run) ? run.count : 0;
   return count;
 }
 
@@ -87,8 +98,11 @@ AppendArrayFile::Piece AppendArrayFile::piece_at(uint64_t offset, uint64_t end) 
   uint64_t run_begin = 0;
   for (const ExtentRun run : runs_) {
     const uint64_t run_end = run_begin + run.count * kExtentBytes;
-    if (offset < run_end)
-      return {file, run.first * kExtentBytes + (offset - run_begin), offset, std::min(limit, run_end) - offset};
+    if (offset < run_end) {
+      const uint64_t length = std::min(limit, run_end) - offset;
+      if (is_hole(run)) return {nullptr, 0, offset, length};
+      return {file, run.first * kExtentBytes + (offset - run_begin), offset, length};
+    }
     run_begin = run_end;
   }
   assert(false && "a byte outside the array's extents");
@@ -112,7 +126,8 @@ uint64_t AppendArrayFile::next_capacity(uint64_t needed_bytes) const {
     while (bytes < needed_bytes) bytes *= 2;
     return bytes;
   }
-  const uint64_t step = std::clamp<uint64_t>(capacity_bytes_ / kGrowthDivisor, kExtentBytes, kGrowthBytesMax);
+  const uint64_t held_bytes = capacity_bytes_ - std::min(capacity_bytes_, hole_extents() * kExtentBytes);
+  const uint64_t step = std::clamp<uint64_t>(held_bytes / kGrowthDivisor, kExtentBytes, kGrowthBytesMax);
   return round_up(std::max(needed_bytes, capacity_bytes_ + step), kExtentBytes);
 }
 
@@ -163,11 +178,12 @@ Result<void> AppendArrayFile::grow_to(uint64_t capacity_bytes) {
       own_file_ = std::move(created);
     }
     if (space_ == SpaceKind::kShared) TRY_OK(shared_->file_for_writing());
-    const uint64_t owned = owned_extents();
+    const uint64_t owned = logical_extents();
     const uint64_t wanted = extent_count(capacity_bytes);
     if (wanted > owned) {
+      const bool ends_held = !runs_.empty() && !is_hole(runs_.back());
       const std::optional<uint64_t> behind =
-          runs_.empty() ? std::nullopt : std::optional(runs_.back().first + runs_.back().count);
+          ends_held ? std::optional(runs_.back().first + runs_.back().count) : std::nullopt;
       taken = space_ == SpaceKind::kOwn ? ExtentRun{owned, wanted - owned}
                                         : shared_->take_contiguous(wanted - owned, behind);
     }
@@ -193,6 +209,8 @@ Result<void> AppendArrayFile::map(uint64_t from_bytes, uint64_t to_bytes) {
   if (end == 0) return {};
   const auto map_into = [&](os::AddressRange& range, uint64_t begin) {
     return for_each_piece(begin, end, [&range](const Piece& piece) {
+      if (piece.file == nullptr)
+        return range.map_zeros(static_cast<size_t>(piece.array_offset), static_cast<size_t>(piece.length));
       return piece.file->map_at(range, static_cast<size_t>(piece.array_offset), piece.file_offset,
                                 static_cast<size_t>(piece.length));
     });
@@ -204,7 +222,8 @@ Result<void> AppendArrayFile::map(uint64_t from_bytes, uint64_t to_bytes) {
   TRY_OK(range.ok() ? Result<void>() : Result<void>(range.error()));
   auto larger = std::make_shared<Mapping>(std::move(range).value());
   TRY_OK(map_into(larger->range(), 0));
-  std::erase_if(old_mappings_, [](const std::weak_ptr<const Mapping>& old) { return old.expired(); });
+  for (const ExtentRun hole : zeroed_) TRY_OK(map_zeros(larger->range(), hole));
+  std::erase_if(old_mappings_, [](const std::weak_ptr<Mapping>& old) { return old.expired(); });
   old_mappings_.push_back(mapping_);
   mapping_ = std::move(larger);
   return {};
@@ -244,7 +263,6 @@ void AppendArrayFile::truncate(uint64_t size_bytes) {
 
 std::vector<ExtentRun> AppendArrayFile::runs_of(uint64_t size_bytes) const {
   std::vector<ExtentRun> runs;
-  if (space_ == SpaceKind::kOwn) return runs;
   const std::lock_guard guard(mutex_);
   uint64_t left = extent_count(size_bytes);
   for (const ExtentRun run : runs_) {
@@ -257,7 +275,7 @@ std::vector<ExtentRun> AppendArrayFile::runs_of(uint64_t size_bytes) const {
 
 std::vector<ExtentRun> AppendArrayFile::owned_runs() const {
   const std::lock_guard guard(mutex_);
-  return space_ == SpaceKind::kOwn ? std::vector<ExtentRun>() : runs_;
+  return space_ == SpaceKind::kOwn ? std::vector<ExtentRun>() : held_runs(runs_);
 }
 
 Result<void> AppendArrayFile::read(uint64_t offset, std::span<std::byte> into) const {
@@ -270,9 +288,12 @@ Result<void> AppendArrayFile::read(uint64_t offset, std::span<std::byte> into) c
     }));
   }
   for (const Piece& piece : pieces) {
-    TRY(got, piece.file->read_at(
-                 into.subspan(static_cast<size_t>(piece.array_offset - offset), static_cast<size_t>(piece.length)),
-                 piece.file_offset));
+    const auto part = into.subspan(static_cast<size_t>(piece.array_offset - offset), static_cast<size_t>(piece.length));
+    if (piece.file == nullptr) {
+      std::fill(part.begin(), part.end(), std::byte{0});
+      continue;
+    }
+    TRY(got, piece.file->read_at(part, piece.file_offset));
     if (got != piece.length) return Error{ErrorCode::kIo, piece.file->name() + " became shorter while it was read"};
   }
   return {};
@@ -285,8 +306,10 @@ Result<void> AppendArrayFile::sync_own_space() {
 
 uint64_t AppendArrayFile::disk_bytes() const {
   const std::lock_guard guard(mutex_);
-  if (space_ == SpaceKind::kShared)
-    return round_up(overlay_file_ != nullptr ? size_bytes() : capacity_bytes_, os::kPageBytes);
+  if (space_ == SpaceKind::kShared) {
+    const uint64_t bytes = round_up(overlay_file_ != nullptr ? size_bytes() : capacity_bytes_, os::kPageBytes);
+    return bytes - std::min(bytes, hole_extents() * kExtentBytes);
+  }
   if (own_file_ == nullptr) return 0;
   const auto allocated_bytes = own_file_->allocated_bytes();
   return allocated_bytes.ok() ? *allocated_bytes : 0;
@@ -305,9 +328,10 @@ Result<void> AppendArrayFile::trim() {
     return own_file_->sync();
   }
   const uint64_t keep = extent_count(size);
-  while (owned_extents() > keep) {
+  while (logical_extents() > keep) {
     ExtentRun& last = runs_.back();
-    const uint64_t surplus = std::min(last.count, owned_extents() - keep);
+    assert(!is_hole(last) && "what lies behind the used bytes was reserved");
+    const uint64_t surplus = std::min(last.count, logical_extents() - keep);
     last.count -= surplus;
     shared_->give_back({last.first + last.count, surplus});
     if (last.count == 0) runs_.pop_back();
@@ -320,12 +344,56 @@ Result<void> AppendArrayFile::trim() {
   return piece.file_offset < file_bytes ? piece.file->release(piece.file_offset, piece.length) : Result<void>();
 }
 
+// --- holes ---
+
+Result<void> AppendArrayFile::cover_with_zeros(ExtentRun hole) {
+  const std::lock_guard guard(mutex_);
+  TRY_OK(map_zeros(mapping_->range(), hole));
+  for (const std::weak_ptr<Mapping>& old : old_mappings_) {
+    const std::shared_ptr<Mapping> held = old.lock();
+    if (held != nullptr) TRY_OK(map_zeros(held->range(), hole));
+  }
+  // A mapping that is made before step 2 has to show them too.
+  if (std::find(zeroed_.begin(), zeroed_.end(), hole) == zeroed_.end()) zeroed_.push_back(hole);
+  return {};
+}
+
+std::vector<ExtentRun> AppendArrayFile::make_hole(ExtentRun hole) {
+  const std::lock_guard guard(mutex_);
+  std::vector<ExtentRun> left;
+  runs_ = with_hole(runs_, hole, left);
+  std::erase(zeroed_, hole);
+  return left;
+}
+
+void AppendArrayFile::punch(ExtentRun run) {
+  const std::lock_guard guard(mutex_);
+  if (space_ != SpaceKind::kOwn || own_file_ == nullptr || dropped_) return;
+  const Result<void> punched = own_file_->release(run.first * kExtentBytes, run.count * kExtentBytes);
+  static_cast<void>(punched);  // the blocks stay until somebody tries again; nothing reads them
+}
+
+Result<void> AppendArrayFile::punch_holes() {
+  const std::lock_guard guard(mutex_);
+  if (space_ != SpaceKind::kOwn || own_file_ == nullptr || overlay_file_ != nullptr || dropped_) return {};
+  const uint64_t hole_bytes = hole_extents() * kExtentBytes;
+  if (hole_bytes == 0) return {};
+  TRY(allocated_bytes, own_file_->allocated_bytes());
+  if (allocated_bytes <= round_up(capacity_bytes_, os::kPageBytes) - hole_bytes) return {};
+  uint64_t begin = 0;
+  for (const ExtentRun run : runs_) {
+    if (is_hole(run)) TRY_OK(own_file_->release(begin * kExtentBytes, run.count * kExtentBytes));
+    begin += run.count;
+  }
+  return {};
+}
+
 DroppedExtents AppendArrayFile::drop() {
   const std::lock_guard guard(mutex_);
   dropped_ = true;
   DroppedExtents dropped;
-  if (space_ == SpaceKind::kShared) dropped.runs = runs_;
-  dropped.mappings = old_mappings_;
+  if (space_ == SpaceKind::kShared) dropped.runs = held_runs(runs_);
+  dropped.mappings.assign(old_mappings_.begin(), old_mappings_.end());
   dropped.mappings.push_back(mapping_);
   mapping_ = std::make_shared<Mapping>(os::AddressRange());
   runs_.clear();

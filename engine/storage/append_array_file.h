@@ -43,9 +43,9 @@ class AppendArrayFile final : public AppendArray {
   SpaceKind space() const { return space_; }
   // Bytes below this are in a checkpoint, or on the way there, and can not be taken back.
   void pin_bytes(uint64_t size_bytes) { pinned_bytes_ = size_bytes; }
-  // The extents of the first `size_bytes`; none for a space of its own.
+  // The extents of the first `size_bytes`, holes among them.
   std::vector<ExtentRun> runs_of(uint64_t size_bytes) const;
-  // All extents that it holds, used or reserved.
+  // All extents of the shared space that it holds, used or reserved.
   std::vector<ExtentRun> owned_runs() const;
   // Reads bytes that were appended, past the mapping: a failing disk is an error and not a signal.
   Result<void> read(uint64_t offset, std::span<std::byte> into) const;
@@ -54,14 +54,24 @@ class AppendArrayFile final : public AppendArray {
   uint64_t disk_bytes() const;
   const os::File* own_file() const { return own_file_.get(); }
 
+  // A hole comes about in three steps. 1. Before a root speaks of it: whole extents, which nobody will read any more, read as zeros through every
+  // mapping there is, so that nothing depends on their blocks. Fails: kOutOfMemory; some mappings may show zeros then, which is as good.
+  Result<void> cover_with_zeros(ExtentRun hole);
+  // 2. When that root is durable: the extents are none of the array's any more. Returns those it had, of the shared space or of its own file.
+  std::vector<ExtentRun> make_hole(ExtentRun hole);
+  // 3. When no older root can come back and nobody copies one: the blocks of the own file go back to the file system. Best effort.
+  void punch(ExtentRun run);
+
   // Gives back what was reserved and is not used.
   Result<void> trim();
+  // Punches all holes of the own file that still have blocks, as after a crash between steps 2 and 3. Only when nobody copies an older root.
+  Result<void> punch_holes();
   // From now on nothing can be appended. The extents are the caller's to free.
   DroppedExtents drop();
 
  private:
-  struct Piece {  // of the array, contiguous in one file
-    os::File* file = nullptr;
+  struct Piece {               // of the array, contiguous in one file
+    os::File* file = nullptr;  // null: a hole
     uint64_t file_offset = 0;
     uint64_t array_offset = 0;
     uint64_t length = 0;
@@ -79,7 +89,8 @@ class AppendArrayFile final : public AppendArray {
   Result<void> for_each_piece(uint64_t begin, uint64_t end,
                               const std::function<Result<void>(const Piece&)>& visit) const;
   Piece piece_at(uint64_t offset, uint64_t end) const;
-  uint64_t owned_extents() const;
+  uint64_t logical_extents() const;
+  uint64_t hole_extents() const;
 
   const std::shared_ptr<StoreContext> context_;
   const std::shared_ptr<SharedSpace> shared_;
@@ -92,13 +103,15 @@ class AppendArrayFile final : public AppendArray {
 
   mutable std::mutex mutex_;  // guards everything below; the writer alone changes it
   bool dropped_ = false;
-  std::vector<ExtentRun> runs_;
-  uint64_t capacity_bytes_ = 0;  // allocated and mapped from the beginning
+  std::vector<ExtentRun> runs_;  // holes among them, also in a space of its own
+  uint64_t capacity_bytes_ = 0;  // up to there everything is a hole, or allocated and mapped
   std::unique_ptr<os::File> own_file_;
   std::unique_ptr<os::File> overlay_file_;
   uint64_t overlay_from_ = 0;  // array offset where the overlay begins
   std::shared_ptr<Mapping> mapping_;
-  std::vector<std::weak_ptr<const Mapping>> old_mappings_;
+  std::vector<std::weak_ptr<Mapping>> old_mappings_;
+  std::vector<ExtentRun>
+      zeroed_;  // covered with zeros and no holes yet: the root that says so is under way, or did not come about
 };
 
 }  // namespace omendb::storage

@@ -30,7 +30,9 @@ Result<void> DirectoryStore::check_accounts() const {
 Result<void> DirectoryStore::sum_accounts(std::vector<ExtentRun> runs) const {
   for (const Quarantined& extents : quarantine_) runs.insert(runs.end(), extents.runs.begin(), extents.runs.end());
   for (const auto& [id, array] : root_->arrays) {
-    if (!opened_.contains(id)) runs.insert(runs.end(), array.runs.begin(), array.runs.end());
+    if (opened_.contains(id)) continue;
+    const std::vector<ExtentRun> held = shared_runs(array);
+    runs.insert(runs.end(), held.begin(), held.end());
   }
   for (const auto& [id, array] : opened_) {
     const std::vector<ExtentRun> owned = array->owned_runs();
@@ -72,10 +74,9 @@ Result<void> DirectoryStore::check() {
 Result<void> DirectoryStore::copy_array(os::File& target, uint64_t id, const RootArray& array) const {
   TRY(source, file_of(id, array));
   std::vector<std::byte> buffer(kExtentBytes);
-  for (uint64_t index = 0; index < array.checksums.size(); ++index) {
-    const auto extent = std::span(buffer).first(static_cast<size_t>(used_bytes(array.size_bytes, index)));
-    TRY_OK(read_extent(id, array, *source, index, extent));
-    TRY_OK(target.write_at(extent, array.extent_offset(index)));
+  for (uint64_t rank = 0; rank < array.checksums.size(); ++rank) {
+    TRY(extent, read_extent(id, array, *source, rank, buffer));
+    TRY_OK(target.write_at(extent, array.held_extent(rank).file_offset));
   }
   return {};
 }
@@ -86,6 +87,7 @@ Result<void> DirectoryStore::copy_space(os::Directory& target, const Root& root)
     if (array.space == SpaceKind::kOwn) {
       TRY(file, target.open(own_space_name(id), os::OpenMode::kCreateNew));
       TRY_OK(copy_array(*file, id, array));
+      TRY_OK(file->truncate(array.size_bytes));  // the end of the file may be a hole
       TRY_OK(file->sync());
       continue;
     }

@@ -5,6 +5,7 @@
 #include "engine/storage/file_names.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -75,19 +76,30 @@ Result<std::shared_ptr<const os::File>> DirectoryStore::file_of(uint64_t id, con
   return Error{ErrorCode::kCorruption, context_->path_of(own_space_name(id)) + " is missing; the root names it"};
 }
 
-Result<void> DirectoryStore::read_extent(uint64_t id, const RootArray& array, const os::File& file, uint64_t index,
-                                         std::span<std::byte> into) const {
-  const uint64_t offset = array.extent_offset(index);
+Result<std::span<std::byte>> DirectoryStore::read_extent(uint64_t id, const RootArray& array, const os::File& file,
+                                                         uint64_t rank, std::span<std::byte> buffer) const {
+  const RootArray::HeldExtent extent = array.held_extent(rank);
   const auto corrupt = [&](const std::string& what) {
-    return Error{ErrorCode::kCorruption, context_->path_of(file.name()) + " at byte " + std::to_string(offset) +
-                                             ": extent " + std::to_string(index) + " of array " + std::to_string(id) +
-                                             " " + what};
+    return Error{ErrorCode::kCorruption,
+                 context_->path_of(file.name()) + " at byte " + std::to_string(extent.file_offset) + ": extent " +
+                     std::to_string(extent.index) + " of array " + std::to_string(id) + " " + what};
   };
-  TRY(got, file.read_at(into, offset));
-  if (got != into.size()) return corrupt("is cut off");
-  if (base::crc32c(into) != array.checksums[static_cast<size_t>(index)]) return corrupt("has a wrong checksum");
-  return {};
+  const std::span<std::byte> used = buffer.first(static_cast<size_t>(used_bytes(array.size_bytes, extent.index)));
+  TRY(got, file.read_at(used, extent.file_offset));
+  if (got != used.size()) return corrupt("is cut off");
+  if (base::crc32c(used) != array.checksums[static_cast<size_t>(rank)]) return corrupt("has a wrong checksum");
+  return used;
 }
+
+namespace {
+
+// Fresh memory is zero already, and costs nothing until somebody writes to it.
+void read_zeros(std::span<std::byte> into) {
+  const auto is_zero = [](std::byte value) { return value == std::byte{0}; };
+  if (!std::all_of(into.begin(), into.end(), is_zero)) std::fill(into.begin(), into.end(), std::byte{0});
+}
+
+}  // namespace
 
 Result<void> DirectoryStore::read(ArrayId id, uint64_t offset, std::span<std::byte> into) const {
   const auto newest = root();
@@ -100,16 +112,20 @@ Result<void> DirectoryStore::read(ArrayId id, uint64_t offset, std::span<std::by
                                              std::to_string(size_bytes) + " in the root"};
   }
   if (into.empty()) return {};
-  TRY(file, file_of(id.value, found->second));
+  const RootArray& array = found->second;
+  TRY(file, file_of(id.value, array));
   std::vector<std::byte> whole;
   for (uint64_t index = offset / kExtentBytes; !into.empty(); ++index) {
     const auto extent_bytes = static_cast<size_t>(used_bytes(size_bytes, index));
     const size_t wanted = std::min(into.size(), extent_bytes);
-    if (wanted == extent_bytes) {
-      TRY_OK(read_extent(id.value, found->second, *file, index, into.first(extent_bytes)));
+    const std::optional<uint64_t> rank = array.rank_of(index);
+    if (!rank.has_value()) {
+      read_zeros(into.first(wanted));
+    } else if (wanted == extent_bytes) {
+      TRY_OK(read_extent(id.value, array, *file, *rank, into.first(extent_bytes)));
     } else {
       whole.resize(extent_bytes);
-      TRY_OK(read_extent(id.value, found->second, *file, index, whole));
+      TRY_OK(read_extent(id.value, array, *file, *rank, whole));
       std::copy_n(whole.begin(), wanted, into.begin());
     }
     into = into.subspan(wanted);
@@ -117,13 +133,13 @@ Result<void> DirectoryStore::read(ArrayId id, uint64_t offset, std::span<std::by
   return {};
 }
 
-Result<void> DirectoryStore::verify_extents(uint64_t id, const RootArray& array, uint64_t first, uint64_t count) const {
+Result<void> DirectoryStore::verify_extents(uint64_t id, const RootArray& array, uint64_t first_rank,
+                                            uint64_t count) const {
+  if (count == 0) return {};
   TRY(file, file_of(id, array));
   std::vector<std::byte> buffer(kExtentBytes);
-  for (uint64_t index = first; index < first + count; ++index) {
-    TRY_OK(read_extent(id, array, *file, index,
-                       std::span(buffer).first(static_cast<size_t>(used_bytes(array.size_bytes, index)))));
-  }
+  for (uint64_t rank = first_rank; rank < first_rank + count; ++rank)
+    TRY_OK(read_extent(id, array, *file, rank, buffer));
   return {};
 }
 
@@ -134,8 +150,9 @@ uint64_t DirectoryStore::array_disk_bytes(ArrayId id) const {
   if (const auto opened = opened_.find(id.value); opened != opened_.end()) return opened->second->disk_bytes();
   const auto saved = root_->arrays.find(id.value);
   if (saved == root_->arrays.end()) return 0;
-  const uint64_t tail = saved->second.size_bytes % os::kPageBytes;
-  return saved->second.size_bytes + (tail == 0 ? 0 : os::kPageBytes - tail);
+  const uint64_t held_bytes = saved->second.held_bytes();
+  const uint64_t tail = held_bytes % os::kPageBytes;
+  return held_bytes + (tail == 0 ? 0 : os::kPageBytes - tail);
 }
 
 DiskUsage DirectoryStore::disk_usage() const {
@@ -171,13 +188,18 @@ Result<void> DirectoryStore::close() {
   if (!context_->read_only && !context_->poison.struck() && log_ != nullptr) {
     keep_first(log_->close());
     reclaim();
+    {
+      const std::lock_guard guard(mutex_);
+      for (const auto& [id, array] : opened_) {
+        keep_first(array->trim());
+        if (pinned_roots_.empty()) keep_first(array->punch_holes());
+      }
+    }
     uint64_t used_disk_bytes = 0;
     const auto newest = root();
     for (const auto& [id, array] : newest->arrays) {
       if (array.space == SpaceKind::kShared) used_disk_bytes += array_disk_bytes({id});
     }
-    const std::lock_guard guard(mutex_);
-    for (const auto& [id, array] : opened_) keep_first(array->trim());
     keep_first(shared_->trim(used_disk_bytes));
   }
   lock_.reset();

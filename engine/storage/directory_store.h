@@ -55,9 +55,14 @@ class DirectoryStore final : public Store {
 
   // Extents that no later root needs. They become free when the root that may still name them can not come back and nobody reads them.
   struct Quarantined {
+    struct OwnRun {  // of an array's own file
+      std::shared_ptr<AppendArrayFile> array;
+      ExtentRun run;
+    };
     uint64_t last_root = 0;  // number of the last root that names them
     std::vector<ExtentRun> runs;
     std::vector<std::weak_ptr<const Mapping>> mappings;
+    std::vector<OwnRun> own_runs{};
   };
 
   DirectoryStore(std::shared_ptr<StoreContext> context, const StoreOptions& options);
@@ -72,10 +77,11 @@ class DirectoryStore final : public Store {
   // directory_store.cc
   std::shared_ptr<const Root> root() const;
   Result<std::shared_ptr<const os::File>> file_of(uint64_t id, const RootArray& array) const;
-  // Reads the used bytes of one extent and verifies them. `into` has exactly that size.
-  Result<void> read_extent(uint64_t id, const RootArray& array, const os::File& file, uint64_t index,
-                           std::span<std::byte> into) const;
-  Result<void> verify_extents(uint64_t id, const RootArray& array, uint64_t first, uint64_t count) const;
+  // Reads the used bytes of one extent, the one of that rank among those that are no holes, and verifies them. Returns them, the beginning of `buffer`,
+  // which has room for a whole one.
+  Result<std::span<std::byte>> read_extent(uint64_t id, const RootArray& array, const os::File& file, uint64_t rank,
+                                           std::span<std::byte> buffer) const;
+  Result<void> verify_extents(uint64_t id, const RootArray& array, uint64_t first_rank, uint64_t count) const;
 
   // store_checkpoint.cc
   std::shared_ptr<AppendArrayFile> opened_array(uint64_t id) const;  // null if it is not open

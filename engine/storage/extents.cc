@@ -8,11 +8,42 @@ namespace omendb::storage {
 
 void append_run(std::vector<ExtentRun>& runs, ExtentRun run) {
   if (run.count == 0) return;
-  if (!runs.empty() && runs.back().first + runs.back().count == run.first) {
+  const bool joins = !runs.empty() && is_hole(runs.back()) == is_hole(run) &&
+                     (is_hole(run) || runs.back().first + runs.back().count == run.first);
+  if (joins) {
     runs.back().count += run.count;
   } else {
     runs.push_back(run);
   }
+}
+
+std::vector<ExtentRun> held_runs(const std::vector<ExtentRun>& runs) {
+  std::vector<ExtentRun> held;
+  for (const ExtentRun run : runs) {
+    if (!is_hole(run)) held.push_back(run);
+  }
+  return held;
+}
+
+std::vector<ExtentRun> with_hole(const std::vector<ExtentRun>& runs, ExtentRun hole, std::vector<ExtentRun>& left) {
+  std::vector<ExtentRun> result;
+  const uint64_t hole_end = hole.first + hole.count;
+  uint64_t begin = 0;
+  for (const ExtentRun run : runs) {
+    const uint64_t end = begin + run.count;
+    // The part before the hole, the part inside, the part behind: each may be empty.
+    const uint64_t cut_begin = std::clamp(hole.first, begin, end);
+    const uint64_t cut_end = std::clamp(hole_end, begin, end);
+    const auto part = [&](uint64_t from, uint64_t to) {
+      return ExtentRun{is_hole(run) ? kNowhere : run.first + (from - begin), to - from};
+    };
+    append_run(result, part(begin, cut_begin));
+    append_run(result, {kNowhere, cut_end - cut_begin});
+    append_run(result, part(cut_end, end));
+    if (!is_hole(run)) append_run(left, part(cut_begin, cut_end));
+    begin = end;
+  }
+  return result;
 }
 
 void FreeExtents::assign(std::vector<ExtentRun> used) {

@@ -18,6 +18,10 @@ struct ExtentRun {
   auto operator<=>(const ExtentRun&) const = default;
 };
 
+// Among the runs of one array, in its logical order, a hole: extents of the array that lie nowhere and read as zeros.
+inline constexpr uint64_t kNowhere = UINT64_MAX;
+inline bool is_hole(const ExtentRun& run) { return run.first == kNowhere; }
+
 // Extents that an array of `size_bytes` takes.
 inline uint64_t extent_count(uint64_t size_bytes) {
   return size_bytes / kExtentBytes + (size_bytes % kExtentBytes != 0 ? 1 : 0);
@@ -30,8 +34,14 @@ inline uint64_t used_bytes(uint64_t size_bytes, uint64_t index) {
   return size_bytes - begin < kExtentBytes ? size_bytes - begin : kExtentBytes;
 }
 
-// Appends `run`, joining it to the last one where they touch.
+// Appends `run`, joining it to the last one where they touch. Holes join holes.
 void append_run(std::vector<ExtentRun>& runs, ExtentRun run);
+
+// What `runs` hold: all of them that are not holes.
+std::vector<ExtentRun> held_runs(const std::vector<ExtentRun>& runs);
+
+// Turns extents `hole.first` to `hole.first + hole.count` - 1 of an array into a hole. What they were goes to the end of `left`, holes left out.
+std::vector<ExtentRun> with_hole(const std::vector<ExtentRun>& runs, ExtentRun hole, std::vector<ExtentRun>& left);
 
 // The free extents below an end that only grows by taking; what lies behind the end is free without bound. Runs are kept joined.
 // Cost: logarithmic in the number of free runs, except take_contiguous (linear). Threads: one.

@@ -104,5 +104,42 @@ TEST(Extents, ArrayLengthsAreCutIntoExtents) {
   EXPECT_EQ(used_bytes(kExtentBytes + 1, 2), 0U);
 }
 
+// An extent's place, one by one.
+std::vector<uint64_t> places_of(const std::vector<ExtentRun>& runs) {
+  std::vector<uint64_t> places;
+  for (const ExtentRun run : runs) {
+    for (uint64_t i = 0; i < run.count; ++i) places.push_back(is_hole(run) ? kNowhere : run.first + i);
+  }
+  return places;
+}
+
+TEST(ExtentRuns, WithAHoleAreTheSameExtentsWithoutThose) {
+  for (uint64_t seed = 1; seed <= base::scaled(200); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    base::Random random(seed);
+    std::vector<ExtentRun> runs;
+    for (uint64_t i = 0; i < 6; ++i) append_run(runs, {i * 100 + random.below(3), 1 + random.below(20)});
+    std::vector<uint64_t> places = places_of(runs);
+    for (int step = 0; step < 8; ++step) {
+      const uint64_t first = random.below(places.size());
+      const uint64_t count = random.below(places.size() - first + 1);
+      std::vector<ExtentRun> left;
+      runs = with_hole(runs, {first, count}, left);
+      std::vector<uint64_t> left_expected;
+      for (uint64_t i = first; i < first + count; ++i) {
+        if (places[i] != kNowhere) left_expected.push_back(places[i]);
+        places[i] = kNowhere;
+      }
+      ASSERT_EQ(places_of(runs), places);
+      ASSERT_EQ(places_of(left), left_expected);
+      ASSERT_FALSE(std::any_of(left.begin(), left.end(), is_hole));
+      for (size_t i = 0; i < runs.size(); ++i) {
+        ASSERT_GT(runs[i].count, 0U);
+        ASSERT_FALSE(i > 0 && is_hole(runs[i]) && is_hole(runs[i - 1])) << "two holes side by side";
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace omendb::storage

@@ -1,6 +1,8 @@
 // The bytes of docs/format/root.md and log.md, written out: a change here is a change of the format.
 
+#include "engine/base/random.h"
 #include "engine/base/test_result.h"
+#include "engine/base/test_scale.h"
 #include "engine/os/memory_file.h"
 #include "engine/storage/file_names.h"
 #include "engine/storage/log_format.h"
@@ -56,6 +58,42 @@ TEST(Formats, ARootIsTheseBytes) {
             "0000000000000080 8004010001f6f6f6 f6");
 }
 
+Root sparse_root() {
+  Root root = example_root();
+  root.arrays[0x101].make_hole({1, 2});  // the run {7, 3} loses its end
+  root.arrays[0x202] = {ArrayKind::kAppend, SpaceKind::kOwn, 4 * kExtentBytes, {{0, 1}, {kNowhere, 3}}, {0xe5e5e5e5}};
+  root.arrays[0x303] = {ArrayKind::kBlocks, SpaceKind::kShared, 9, {{kNowhere, 1}}, {}};
+  return root;
+}
+
+TEST(Formats, ARootWithHolesIsTheseBytes) {
+  EXPECT_EQ(hex(encode_root(sparse_root())),
+            "6f6d656e726f6f74 02000000b64c5b3f 8877665544332211 00ffeeddccbbaa99\n"
+            "0500000000000000 2a00000000000000 0300000000000000 4400000000000000\n"
+            "f549352633fd4c5b 026d640301010000 0000000001008180 0c01010202070102\n"
+            "01a1a1a1a1d4d4d4 d402020000000000 0001018080100101 03e5e5e5e5030300\n"
+            "0000000000000009 01000100");
+}
+
+TEST(Formats, ARootWithHolesReadsBackAsItWas) {
+  const Root root = sparse_root();
+  const Root read = must(decode_root(encode_root(root), "root"));
+  EXPECT_EQ(encode_root(read), encode_root(root));
+  for (const auto& [id, array] : root.arrays) {
+    EXPECT_EQ(read.arrays.at(id).runs, array.runs);
+    EXPECT_EQ(read.arrays.at(id).checksums, array.checksums);
+  }
+  const RootArray& array = read.arrays.at(0x101);
+  EXPECT_EQ(array.rank_of(0), 0U);
+  EXPECT_EQ(array.rank_of(1), std::nullopt);
+  EXPECT_EQ(array.rank_of(2), std::nullopt);
+  EXPECT_EQ(array.rank_of(3), 1U);
+  EXPECT_EQ(array.held_extent(0).file_offset, 7 * kExtentBytes);
+  EXPECT_EQ(array.held_extent(1).index, 3U);
+  EXPECT_EQ(array.held_extent(1).file_offset, 2 * kExtentBytes);
+  EXPECT_EQ(array.held_bytes(), kExtentBytes + 1);
+}
+
 TEST(Formats, ARootReadsBackAsItWas) {
   const Root root = example_root();
   const Root read = must(decode_root(encode_root(root), "root"));
@@ -74,7 +112,7 @@ TEST(Formats, ANewerRootIsNamedWithBothVersions) {
   mend_root_checksums(bytes);
   const auto newer = decode_root(bytes, "db/root");
   EXPECT_EQ(code_of(newer), ErrorCode::kUnsupportedFormat);
-  EXPECT_EQ(message_of(newer), "db/root has format version 9; this program reads versions up to 1: use a newer OmenDB");
+  EXPECT_EQ(message_of(newer), "db/root has format version 9; this program reads versions up to 2: use a newer OmenDB");
 }
 
 // The checks behind the checksums, for files that somebody made on purpose.
@@ -123,6 +161,68 @@ TEST(Formats, ARootThatContradictsItselfIsDamage) {
       << "blocks in a space of their own";
   EXPECT_EQ(code_with([](Root& root) { root.arrays[0x202].kind = static_cast<ArrayKind>(7); }), ErrorCode::kCorruption)
       << "an unknown kind";
+}
+
+// As root_fuzz.cc does with all bytes there are.
+TEST(Formats, ARootThatIsChangedIsRefusedOrReadsBackTheSame) {
+  base::Random random(11);
+  size_t accepted = 0;
+  for (size_t round = 0; round < base::scaled(50'000); ++round) {
+    SCOPED_TRACE(round);
+    Bytes bytes = encode_root(random.one_in(2) ? sparse_root() : example_root());
+    for (uint64_t i = 0; i <= random.below(3); ++i) {
+      const size_t at = sizeof(RootHeader) + random.below(bytes.size() - sizeof(RootHeader));
+      bytes[at] = static_cast<std::byte>(random.one_in(2) ? random.below(8) : random.next());
+    }
+    mend_root_checksums(bytes);
+    const auto root = decode_root(bytes, "root");
+    if (!root.ok()) continue;
+    ++accepted;
+    const Bytes again = encode_root(*root);
+    const Root second = must(decode_root(again, "again"));
+    ASSERT_EQ(encode_root(second), again);
+    for (const auto& [id, array] : root->arrays) {
+      ASSERT_EQ(second.arrays.at(id).runs, array.runs);
+      for (uint64_t rank = 0; rank < array.checksums.size(); ++rank)
+        ASSERT_EQ(array.rank_of(array.held_extent(rank).index), rank);
+    }
+  }
+  EXPECT_GT(accepted, 100U);
+}
+
+TEST(Formats, HolesThatContradictTheirArrayAreDamage) {
+  // Array 0x202 of sparse_root() with its one hole {1, 3} replaced by what a test writes.
+  const auto code_with = [](uint64_t size_bytes, const std::vector<uint64_t>& numbers, size_t checksum_count) {
+    Root plain = example_root();
+    plain.arrays.clear();
+    plain.arrays[0x202] = {ArrayKind::kAppend, SpaceKind::kOwn, 4 * kExtentBytes, {{kNowhere, 4}}, {}};
+    base::ByteWriter writer;
+    writer.put_varint(size_bytes);
+    for (const uint64_t number : numbers) writer.put_varint(number);
+    for (size_t i = 0; i < checksum_count; ++i) writer.put_u32(0xe5e5e5e5);
+    const Bytes end = std::move(writer).take();
+    Bytes bytes = encode_root(plain);
+    bytes.resize(sizeof(RootHeader) + 4 + 10);  // metadata, count, id, kind, space
+    bytes.insert(bytes.end(), end.begin(), end.end());
+    mend_root_checksums(bytes);
+    return code_of(decode_root(bytes, "root"));
+  };
+  constexpr uint64_t kFour = 4 * kExtentBytes;
+  EXPECT_EQ(code_with(kFour, {1, 1, 2}, 2), std::nullopt);
+  EXPECT_EQ(code_with(kFour, {2, 0, 1, 3, 1}, 2), std::nullopt);
+  EXPECT_EQ(code_with(kFour, {0}, 4), std::nullopt) << "none at all";
+  EXPECT_EQ(code_with(kFour, {1, 1, 2}, 3), ErrorCode::kCorruption) << "a checksum too many";
+  EXPECT_EQ(code_with(kFour, {1, 1, 2}, 1), ErrorCode::kCorruption) << "a checksum too few";
+  EXPECT_EQ(code_with(kFour, {2, 0, 2, 1, 1}, 2), ErrorCode::kCorruption) << "over each other";
+  EXPECT_EQ(code_with(kFour, {2, 0, 1, 1, 1}, 2), ErrorCode::kCorruption) << "side by side";
+  EXPECT_EQ(code_with(kFour, {2, 2, 1, 0, 1}, 2), ErrorCode::kCorruption) << "falling";
+  EXPECT_EQ(code_with(kFour, {1, 1, 0}, 4), ErrorCode::kCorruption) << "empty";
+  EXPECT_EQ(code_with(kFour, {1, 1, 4}, 1), ErrorCode::kCorruption) << "past the end";
+  EXPECT_EQ(code_with(kFour, {1, UINT64_MAX, 2}, 2), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with(kFour, {1, 1, UINT64_MAX}, 2), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with(kFour - 1, {1, 3, 1}, 3), ErrorCode::kCorruption) << "an extent that still grows";
+  EXPECT_EQ(code_with(kExtentBytes << 40, {1, 0, uint64_t{1} << 40}, 0), ErrorCode::kCorruption)
+      << "more than anybody can map";
 }
 
 TEST(Formats, ALogSegmentIsTheseBytes) {

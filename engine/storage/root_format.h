@@ -11,13 +11,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
 namespace omendb::storage {
 
-inline constexpr uint32_t kRootVersion = 1;
+inline constexpr uint32_t kRootVersion = 2;
+inline constexpr uint32_t kRootVersionWithoutHoles = 1;  // what a root without holes is written as
 
 // Both values are on disk.
 enum class ArrayKind : uint8_t {
@@ -26,17 +28,34 @@ enum class ArrayKind : uint8_t {
 };
 
 struct RootArray {
+  // An extent that is no hole.
+  struct HeldExtent {
+    uint64_t index = 0;        // in the array
+    uint64_t file_offset = 0;  // in its file
+  };
+  struct RunEnd {
+    uint64_t extents = 0;  // of the array up to the end of the run
+    uint64_t held = 0;     // those of them that are no holes
+  };
+
   ArrayKind kind = ArrayKind::kBlocks;
   SpaceKind space = SpaceKind::kShared;
-  uint64_t size_bytes = 0;      // at least 1: an empty array is not in the root
-  std::vector<ExtentRun> runs;  // in logical order; none in a space of its own, where extent i is extent i of the file
-  std::vector<uint32_t> checksums;   // CRC32C of the used bytes of each extent
-  std::vector<uint64_t> run_ends{};  // not on disk: the array's extents up to the end of each run
+  uint64_t size_bytes = 0;  // at least 1: an empty array is not in the root
+  std::vector<ExtentRun>
+      runs;  // in logical order, holes among them; in a space of its own extent i is extent i of the file
+  std::vector<uint32_t> checksums;  // CRC32C of the used bytes of each extent that is no hole
+  std::vector<RunEnd> run_ends{};   // not on disk: one per run
 
-  // To be called when runs are complete, before extent_offset.
+  // To be called when runs are complete, before the three below.
   void index_runs();
-  // Where the array's extent `index` lies in its file. Cost: logarithmic in the number of runs.
-  uint64_t extent_offset(uint64_t index) const;
+  // The extent that checksums[rank] is of. Cost: logarithmic in the number of runs.
+  HeldExtent held_extent(uint64_t rank) const;
+  // The place in `checksums` of the array's extent `index`; nothing for a hole. Cost: the same.
+  std::optional<uint64_t> rank_of(uint64_t index) const;
+  // Bytes of the array outside of holes.
+  uint64_t held_bytes() const;
+  // Turns extents of the array into a hole.
+  void make_hole(ExtentRun hole);
 };
 
 struct Root {
@@ -66,13 +85,15 @@ static_assert(sizeof(RootHeader) == 72 && offsetof(RootHeader, body_bytes) == 56
 
 std::vector<std::byte> encode_root(const Root& root);
 
-// Trusts nothing: every count against the bytes left, runs that sum to the length, no extent twice, ascending ids, nothing behind the end.
+// Trusts nothing: every count against the bytes left, runs and holes that sum to the length, no extent twice, ascending ids, nothing behind the end.
 // Fails: kCorruption, kUnsupportedFormat (a newer version, or not a root at all). Memory: a small multiple of `bytes`.
 Result<Root> decode_root(std::span<const std::byte> bytes, std::string_view source);
 
 // For tests and fuzzers: makes the checksums of a changed root right, so that what lies behind them is reached. Leaves what is too short.
 void mend_root_checksums(std::span<std::byte> bytes);
 
+// The extents of the shared space that an array holds.
+std::vector<ExtentRun> shared_runs(const RootArray& array);
 // Every extent of the shared space that `root` names.
 std::vector<ExtentRun> used_runs(const Root& root);
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// For tests: a small client of the store that does what a database does with it (appends, changed blocks, dropped arrays, commits, checkpoints, recovery), and
+// For tests: a small client of the store that does what a database does with it (appends, changed blocks, extents given up, dropped arrays, commits, checkpoints, recovery), and
 // a model of what it must hold after each commit. Every commit follows from a seed and its number alone, so any state can be checked by building it anew.
 
 #include <omendb/status.h>
@@ -9,6 +9,7 @@
 #include "engine/base/random.h"
 #include "engine/base/try.h"
 #include "engine/os/file.h"
+#include "engine/storage/extents.h"
 #include "engine/storage/store.h"
 
 #include <algorithm>
@@ -40,19 +41,28 @@ inline constexpr uint64_t kBlocksArrayId = 0xb10c;
 // Slots 0 and 1 lie in the shared space, slot 2 in a file of its own.
 inline SpaceKind space_of_slot(size_t slot) { return slot == 2 ? SpaceKind::kOwn : SpaceKind::kShared; }
 
-enum class ScriptAction : uint8_t { kAppend = 1, kChangeBlocks = 2, kDrop = 3 };
+enum class ScriptAction : uint8_t { kAppend = 1, kChangeBlocks = 2, kDrop = 3, kRelease = 4 };
 
 // One change, also the log record that tells of it.
 struct ScriptRecord {
   ScriptAction action = ScriptAction::kAppend;
-  size_t slot = 0;      // kAppend, kDrop
-  uint64_t offset = 0;  // kChangeBlocks
+  size_t slot = 0;      // kAppend, kDrop, kRelease
+  uint64_t offset = 0;  // kChangeBlocks; kRelease: what the extents are drawn from
   Bytes bytes;          // kAppend, kChangeBlocks
 };
 
+// Which extents of an array of so many bytes nobody will read any more: some of those that are full.
+inline ExtentRun released_extents(const ScriptRecord& record, uint64_t size_bytes) {
+  base::Random random(record.offset);
+  const uint64_t whole = size_bytes / kExtentBytes;
+  if (whole == 0) return {};
+  const uint64_t first = random.below(whole);
+  return {first, 1 + random.below(whole - first)};
+}
+
 struct ScriptSizes {
   size_t append_bytes_max = 3000;
-  size_t large_append_bytes = 70'000;  // one append in 16
+  size_t large_append_bytes = 70'000;  // one append in 5
   size_t blocks_bytes_max = 150'000;
 };
 
@@ -62,6 +72,11 @@ inline std::vector<ScriptRecord> records_of_commit(uint64_t seed, uint64_t commi
     return {{.action = ScriptAction::kDrop,
              .slot = static_cast<size_t>(random.below(kSlotCount)),
              .offset = 0,
+             .bytes = {}}};
+  if (random.one_in(6))
+    return {{.action = ScriptAction::kRelease,
+             .slot = static_cast<size_t>(random.below(kSlotCount)),
+             .offset = random.next(),
              .bytes = {}}};
   std::vector<ScriptRecord> records(random.below(4));
   for (ScriptRecord& record : records) {
@@ -73,7 +88,7 @@ inline std::vector<ScriptRecord> records_of_commit(uint64_t seed, uint64_t commi
       record.bytes = random_bytes(random.next(), static_cast<size_t>(1 + random.below(500)));
     } else {
       record.bytes =
-          random_bytes(random.next(), choice == 15 ? sizes.large_append_bytes
+          random_bytes(random.next(), choice >= 14 ? sizes.large_append_bytes
                                                    : static_cast<size_t>(random.below(sizes.append_bytes_max)));
     }
   }
@@ -102,6 +117,12 @@ struct ScriptState {
         slots[record.slot].clear();
         ++generations[record.slot];
         break;
+      case ScriptAction::kRelease: {
+        const ExtentRun released = released_extents(record, slots[record.slot].size());
+        const auto begin = slots[record.slot].begin() + static_cast<ptrdiff_t>(released.first * kExtentBytes);
+        std::fill(begin, begin + static_cast<ptrdiff_t>(released.count * kExtentBytes), std::byte{0});
+        break;
+      }
     }
   }
 
@@ -168,8 +189,12 @@ class ScriptClient {
     }
     checkpoint->set_array_bytes({kBlocksArrayId}, blocks_.size());
     for (const ArrayId id : dropped) checkpoint->drop_array(id);
+    for (size_t slot = 0; slot < kSlotCount; ++slot) {
+      for (const uint64_t extent : dead_[slot]) TRY_OK(checkpoint->release_extents(id_of(slot), extent, 1));
+    }
     checkpoint->set_metadata(encode());
     TRY_OK(checkpoint->publish());
+    holes_ = dead_;
     changed_extents_.clear();
     dropped_.clear();
     return {};
@@ -184,6 +209,12 @@ class ScriptClient {
       if (slots_[slot] == nullptr) continue;
       const auto mapping = slots_[slot]->mapping();
       state.slots[slot].assign(mapping->data(), mapping->data() + slots_[slot]->size_bytes());
+      // Until a checkpoint has made a hole of it, anything may stand there; then zeros.
+      for (const uint64_t extent : dead_[slot]) {
+        if (holes_[slot].contains(extent)) continue;
+        std::fill_n(state.slots[slot].begin() + static_cast<ptrdiff_t>(extent * kExtentBytes), kExtentBytes,
+                    std::byte{0});
+      }
     }
     return state;
   }
@@ -207,6 +238,8 @@ class ScriptClient {
     for (size_t slot = 0; slot < kSlotCount; ++slot) {
       writer.put_u64(generations_[slot]);
       writer.put_u64(slots_[slot] == nullptr ? 0 : slots_[slot]->size_bytes());
+      writer.put_varint(dead_[slot].size());
+      for (const uint64_t extent : dead_[slot]) writer.put_varint(extent);
     }
     writer.put_u64(blocks_.size());
     return std::move(writer).take();
@@ -225,7 +258,14 @@ class ScriptClient {
       TRY_OK(open_slot(slot));
       if (slots_[slot]->size_bytes() != size_bytes)
         return reader.corruption("an array has not the length of the metadata");
+      TRY(dead_count, reader.count(1, "count of dead extents"));
+      for (uint64_t i = 0; i < dead_count; ++i) {
+        TRY(extent, reader.varint("dead extent"));
+        if (extent >= size_bytes / kExtentBytes) return reader.corruption("a dead extent is none of the array's");
+        dead_[slot].insert(extent);
+      }
     }
+    holes_ = dead_;
     TRY(blocks_bytes, reader.u64("size of blocks"));
     if (blocks_bytes != store_->array_bytes({kBlocksArrayId}))
       return reader.corruption("the blocks have not the length of the metadata");
@@ -269,6 +309,12 @@ class ScriptClient {
   void finish(const ScriptRecord& record) {
     if (record.action == ScriptAction::kChangeBlocks) change_blocks(record);
     if (record.action == ScriptAction::kDrop) drop(record.slot);
+    if (record.action == ScriptAction::kRelease && slots_[record.slot] != nullptr) release(record);
+  }
+
+  void release(const ScriptRecord& record) {
+    const ExtentRun released = released_extents(record, slots_[record.slot]->size_bytes());
+    for (uint64_t i = 0; i < released.count; ++i) dead_[record.slot].insert(released.first + i);
   }
 
   Result<void> append(const ScriptRecord& record) {
@@ -280,6 +326,8 @@ class ScriptClient {
   void drop(size_t slot) {
     dropped_.push_back(id_of(slot));
     slots_[slot].reset();
+    dead_[slot].clear();
+    holes_[slot].clear();
     ++generations_[slot];
   }
 
@@ -315,6 +363,8 @@ class ScriptClient {
   std::unique_ptr<Store> store_;
   std::array<std::shared_ptr<AppendArray>, kSlotCount> slots_;
   std::array<uint64_t, kSlotCount> generations_{};
+  std::array<std::set<uint64_t>, kSlotCount> dead_;   // extents that nobody reads any more
+  std::array<std::set<uint64_t>, kSlotCount> holes_;  // those that the last root has
   Bytes blocks_;
   std::set<uint64_t> changed_extents_;
   std::vector<ArrayId> dropped_;

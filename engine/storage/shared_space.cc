@@ -10,15 +10,20 @@ namespace omendb::storage {
 namespace {
 
 constexpr uint64_t kReleaseExtentsMin = 256;  // 16 MiB: below that the blocks are soon used again
+// Free extents may hold blocks for half as many as are used, and some more: statements that come need them, and asking the file system again costs.
+constexpr uint64_t kSurplusShare = 2;
+constexpr uint64_t kSurplusExtentsMin = 16;
 
 // Where the used bytes of the shared space end in the file.
 uint64_t used_end_bytes(const Root& root) {
   uint64_t end = 0;
   for (const auto& [id, array] : root.arrays) {
     uint64_t index = 0;
+    if (array.space != SpaceKind::kShared) continue;
     for (const ExtentRun run : array.runs) {
       const uint64_t last = run.count - 1;
-      end = std::max(end, (run.first + last) * kExtentBytes + used_bytes(array.size_bytes, index + last));
+      if (!is_hole(run))
+        end = std::max(end, (run.first + last) * kExtentBytes + used_bytes(array.size_bytes, index + last));
       index += run.count;
     }
   }
@@ -76,6 +81,18 @@ void SharedSpace::release(ExtentRun run) const {
   if (run.count < kReleaseExtentsMin || opened == nullptr) return;
   const Result<void> released = opened->release(run.first * kExtentBytes, run.count * kExtentBytes);
   static_cast<void>(released);  // the blocks stay with us; the extents are free all the same
+}
+
+void SharedSpace::release_surplus() {
+  const std::lock_guard guard(mutex_);
+  if (file_ == nullptr) return;
+  const uint64_t used_extents = free_.end() - free_.free_count();
+  const auto allocated_bytes = file_->allocated_bytes();
+  const uint64_t enough_extents = used_extents + used_extents / kSurplusShare + kSurplusExtentsMin;
+  if (!allocated_bytes.ok() || *allocated_bytes <= enough_extents * kExtentBytes) return;
+  for (const auto& [first, count] : free_.runs()) {
+    if (!file_->release(first * kExtentBytes, count * kExtentBytes).ok()) return;  // they are free all the same
+  }
 }
 
 Result<void> SharedSpace::sync() {

@@ -40,6 +40,9 @@ class SharedSpace {
   // Gives the blocks of a run to the file system, if it is large enough to be worth the call. Nobody may use the run meanwhile.
   void release(ExtentRun run) const;
 
+  // Gives the blocks of free extents to the file system where they are many beside those in use, as after most rows of a table were replaced. Best effort.
+  void release_surplus();
+
   void mark_written() { written_ = true; }
   // Makes written extents durable, if there are any.
   Result<void> sync();

@@ -102,6 +102,7 @@ void DirectoryStore::install_root(std::shared_ptr<const Root> root) {
   log_->remove_segments_below(first_segment);
   remove_unnamed_files();
   reclaim();
+  shared_->release_surplus();
 }
 
 void DirectoryStore::reclaim() {
@@ -116,6 +117,7 @@ void DirectoryStore::reclaim() {
       shared_->release(run);
       shared_->give_back(run);
     }
+    for (const Quarantined::OwnRun& own : extents.own_runs) own.array->punch(own.run);
     return true;
   });
 }
@@ -163,10 +165,13 @@ StoreCheckpoint::Blocks& StoreCheckpoint::blocks_of(uint64_t id) {
   const auto saved = base_->arrays.find(id);
   if (!inserted || saved == base_->arrays.end()) return blocks;
   blocks.size_bytes = saved->second.size_bytes;
+  size_t rank = 0;
   for (const ExtentRun run : saved->second.runs) {
-    for (uint64_t i = 0; i < run.count; ++i) blocks.extents.push_back(run.first + i);
+    for (uint64_t i = 0; i < run.count; ++i) {
+      blocks.extents.push_back(is_hole(run) ? kNowhere : run.first + i);
+      blocks.checksums.push_back(is_hole(run) ? 0 : saved->second.checksums[rank++]);
+    }
   }
-  blocks.checksums = saved->second.checksums;
   for (uint64_t i = 0; i < blocks.extents.size(); ++i)
     blocks.covered_bytes.push_back(static_cast<uint32_t>(used_bytes(blocks.size_bytes, i)));
   blocks.fresh.assign(blocks.extents.size(), false);
@@ -175,6 +180,10 @@ StoreCheckpoint::Blocks& StoreCheckpoint::blocks_of(uint64_t id) {
 
 void StoreCheckpoint::leave_extent(Blocks& blocks, size_t index) {
   if (blocks.extents[index] == kNone) return;
+  if (blocks.extents[index] == kNowhere) {
+    blocks.extents[index] = kNone;
+    return;
+  }
   if (blocks.fresh[index]) {
     store_.shared_->give_back({blocks.extents[index], 1});
   } else {
@@ -192,16 +201,26 @@ Result<void> StoreCheckpoint::write_extent(Blocks& blocks, uint64_t index, std::
     blocks.covered_bytes.resize(at + 1);
     blocks.fresh.resize(at + 1);
   }
-  if (!blocks.fresh[at]) {
+  if (std::all_of(bytes.begin(), bytes.end(), [](std::byte value) { return value == std::byte{0}; })) {
     leave_extent(blocks, at);
-    blocks.extents[at] = store_.shared_->take_one();
-    blocks.fresh[at] = true;
+    blocks.extents[at] = kNowhere;
+  } else {
+    TRY_OK(write_bytes(blocks, at, bytes));
+  }
+  blocks.covered_bytes[at] = static_cast<uint32_t>(bytes.size());
+  return {};
+}
+
+Result<void> StoreCheckpoint::write_bytes(Blocks& blocks, size_t index, std::span<const std::byte> bytes) {
+  if (!blocks.fresh[index]) {
+    leave_extent(blocks, index);
+    blocks.extents[index] = store_.shared_->take_one();
+    blocks.fresh[index] = true;
   }
   TRY(file, store_.shared_->file_for_writing());
   store_.shared_->mark_written();
-  TRY_OK(file->write_at(bytes, blocks.extents[at] * kExtentBytes));
-  blocks.checksums[at] = base::crc32c(bytes);
-  blocks.covered_bytes[at] = static_cast<uint32_t>(bytes.size());
+  TRY_OK(file->write_at(bytes, blocks.extents[index] * kExtentBytes));
+  blocks.checksums[index] = base::crc32c(bytes);
   return {};
 }
 
@@ -227,6 +246,19 @@ void StoreCheckpoint::set_array_bytes(ArrayId id, uint64_t size_bytes) { blocks_
 
 void StoreCheckpoint::drop_array(ArrayId id) { dropped_.insert(id.value); }
 
+Result<void> StoreCheckpoint::release_extents(ArrayId id, uint64_t first_extent, uint64_t count) {
+  const auto found = append_bytes_.find(id.value);
+  const uint64_t whole_extents = found == append_bytes_.end() ? 0 : found->second / kExtentBytes;
+  if (done_ || first_extent > whole_extents || count > whole_extents - first_extent) {
+    return Error{ErrorCode::kInternal, "extents " + std::to_string(first_extent) + " to " +
+                                           std::to_string(first_extent + count) + " of array " +
+                                           std::to_string(id.value) + " are released, which has " +
+                                           std::to_string(whole_extents) + " whole ones"};
+  }
+  if (count > 0) released_[id.value].push_back({first_extent, count});
+  return {};
+}
+
 // --- publishing ---
 
 // Makes the checksum of an extent cover what the array's new length uses of it. That is less than before only when an array was shortened.
@@ -234,6 +266,10 @@ Result<void> StoreCheckpoint::cover_exactly(uint64_t id, Blocks& blocks, size_t 
   const auto needed = static_cast<uint32_t>(used_bytes(blocks.size_bytes, index));
   if (index < blocks.extents.size() && blocks.extents[index] != kNone) {
     if (blocks.covered_bytes[index] == needed) return {};
+    if (blocks.covered_bytes[index] > needed && blocks.extents[index] == kNowhere) {
+      blocks.covered_bytes[index] = needed;
+      return {};
+    }
     if (blocks.covered_bytes[index] > needed) {
       std::vector<std::byte> bytes(blocks.covered_bytes[index]);
       RootArray single;
@@ -262,30 +298,42 @@ Result<void> StoreCheckpoint::add_blocks(Root& root) {
     if (count == 0) continue;
     RootArray& array = root.arrays[id];
     array.size_bytes = blocks.size_bytes;
-    array.checksums.assign(blocks.checksums.begin(), blocks.checksums.begin() + static_cast<ptrdiff_t>(count));
-    for (size_t i = 0; i < count; ++i) append_run(array.runs, {blocks.extents[i], 1});
+    for (size_t i = 0; i < count; ++i) {
+      append_run(array.runs, {blocks.extents[i], 1});
+      if (blocks.extents[i] != kNowhere) array.checksums.push_back(blocks.checksums[i]);
+    }
     array.index_runs();
   }
   return {};
 }
 
-// Adds the checksums of what was appended since the old root: the last extent's goes on where it stood, the rest is new.
+// Adds the checksums of what was appended since the old root: the last extent's goes on where it stood (it is no hole as long as it is not full), the rest is new.
 Result<void> StoreCheckpoint::extend_checksums(const AppendArrayFile& array, uint64_t old_bytes,
                                                RootArray& into) const {
   std::vector<std::byte> buffer(kExtentBytes);
-  into.checksums.resize(static_cast<size_t>(extent_count(into.size_bytes)));
   for (uint64_t at = old_bytes; at < into.size_bytes;) {
     const uint64_t end = std::min(into.size_bytes, (at / kExtentBytes + 1) * kExtentBytes);
     const auto piece = std::span(buffer).first(static_cast<size_t>(end - at));
     TRY_OK(array.read(at, piece));
-    uint32_t& checksum = into.checksums[static_cast<size_t>(at / kExtentBytes)];
-    checksum = base::crc32c(piece, at % kExtentBytes == 0 ? 0 : checksum);
+    if (at % kExtentBytes == 0) into.checksums.push_back(0);
+    into.checksums.back() = base::crc32c(piece, into.checksums.back());
     at = end;
   }
   return {};
 }
 
-Result<void> StoreCheckpoint::add_append_arrays(Root& root) const {
+// What can not be covered with zeros stays for a later checkpoint.
+void StoreCheckpoint::add_holes(uint64_t id, AppendArrayFile& array, RootArray& into) {
+  const auto released = released_.find(id);
+  if (released == released_.end()) return;
+  for (const ExtentRun hole : released->second) {
+    if (!array.cover_with_zeros(hole).ok()) continue;
+    into.make_hole(hole);
+    new_holes_.push_back({id, hole});
+  }
+}
+
+Result<void> StoreCheckpoint::add_append_arrays(Root& root) {
   for (const auto& [id, size_bytes] : append_bytes_) {
     if (size_bytes == 0 || dropped_.contains(id)) continue;
     const std::shared_ptr<AppendArrayFile> array = store_.opened_array(id);
@@ -300,6 +348,7 @@ Result<void> StoreCheckpoint::add_append_arrays(Root& root) const {
     saved.runs = array->runs_of(size_bytes);
     saved.index_runs();
     TRY_OK(extend_checksums(*array, old_bytes, saved));
+    add_holes(id, *array, saved);
   }
   return {};
 }
@@ -354,10 +403,26 @@ void StoreCheckpoint::leave_old_extents() {
       left.runs.insert(left.runs.end(), extents.runs.begin(), extents.runs.end());
       left.mappings.insert(left.mappings.end(), extents.mappings.begin(), extents.mappings.end());
     } else if (saved != base_->arrays.end() && !blocks_.contains(id)) {  // written blocks were left one by one
-      left.runs.insert(left.runs.end(), saved->second.runs.begin(), saved->second.runs.end());
+      const std::vector<ExtentRun> held = shared_runs(saved->second);
+      left.runs.insert(left.runs.end(), held.begin(), held.end());
     }
   }
+  leave_holes(left);
   store_.quarantine(std::move(left));
+}
+
+// No mapping shows them any more; a backup may still copy the old root.
+void StoreCheckpoint::leave_holes(DirectoryStore::Quarantined& left) {
+  for (const Hole& hole : new_holes_) {
+    const std::shared_ptr<AppendArrayFile> array = store_.opened_array(hole.id);
+    for (const ExtentRun run : array->make_hole(hole.extents)) {
+      if (array->space() == SpaceKind::kOwn) {
+        left.own_runs.push_back({array, run});
+      } else {
+        left.runs.push_back(run);
+      }
+    }
+  }
 }
 
 // Nobody knows which root a crash would leave. Both are kept whole until a later one is durable.

@@ -28,6 +28,7 @@ class StoreCheckpoint final : public Checkpoint {
   Result<void> write(ArrayId id, uint64_t offset, std::span<const std::byte> bytes) override;
   void set_array_bytes(ArrayId id, uint64_t size_bytes) override;
   void drop_array(ArrayId id) override;
+  Result<void> release_extents(ArrayId id, uint64_t first_extent, uint64_t count) override;
   void set_metadata(std::vector<std::byte> metadata) override { metadata_ = std::move(metadata); }
   Result<void> publish() override;
 
@@ -35,22 +36,25 @@ class StoreCheckpoint final : public Checkpoint {
   // An array of blocks on its way from the old root to the new one.
   struct Blocks {
     uint64_t size_bytes = 0;
-    std::vector<uint64_t> extents;  // kNone where nothing was written yet
+    std::vector<uint64_t> extents;  // kNone where nothing was written yet, kNowhere where there are only zeros
     std::vector<uint32_t> checksums;
-    std::vector<uint32_t> covered_bytes;  // what the checksum covers
+    std::vector<uint32_t> covered_bytes;  // what was written of each, and the checksum covers
     std::vector<bool> fresh;              // taken by this checkpoint
   };
-  static constexpr uint64_t kNone = UINT64_MAX;
+  static constexpr uint64_t kNone = UINT64_MAX - 1;
 
   Blocks& blocks_of(uint64_t id);
   Result<void> write_extent(Blocks& blocks, uint64_t index, std::span<const std::byte> bytes);
+  Result<void> write_bytes(Blocks& blocks, size_t index, std::span<const std::byte> bytes);
   void leave_extent(Blocks& blocks, size_t index);
   Result<Root> build_root();
   Result<void> add_blocks(Root& root);
   Result<void> cover_exactly(uint64_t id, Blocks& blocks, size_t index) const;
-  Result<void> add_append_arrays(Root& root) const;
+  Result<void> add_append_arrays(Root& root);
+  void add_holes(uint64_t id, AppendArrayFile& array, RootArray& into);
   Result<void> extend_checksums(const AppendArrayFile& array, uint64_t old_bytes, RootArray& into) const;
   void leave_old_extents();
+  void leave_holes(DirectoryStore::Quarantined& left);
   void keep_fresh_extents(uint64_t root_number);
   Result<void> sync_spaces(const Root& root) const;
 
@@ -62,8 +66,14 @@ class StoreCheckpoint final : public Checkpoint {
   std::vector<std::byte> metadata_;
   std::map<uint64_t, Blocks> blocks_;
   std::set<uint64_t> dropped_;
-  std::vector<ExtentRun> left_;  // extents of the old root that the new one does not name
-  bool done_ = false;            // published, or in doubt: the fresh extents are no longer ours to give back
+  struct Hole {
+    uint64_t id;
+    ExtentRun extents;  // of the array
+  };
+  std::map<uint64_t, std::vector<ExtentRun>> released_;  // as the owners want it
+  std::vector<Hole> new_holes_;                          // of them, those that the new root has
+  std::vector<ExtentRun> left_;                          // extents of the old root that the new one does not name
+  bool done_ = false;  // published, or in doubt: the fresh extents are no longer ours to give back
 };
 
 }  // namespace omendb::storage

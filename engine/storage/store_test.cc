@@ -298,6 +298,31 @@ TEST(Space, OfChangedBlocksIsUsedAgain) {
   must(store->check());
 }
 
+TEST(Space, ThatIsFreeGoesBackToTheFileSystemWhereItIsMuch) {
+  const os::TemporaryDirectory temporary;
+  const std::shared_ptr<os::Directory> directory =
+      must(os::open_directory(temporary.path() + "/db", os::DirectoryMode::kCreate));
+  const auto store = open_and_replay(directory);
+  append(*must(store->append_array(kColumn, SpaceKind::kShared)), random_bytes(1, 100 * kExtentBytes));
+  const auto checkpoint_with = [&](uint64_t blocks_seed, size_t extents) {
+    const auto checkpoint = must(store->begin_checkpoint());
+    must(checkpoint->write(kBlocks, 0, random_bytes(blocks_seed, extents * kExtentBytes)));
+    checkpoint->set_array_bytes(kBlocks, extents * kExtentBytes);
+    must(checkpoint->publish());
+  };
+  for (uint64_t i = 0; i < 5; ++i) checkpoint_with(i, 200);
+  const uint64_t large = store->disk_usage().total;
+  EXPECT_LE(large, (300 + 200 + 30) * kExtentBytes);
+  for (uint64_t i = 5; i < 7; ++i) checkpoint_with(i, 10);
+  EXPECT_LE(store->disk_usage().total, (110 * 3 / 2 + 30) * kExtentBytes);
+  must(store->check());
+  checkpoint_with(7, 200);
+  Bytes read(200 * kExtentBytes);
+  must(store->read(kBlocks, 0, read));
+  EXPECT_EQ(read, random_bytes(7, read.size()));
+  must(store->check());
+}
+
 TEST(Space, OfADroppedArrayIsFreeWhenNobodyReadsItAnyMore) {
   const auto store = open_and_replay(os::memory_directory("db"));
   const auto drop_column = [&] {

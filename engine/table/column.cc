@@ -1,6 +1,7 @@
 #include "engine/table/column.h"
 
 #include "engine/base/try.h"
+#include "engine/table/dead_rows.h"
 
 #include <fmt/format.h>
 
@@ -23,12 +24,23 @@ uint32_t u32_at(std::string_view bytes, size_t at) {
   return value;
 }
 
-// Ends never fall and stay inside the bytes: checked once at open, so that readers need not.
-Result<void> check_ends(const storage::AppendArray& ends, uint64_t byte_count, uint32_t row_count,
+bool is_dead(const LiveBitmap& live, uint64_t region) {
+  return (region + 1) * DeadRows::kRowsPerRegion <= live.row_count() &&
+         is_dead_region(live, static_cast<uint32_t>(region));
+}
+
+// Ends never fall and stay inside the bytes: checked once at open, so that readers need not. Of dead regions only the last one of all before a living region counts
+// (extents_of): the others may be gone.
+Result<void> check_ends(const storage::AppendArray& ends, uint64_t byte_count, const LiveBitmap& live,
                         std::string_view column) {
+  const auto mapping = ends.mapping();
   uint64_t previous = 0;
-  for (uint32_t row = 0; row < row_count; ++row) {
-    const uint64_t end = end_of(*ends.mapping(), row);
+  for (uint64_t row = 0; row < live.row_count(); ++row) {
+    if (row % DeadRows::kRowsPerRegion == 0 && is_dead(live, row / DeadRows::kRowsPerRegion)) {
+      row += DeadRows::kRowsPerRegion - 1;
+      if (is_dead(live, row / DeadRows::kRowsPerRegion + 1)) continue;
+    }
+    const uint64_t end = end_of(*mapping, static_cast<uint32_t>(row));
     if (end < previous || end > byte_count) {
       return Error{ErrorCode::kCorruption, fmt::format("column '{}': row {} ends at byte {} of {}, after {}", column,
                                                        row, end, byte_count, previous)};
@@ -44,6 +56,23 @@ int64_t ColumnReader::int64(RowId row) const {
   int64_t value = 0;
   std::memcpy(&value, fixed(row), sizeof(value));
   return value;
+}
+
+// What ends at the last row is where the next one begins: that entry of `ends` stays, with its extent.
+std::vector<ColumnReader::ArrayExtents> ColumnReader::extents_of(RowRange rows) const {
+  std::vector<ArrayExtents> extents;
+  if (rows.first >= rows.end) return extents;
+  const auto add = [&extents](Part part, uint64_t begin_bytes, uint64_t end_bytes) {
+    const uint64_t first = (begin_bytes + storage::kExtentBytes - 1) / storage::kExtentBytes;
+    const uint64_t end = end_bytes / storage::kExtentBytes;
+    if (first < end) extents.push_back({part, first, end - first});
+  };
+  if (values_ != nullptr && width_ != 0) add(Part::kValues, uint64_t{rows.first} * width_, uint64_t{rows.end} * width_);
+  if (validity_ != nullptr) add(Part::kValidity, rows.first, rows.end);
+  if (ends_ == nullptr) return extents;
+  add(Part::kEnds, uint64_t{rows.first} * sizeof(uint64_t), uint64_t{rows.end - 1} * sizeof(uint64_t));
+  add(Part::kBytes, rows.first == 0 ? 0 : end_of(*ends_, rows.first - 1), end_of(*ends_, rows.end - 1));
+  return extents;
 }
 
 std::string_view ColumnReader::bytes(RowId row) const {
@@ -103,7 +132,8 @@ void ColumnReader::gather_lists(std::span<const RowId> rows, ColumnData& out) co
 }
 
 Result<Column> Column::open(storage::Store& store, StorageId storage, uint32_t index, const ColumnSpec& spec,
-                            uint32_t row_count) {
+                            const LiveBitmap& live) {
+  const uint32_t row_count = live.row_count();
   Column column;
   column.store_ = &store;
   column.storage_ = storage;
@@ -129,7 +159,7 @@ Result<Column> Column::open(storage::Store& store, StorageId storage, uint32_t i
     column.chars_ = chars;
     if (ends->size_bytes() != uint64_t{row_count} * sizeof(uint64_t))
       return wrong_length(*ends, uint64_t{row_count} * sizeof(uint64_t));
-    TRY_OK(check_ends(*ends, chars->size_bytes(), row_count, spec.name));
+    TRY_OK(check_ends(*ends, chars->size_bytes(), live, spec.name));
     const uint64_t used = row_count == 0 ? 0 : end_of(*ends->mapping(), row_count - 1);
     if (chars->size_bytes() != used) return wrong_length(*chars, used);
   }

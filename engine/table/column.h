@@ -9,16 +9,24 @@
 #include "engine/base/ids.h"
 #include "engine/storage/store.h"
 #include "engine/table/array_ids.h"
+#include "engine/table/live_bitmap.h"
 #include "engine/table/rows.h"
 
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace omendb::table {
 
-// The column's bytes as one version sees them. Rows below the version's row count never change. Cheap to copy.
+struct RowRange {
+  uint32_t first = 0;
+  uint32_t end = 0;  // one past the last
+  friend bool operator==(const RowRange&, const RowRange&) = default;
+};
+
+// The column's bytes as one version sees them. Rows that it shows never change; those that no version shows any more may read as zeros. Cheap to copy.
 class ColumnReader {
  public:
   bool is_null(RowId row) const { return validity_ != nullptr && validity_->data()[row.value] == std::byte{0}; }
@@ -36,6 +44,14 @@ class ColumnReader {
   bool same_addresses(const ColumnReader& other) const {
     return values_ == other.values_ && ends_ == other.ends_ && chars_ == other.chars_ && validity_ == other.validity_;
   }
+
+  // Whole extents of the column's arrays that hold nothing that rows outside of `rows` need.
+  struct ArrayExtents {
+    Part part;
+    uint64_t first = 0;
+    uint64_t count = 0;
+  };
+  std::vector<ArrayExtents> extents_of(RowRange rows) const;
 
   // Appends the values of `rows` to `out`, whose name and type are set.
   void gather(std::span<const RowId> rows, const ColumnSpec& spec, ColumnData& out) const;
@@ -55,9 +71,9 @@ class ColumnReader {
 // The writer's side. One thread at a time.
 class Column {
  public:
-  // Opens the arrays as the root knows them and checks their lengths against `row_count`. Fails: kCorruption, kIo.
+  // Opens the arrays as the root knows them and checks their lengths against the rows there are, of which `live` are read. Fails: kCorruption, kIo.
   static Result<Column> open(storage::Store& store, StorageId storage, uint32_t index, const ColumnSpec& spec,
-                             uint32_t row_count);
+                             const LiveBitmap& live);
 
   // Makes room for `rows` behind `row_count` rows, so that append can not meet a full disk.
   Result<void> reserve(const RowsColumn& rows, uint32_t row_count, uint32_t added_count);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <utility>
 
 namespace omendb::table {
@@ -78,6 +79,7 @@ Result<void> TableStore::load_graphs(const TableSummary& summary, TableVersion& 
                                     : Error{ErrorCode::kCorruption, "the graph is larger than its table"};
     if (loaded.ok()) {
       index->start_at(saved.watermark, version.live);
+      index->graph().release_regions(saved.watermark);
       index->set_calibration(saved.calibration);
     } else if (loaded.error().code == ErrorCode::kCorruption) {
       index = std::make_shared<VectorIndex>(c, spec.vector);
@@ -120,6 +122,60 @@ Result<void> TableStore::write_live_rows(storage::Checkpoint& checkpoint, const 
   return {};
 }
 
+namespace {
+
+bool all_inside(const std::vector<RowRange>& inner, const std::vector<RowRange>& outer) {
+  return std::all_of(inner.begin(), inner.end(), [&outer](const RowRange& rows) {
+    return std::any_of(outer.begin(), outer.end(), [&rows](const RowRange& around) {
+      return around.first <= rows.first && rows.end <= around.end;
+    });
+  });
+}
+
+}  // namespace
+
+// Regions whose bytes nobody needs, joined where they touch: dead for every version there is and will be, and no longer in a graph, whose walks and repairs read
+// the vectors of dead rows. Graph workers are paused, and never link a row that was forgotten, so what holds now holds for good.
+std::vector<RowRange> TableStore::dead_ranges(const TableVersion& version) const {
+  std::vector<RowRange> ranges;
+  auto known = released_.begin();
+  for (const uint32_t region : dead_rows_->regions(version.live)) {
+    const RowRange rows{region * DeadRows::kRowsPerRegion, (region + 1) * DeadRows::kRowsPerRegion};
+    while (known != released_.end() && known->end <= rows.first) ++known;
+    const bool was_released = known != released_.end() && known->first <= rows.first;
+    const bool in_graph =
+        !was_released && std::any_of(version.vectors.begin(), version.vectors.end(), [&](const auto& column) {
+          for (uint32_t row = rows.first; row < rows.end; ++row) {
+            if (column.index->graph().contains({row})) return true;
+          }
+          return false;
+        });
+    if (in_graph) continue;
+    if (!ranges.empty() && ranges.back().end == rows.first) {
+      ranges.back().end = rows.end;
+    } else {
+      ranges.push_back(rows);
+    }
+  }
+  return ranges;
+}
+
+// Whole ranges each time, not what is new: where two join, the extents between them go too. What is gone already is no work.
+Result<void> TableStore::release_dead_rows(storage::Checkpoint& checkpoint, const TableVersion& version) {
+  releasing_ = dead_ranges(version);
+  if (releasing_ == released_) return {};
+  // Otherwise a range could begin behind an end that is gone (ColumnReader::extents_of).
+  assert(all_inside(released_, releasing_) && "what is dead stays dead");
+  for (const RowRange rows : releasing_) {
+    for (uint32_t c = 0; c < version.columns.size(); ++c) {
+      for (const ColumnReader::ArrayExtents& extents : version.columns[c].extents_of(rows)) {
+        TRY_OK(checkpoint.release_extents(array_id(info_->storage, c, extents.part), extents.first, extents.count));
+      }
+    }
+  }
+  return {};
+}
+
 Result<TableSummary> TableStore::write_checkpoint(storage::Checkpoint& checkpoint, const TableVersion& version) {
   TableSummary summary{.row_count = version.row_count(), .live_count = version.live.live_count(), .vectors = {}};
   TRY_OK(write_live_rows(checkpoint, version.live));
@@ -138,12 +194,14 @@ Result<TableSummary> TableStore::write_checkpoint(storage::Checkpoint& checkpoin
     }
     summary.vectors.push_back({shape, column.index->watermark(), column.index->calibration()});
   }
+  TRY_OK(release_dead_rows(checkpoint, version));
   return summary;
 }
 
 void TableStore::checkpoint_published(const TableVersion& version) {
   written_blocks_.clear();
   checkpointed_live_ = version.live;
+  released_ = releasing_;
 }
 
 void TableStore::checkpoint_failed() {

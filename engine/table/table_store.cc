@@ -24,7 +24,9 @@ Error key_conflict(const TableInfo& info, const Key& key, bool in_table, RowId r
 }  // namespace
 
 TableStore::TableStore(storage::Store& store, TableInfo info)
-    : store_(store), info_(std::make_shared<const TableInfo>(std::move(info))) {
+    : store_(store),
+      info_(std::make_shared<const TableInfo>(std::move(info))),
+      dead_rows_(std::make_shared<DeadRows>()) {
   key_column_ = std::make_shared<KeyColumn>(info_->schema.columns[info_->key_column].type, store.database_uuid_low());
 }
 
@@ -39,27 +41,27 @@ Result<std::shared_ptr<TableStore>> TableStore::create(storage::Store& store, Ta
 Result<std::shared_ptr<TableStore>> TableStore::load(storage::Store& store, TableInfo info,
                                                      const TableSummary& summary) {
   std::shared_ptr<TableStore> table(new TableStore(store, std::move(info)));
-  TRY_OK(table->open_columns(summary.row_count));
   auto version = std::make_shared<TableVersion>();
   version->info = table->info_;
   version->key_column = table->key_column_;
   version->storage_pin = std::make_shared<char>();
   version->keys = KeyDirectory(KeyHash{table->key_column_}, KeyEqual{table->key_column_});
   TRY_OK(table->load_live_rows(summary, version->live));
+  TRY_OK(table->open_columns(version->live));
   table->checkpointed_live_ = version->live;
   table->refresh_readers(*version);
   TRY_OK(table->load_graphs(summary, *version));
   std::vector<std::shared_ptr<VectorIndex>> indexes;
   for (const VectorColumnVersion& column : version->vectors) indexes.push_back(column.index);
-  version->guard = std::make_shared<VersionGuard>(std::move(indexes));
+  version->guard = std::make_shared<VersionGuard>(std::move(indexes), table->dead_rows_);
   table->version_ = std::move(version);
   return table;
 }
 
-Result<void> TableStore::open_columns(uint32_t row_count) {
+Result<void> TableStore::open_columns(const LiveBitmap& live) {
   const Schema& schema = info_->schema;
   for (uint32_t c = 0; c < schema.columns.size(); ++c) {
-    TRY(column, Column::open(store_, info_->storage, c, schema.columns[c], row_count));
+    TRY(column, Column::open(store_, info_->storage, c, schema.columns[c], live));
     columns_.push_back(std::move(column));
   }
   return {};
@@ -226,6 +228,7 @@ Result<void> TableStore::finish_recovery() {
   TRY_OK(std::move(result));
   version->keys = std::move(keys).persistent();
   version_ = version;
+  dead_rows_->assign(version->live);
   for (const VectorColumnVersion& column : version->vectors) column.index->forget_dead_rows(*version);
   return {};
 }

@@ -9,6 +9,7 @@
 
 #include "engine/storage/store.h"
 #include "engine/table/column.h"
+#include "engine/table/dead_rows.h"
 #include "engine/table/key_directory.h"
 #include "engine/table/rows.h"
 #include "engine/table/table_version.h"
@@ -78,7 +79,7 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
  private:
   TableStore(storage::Store& store, TableInfo info);
 
-  Result<void> open_columns(uint32_t row_count);
+  Result<void> open_columns(const LiveBitmap& live);
   Result<void> load_live_rows(const TableSummary& summary, LiveBitmap& live) const;
   Result<void> load_graphs(const TableSummary& summary, TableVersion& version);
   Result<void> append_rows(const Rows& rows);
@@ -87,6 +88,8 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
   void mark_added(TableVersion& version, const Rows& rows) const;
   static void mark_removed(TableVersion& version, RowId row);
   Result<void> write_live_rows(storage::Checkpoint& checkpoint, const LiveBitmap& live) const;
+  std::vector<RowRange> dead_ranges(const TableVersion& version) const;
+  Result<void> release_dead_rows(storage::Checkpoint& checkpoint, const TableVersion& version);
   Result<void> add_keys(TableVersion& version, const Rows& rows, OnConflict on_conflict, TableChange& change);
 
   storage::Store& store_;
@@ -101,6 +104,10 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
     uint64_t block;
   };
   std::vector<WrittenBlock> written_blocks_;  // by the checkpoint under way
+  const std::shared_ptr<DeadRows> dead_rows_;
+  std::vector<RowRange>
+      released_;  // ranges of rows without bytes on disk, as the last published root of this process has them
+  std::vector<RowRange> releasing_;  // the same of the checkpoint under way
 };
 
 }  // namespace omendb::table

@@ -2,6 +2,7 @@
 
 #include "engine/base/random.h"
 #include "engine/base/test_result.h"
+#include "engine/table/dead_rows.h"
 #include "engine/table/schema_format.h"
 #include "engine/table/test_table.h"
 
@@ -247,7 +248,8 @@ TEST(VectorIndex, DeadRowsLeaveTheGraphWhenTheLastVersionThatShowsThemGoes) {
 }
 
 TEST(VectorIndex, AChainOfAMillionCommitsBehindAKeptVersionGoesWithoutRecursion) {
-  auto first = std::make_shared<VersionGuard>(std::vector<std::shared_ptr<VectorIndex>>());
+  auto first =
+      std::make_shared<VersionGuard>(std::vector<std::shared_ptr<VectorIndex>>(), std::make_shared<DeadRows>());
   std::shared_ptr<VersionGuard> last = first;
   for (int i = 0; i < 1'000'000; ++i) {
     auto next = last->successor();

@@ -1,5 +1,6 @@
 #include "engine/table/version_guard.h"
 
+#include "engine/table/dead_rows.h"
 #include "engine/table/vector_index.h"
 
 namespace omendb::table {
@@ -13,6 +14,7 @@ void VersionGuard::pass_on(std::vector<RowId> removed, std::shared_ptr<VersionGu
 VersionGuard::~VersionGuard() {
   if (!removed_.empty()) {
     for (const auto& index : indexes_) index->forget(removed_);
+    dead_rows_->forget(removed_);
   }
   std::shared_ptr<VersionGuard> next = std::move(next_);
   while (next != nullptr && next.use_count() == 1) {
