@@ -3,6 +3,7 @@
 import json
 
 from bench.contenders import CONTENDERS, REFERENCE, SMALL_CODES
+from bench.grid import markdown_table, text_table
 
 RECALLS = ["0.9", "0.95", "0.99"]
 COLOURS = {"omendb": "#d1495b", "hnswlib": "#30638e", "faiss-hnsw": "#edae49", "usearch": "#6b7b3a"}
@@ -179,20 +180,6 @@ def ingest_rows(ingest):
     return ["writer", "vectors/s (ratio to zvec)", "batch p50/p99 ms", "syncs a batch", "searchable at once"], rows
 
 
-def markdown_table(headings, rows):
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-def text_table(headings, rows):
-    widths = [max(len(line[at]) for line in [headings, *rows]) for at in range(len(headings))]
-    return (
-        "\n".join(
-            "  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
-            for line in [headings, *rows]
-        )
-        + "\n"
-    )
 
 
 def sections(results):

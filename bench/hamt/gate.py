@@ -14,7 +14,7 @@ import sys
 import typing
 
 from bench.hamt import RESULTS
-from bench.report import markdown_table, text_table
+from bench.grid import markdown_table, text_table
 
 TEXTS = {"decimal", "words", "web2", "domains"}
 NOT_JUDGED = {"collision"}  # libhamt loses keys there: its times are not those of a map

@@ -20,7 +20,7 @@ import sys
 import time
 
 from bench.hamt import RESULTS, ROOT
-from bench.report import markdown_table, text_table
+from bench.grid import markdown_table, text_table
 
 SIZES = [100, 1_000, 10_000, 100_000, 1_000_000]
 KEYS = ["sequential", "random", "decimal"]

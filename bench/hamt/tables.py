@@ -4,7 +4,7 @@ import csv
 import json
 
 from bench.hamt import gate, plots
-from bench.report import markdown_table
+from bench.grid import markdown_table
 
 OURS = "hamt"
 COMPARISONS = ["libhamt", "libhamt, malloc or pool", "std::unordered_map", "immer"]  # of gate.BEST_OF
