@@ -43,6 +43,17 @@ static size_t fill_columns(omendb_column* columns) {
   return 3;
 }
 
+/* A key and a column of vectors, the rest at its defaults. */
+static void describe_vectors(omendb_column_spec specs[2], const char* name, uint32_t dims) {
+  memset(specs, 0, 2 * sizeof(*specs));
+  specs[0].name = "id";
+  specs[0].type = OMENDB_INT64;
+  specs[0].primary_key = 1;
+  specs[1].name = name;
+  specs[1].type = OMENDB_VECTOR;
+  specs[1].dims = dims;
+}
+
 static omendb_table* create_table(omendb_database* database) {
   omendb_column_spec specs[3];
   memset(specs, 0, sizeof(specs));
@@ -162,13 +173,7 @@ static void test_search(omendb_table* table) {
 
 static void test_l1(omendb_database* database) {
   omendb_column_spec specs[2];
-  memset(specs, 0, sizeof(specs));
-  specs[0].name = "id";
-  specs[0].type = OMENDB_INT64;
-  specs[0].primary_key = 1;
-  specs[1].name = "v";
-  specs[1].type = OMENDB_VECTOR;
-  specs[1].dims = 2;
+  describe_vectors(specs, "v", 2);
   specs[1].metric = OMENDB_L1;
   specs[1].storage = OMENDB_SQ8;
   omendb_table* table = NULL;
@@ -200,13 +205,7 @@ static void test_l1(omendb_database* database) {
 
 static void test_bits(omendb_database* database) {
   omendb_column_spec specs[2];
-  memset(specs, 0, sizeof(specs));
-  specs[0].name = "id";
-  specs[0].type = OMENDB_INT64;
-  specs[0].primary_key = 1;
-  specs[1].name = "b";
-  specs[1].type = OMENDB_VECTOR;
-  specs[1].dims = 12;
+  describe_vectors(specs, "b", 12);
   specs[1].element = OMENDB_BITS; /* the metric is Hamming where none is named */
   omendb_table* table = NULL;
   REQUIRE(omendb_create_table(database, "bits", specs, 2, 0, &table) == OMENDB_OK);

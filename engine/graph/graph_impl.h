@@ -9,11 +9,13 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <thread>
 #include <vector>
 
 #include "engine/base/bitmap.h"
+#include "engine/graph/flat_scan.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/link_store.h"
 #include "engine/graph/row_space.h"
@@ -211,6 +213,20 @@ size_t search_within(const Walk& walk, const Walk& exact, const LiveRows& live, 
 
 // Compares with every row that is live and linked: never misses one, whatever a walk met.
 size_t scan_linked_rows(const Walk& exact, const LiveRows& live, size_t k, float radius, std::span<Neighbor> out);
+
+// How many rows live: counted when it is first asked for, which few searches do.
+class LiveTotal {
+ public:
+  explicit LiveTotal(const LiveRows& live) : live_(live) {}
+  uint64_t get() {
+    if (!counted_) counted_ = count_live(live_);
+    return *counted_;
+  }
+
+ private:
+  const LiveRows& live_;
+  std::optional<uint64_t> counted_;
+};
 
 // Chooses at most `count_max` of `candidates` (nearest first) as neighbours, spread out by the diversity heuristic (graph_prune.cc).
 void choose_diverse(const Walk& walk, std::span<const Neighbor> candidates, size_t count_max,

@@ -40,7 +40,7 @@ class RangeSearch {
     for (uint64_t expansions = 0; !state.frontier.empty(); ++expansions) {
       const Candidate nearest = state.frontier.front();
       if (is_behind_rim(nearest.distance)) break;
-      if (expansions >= kExpansionsMin && expansions >= live_rows_max() / walk_.graph.options.m)
+      if (expansions >= kExpansionsMin && expansions >= live_total_.get() / walk_.graph.options.m)
         return scan_linked_rows(exact_, live_, k_, radius_, out);
       std::pop_heap(state.frontier.begin(), state.frontier.end(), farther);
       state.frontier.pop_back();
@@ -97,12 +97,6 @@ class RangeSearch {
     return within.size();
   }
 
-  // Counted once, and only by long walks.
-  uint64_t live_rows_max() {
-    if (live_total_ == UINT64_MAX) live_total_ = count_live(live_);
-    return live_total_;
-  }
-
   const Walk& walk_;
   const Walk& exact_;  // the same query, compared with full vectors
   const LiveRows& live_;
@@ -110,7 +104,7 @@ class RangeSearch {
   const size_t ef_;
   const size_t k_;
   Beam& rim_ = walk_.state.live_beam;  // the nearest live rows that are no answers, by what the walk compares
-  uint64_t live_total_ = UINT64_MAX;
+  LiveTotal live_total_{live_};
   bool too_coarse_ = false;
 };
 

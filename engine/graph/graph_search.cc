@@ -35,7 +35,7 @@ class Search {
       answers = &walk_.state.live_beam;
     }
     const size_t found = answers->live_count();
-    if (found < k_ && found < live_rows_max()) return scan_everything(out);
+    if (found < k_ && found < live_total_.get()) return scan_everything(out);
     return take(*answers, out);
   }
 
@@ -45,7 +45,7 @@ class Search {
   template <class IsLive>
   bool walk_on_widely(const IsLive& is_live) {
     SearchState& state = walk_.state;
-    const uint64_t expansions_max = live_rows_max() / walk_.graph.options.m;
+    const uint64_t expansions_max = live_total_.get() / walk_.graph.options.m;
     state.live_beam.begin(ef_);
     state.frontier.clear();
     for (size_t i = 0; i < state.beam.size(); ++i) meet(state.beam[i], is_live);
@@ -104,12 +104,6 @@ class Search {
     }
   }
 
-  // Counted once, and only by searches that run short of live rows.
-  size_t live_rows_max() {
-    if (live_total_ == SIZE_MAX) live_total_ = count_live(live_);
-    return live_total_;
-  }
-
   const Walk& walk_;
   const Walk& exact_;  // the same query, compared with full vectors
   const LiveRows& live_;
@@ -117,7 +111,7 @@ class Search {
   const size_t ef_;
   const size_t rerank_;
   const uint32_t row_count_ = walk_.row_count();
-  size_t live_total_ = SIZE_MAX;
+  LiveTotal live_total_{live_};
   bool too_coarse_ = false;
 };
 

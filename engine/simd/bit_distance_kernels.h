@@ -7,20 +7,15 @@
 // a | b, add_count(sum, bits) = sum and the set bits by lanes of 64, sum(reg). Counts are whole numbers, so all targets and forms give the same bits.
 
 #include "engine/simd/distance.h"
+#include "engine/simd/prefetch.h"
 
 #include <cstddef>
 #include <cstdint>
 
 namespace omendb::simd::bit_kernels {
 
-inline constexpr size_t kLineBytes = 64;
-inline constexpr size_t kPrefetchBytes = 4096;  // about what the line fill buffers of one core hold, twice
 inline constexpr size_t kRowBlockBytes =
     256 << 10;  // rows that stay in the second-level cache while all queries pass over them
-
-[[gnu::always_inline]] inline void prefetch_row(const uint8_t* row, size_t row_bytes) {
-  for (size_t i = 0; i < row_bytes; i += kLineBytes) __builtin_prefetch(row + i, 0, 3);
-}
 
 // What a pair of rows has in common, so far.
 template <class V, Metric kMetric>
@@ -61,11 +56,10 @@ template <class V, Metric kMetric>
 void gather(const void* query, const void* base, const uint32_t* ids, size_t count, size_t dims, float* out) {
   const size_t row_bytes = bit_row_bytes(dims);
   const auto* rows = static_cast<const uint8_t*>(base);
-  const size_t wanted = kPrefetchBytes / (row_bytes == 0 ? 1 : row_bytes);
-  const size_t ahead = wanted < 4 ? 4 : wanted > 16 ? 16 : wanted;
-  for (size_t i = 0; i < ahead && i < count; ++i) prefetch_row(rows + ids[i] * row_bytes, row_bytes);
+  const size_t ahead = entries_ahead(row_bytes);
+  for (size_t i = 0; i < ahead && i < count; ++i) prefetch(rows + ids[i] * row_bytes, row_bytes);
   for (size_t i = 0; i < count; ++i) {
-    if (i + ahead < count) prefetch_row(rows + ids[i + ahead] * row_bytes, row_bytes);
+    if (i + ahead < count) prefetch(rows + ids[i + ahead] * row_bytes, row_bytes);
     out[i] = distance<V, kMetric>(static_cast<const uint8_t*>(query), rows + ids[i] * row_bytes, row_bytes);
   }
 }

@@ -6,6 +6,7 @@
 // Each kernel is a struct that knows its query and does 1 or 4 codes at once; walk() leads it over a list. What each wants of V stands above it.
 
 #include "engine/simd/code_distance.h"
+#include "engine/simd/prefetch.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -13,22 +14,14 @@
 
 namespace omendb::simd::code_kernels_of {
 
-inline constexpr size_t kLineBytes = 64;
-inline constexpr size_t kPrefetchBytes = 4096;  // about what the line fill buffers of one core hold, twice
-
-[[gnu::always_inline]] inline void prefetch_code(const std::byte* code, size_t length) {
-  for (size_t i = 0; i < length; i += kLineBytes) __builtin_prefetch(code + i, 0, 3);
-}
-
 template <class Kernel, class Out>
 [[gnu::always_inline]] inline void walk(const Kernel& kernel, const std::byte* const* codes, size_t count,
                                         size_t code_bytes, Out* out) {
-  const size_t wanted = kPrefetchBytes / (code_bytes == 0 ? 1 : code_bytes);
-  const size_t ahead = wanted < 4 ? 4 : wanted > 16 ? 16 : wanted;
-  for (size_t i = 0; i < ahead && i < count; ++i) prefetch_code(codes[i], code_bytes);
+  const size_t ahead = entries_ahead(code_bytes);
+  for (size_t i = 0; i < ahead && i < count; ++i) prefetch(codes[i], code_bytes);
   size_t i = 0;
   for (; i + 4 <= count; i += 4) {
-    for (size_t next = i + ahead; next < i + ahead + 4 && next < count; ++next) prefetch_code(codes[next], code_bytes);
+    for (size_t next = i + ahead; next < i + ahead + 4 && next < count; ++next) prefetch(codes[next], code_bytes);
     kernel.template run<4>(codes + i, out + i);
   }
   for (; i < count; ++i) kernel.template run<1>(codes + i, out + i);

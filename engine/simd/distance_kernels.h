@@ -11,6 +11,7 @@
 // one(), gather(), scan() and many_to_many() of one target give the same bits for the same pair, and a row found twice has one distance.
 
 #include "engine/simd/distance.h"
+#include "engine/simd/prefetch.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -23,9 +24,8 @@ float negated_inner_product_in_double(const float* left, const float* right, siz
 
 namespace kernels {
 
-inline constexpr size_t kCacheLineFloats = 16;
 // How far ahead of the sums rows are asked for: about what the line fill buffers of one core hold, at most two groups of rows.
-inline constexpr size_t kPrefetchFloats = 64 * kCacheLineFloats;
+inline constexpr size_t kPrefetchFloats = kPrefetchBytes / sizeof(float);
 // Rows that many_to_many keeps in the second-level cache while all queries pass over them.
 inline constexpr size_t kRowBlockFloats = 65536;
 inline constexpr size_t kRowsPerBlockMax = 512;
@@ -34,10 +34,6 @@ inline constexpr size_t kRowsPerBlockMax = 512;
 inline constexpr float kSquareMin = 1e-18F;
 inline constexpr float kSquareMax = 1e18F;
 inline constexpr float kFloatMax = 3.402823466e+38F;
-
-[[gnu::always_inline]] inline void prefetch_row(const float* row, size_t dims) {
-  for (size_t i = 0; i < dims; i += kCacheLineFloats) __builtin_prefetch(row + i, 0, 3);
-}
 
 [[gnu::always_inline]] inline float cosine_distance(float dot, float query_square, float row_square, const float* query,
                                                     const float* row, size_t dims) {
@@ -185,13 +181,13 @@ float one(const void* query_vector, const void* row_vector, size_t dims) {
 template <class V, Metric kMetric, class RowAt>
 void distances(const float* query, size_t count, size_t dims, float* out, size_t ahead, const RowAt& row_at) {
   const float query_square = query_square_for<V, kMetric>(query, dims);
-  for (size_t i = 0; i < ahead && i < count; ++i) prefetch_row(row_at(i), dims);
+  for (size_t i = 0; i < ahead && i < count; ++i) prefetch(row_at(i), dims * sizeof(float));
   size_t i = 0;
   RowGroup<V, kMetric, 4> group;
   for (; i + 4 <= count; i += 4) {
     const float* rows[4] = {row_at(i), row_at(i + 1), row_at(i + 2), row_at(i + 3)};
     for (size_t next = i + ahead; ahead != 0 && next < i + ahead + 4 && next < count; ++next)
-      prefetch_row(row_at(next), dims);
+      prefetch(row_at(next), dims * sizeof(float));
     group.run(query, rows, dims);
     group.finish(query, query_square, rows, dims, out + i);
   }

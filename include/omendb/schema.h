@@ -39,10 +39,9 @@ inline constexpr uint32_t kVectorBitsMax = 65'536;
 // What searches walk over, held in memory for every row of the graph. The vectors themselves stay in their file, mapped, and every answer is compared again
 // with its full vector, so distances are exact in any case. Numbers are on disk and never reused.
 enum class VectorStorage : uint8_t {
-  kAuto =
-      0,     // becomes the fastest when the table is made: kF32 (kL1, below 16 dimensions), kSq8 (below 256) or kRabitq
-  kF32 = 1,  // the vectors as they are: nothing more in memory
-  kF16 = 2,  // IEEE half precision, two bytes a dimension
+  kAuto = 0,    // the fastest when the table is made: kF32 (kL1, below 16 dimensions), kSq8 (below 256), kRabitq
+  kF32 = 1,     // the vectors as they are: nothing more in memory
+  kF16 = 2,     // IEEE half precision, two bytes a dimension
   kBf16 = 3,    // bfloat16, two bytes a dimension
   kSq8 = 4,     // a byte a dimension
   kPq = 5,      // product quantization, 32 bytes a vector: the graph is built by the full vectors

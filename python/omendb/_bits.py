@@ -37,7 +37,7 @@ def to_query(query: Any, column: _omendb.Column) -> Bytes:
 
 def to_arrow(values: Any, place: Place) -> pa.Array:
     """A column of bits as fixed-size binary. Errors name column and row."""
-    from ._values import plain
+    from ._values import one_chunk, plain
 
     arrow = any(hasattr(values, protocol) for protocol in ("__arrow_c_array__", "__arrow_c_stream__"))
     if not arrow and hasattr(values, "__array_interface__"):
@@ -48,9 +48,7 @@ def to_arrow(values: Any, place: Place) -> pa.Array:
     array = plain(values, place)
     if isinstance(array, list):
         return _from_list(array, place)
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks != 1 else array.chunk(0)
-    return _from_arrow(array, place)
+    return _from_arrow(one_chunk(array), place)
 
 
 def _packed(array: npt.NDArray[Any], dims: int, axes: tuple[int, ...]) -> Bytes:

@@ -46,7 +46,7 @@ def to_arrow(values: Any, place: Place) -> pa.Array:
     array = plain(values, place)
     if not isinstance(array, (pa.Array, pa.ChunkedArray)):
         array = _from_objects(array, place)
-    return _cast(_one_chunk(array), place)
+    return _cast(one_chunk(array), place)
 
 
 def plain(values: Any, place: Place) -> pa.Array | pa.ChunkedArray | list[Any]:
@@ -125,7 +125,7 @@ def _to_builtin(value: Any) -> Any:
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
-def _one_chunk(array: pa.Array | pa.ChunkedArray) -> pa.Array:
+def one_chunk(array: pa.Array | pa.ChunkedArray) -> pa.Array:
     if not isinstance(array, pa.ChunkedArray):
         return array
     if is_string(array.type) and array.num_chunks > 1:

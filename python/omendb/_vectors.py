@@ -61,7 +61,7 @@ def _arrow_to_numpy(array: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
 
 def to_arrow(values: Any, place: Place) -> pa.Array:
     """A column of vectors as a fixed-size list of float32. Errors name column and row."""
-    from ._values import plain
+    from ._values import one_chunk, plain
 
     arrow = (
         isinstance(values, (pa.Array, pa.ChunkedArray))
@@ -81,9 +81,7 @@ def to_arrow(values: Any, place: Place) -> pa.Array:
     array = plain(values, place)
     if isinstance(array, list):
         return _from_list(array, place)
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks != 1 else array.chunk(0)
-    return _from_arrow(array, place)
+    return _from_arrow(one_chunk(array), place)
 
 
 def _from_numpy(values: npt.NDArray[Any], place: Place) -> pa.Array:
