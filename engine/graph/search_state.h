@@ -42,8 +42,8 @@ class VisitedRows {
     if (bits_.size() < words) bits_.resize(words + words / 4);
     bits_[0] = 1;
   }
-  // The rows of the links that were not met before; they are now. Without branches, because which ones are new can not be predicted. The span is good
-  // until the next call. Throws std::bad_alloc.
+  // The rows of the links that were not met before; they are now. Masks instead of branches, because which ones are new can not be predicted. The span is
+  // good until the next call. Throws std::bad_alloc.
   std::span<const uint32_t> visit(std::span<uint32_t> links) {
     if (met_.size() < met_count_ + links.size()) met_.resize(2 * (met_count_ + links.size()));
     uint64_t* const bits = bits_.data();
@@ -52,7 +52,7 @@ class VisitedRows {
     size_t count = 0;
     for (uint32_t& link : links) {
       const uint32_t row = load_link(&link) & kRowMask;
-      const uint32_t place = row < row_count ? row + 1 : 0;
+      const uint32_t place = (row + 1) & (0 - uint32_t{row < row_count});
       const uint64_t word = bits[place / 64];
       bits[place / 64] = word | uint64_t{1} << (place % 64);
       fresh[count] = row;
@@ -127,17 +127,16 @@ class Beam {
  private:
   static constexpr float kNoLimit = std::numeric_limits<float>::infinity();
 
-  // After every entry at the same distance.
+  // After every entry at the same distance. A mask where one would write `? half : 0`, of which g++ makes a jump that can not be predicted.
   size_t place_for(float distance) const {
-    size_t low = 0;
-    size_t count = size_;
-    while (count > 0) {
+    if (size_ == 0) return 0;
+    const Candidate* low = entries_.data();
+    for (size_t count = size_; count > 1;) {
       const size_t half = count / 2;
-      const bool after = !(distance < entries_[low + half].distance);
-      low = after ? low + half + 1 : low;
-      count = after ? count - half - 1 : half;
+      low += half & (0 - size_t{low[half - 1].distance <= distance});
+      count -= half;
     }
-    return low;
+    return static_cast<size_t>(low - entries_.data()) + (low->distance <= distance ? 1 : 0);
   }
   // Keeps `ef` live rows, the last entry being one of them.
   template <class IsLive>
