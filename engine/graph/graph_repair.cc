@@ -1,13 +1,15 @@
 // Taking rows out of the graph in place.
 //
-// A row can not leave by itself: lists all over the graph lead to it, and many ways to its neighbours lead through it. As in IP-DiskANN (Xu et al. 2025, arXiv 2502.13826)
-// the lists that lose a link are given new ones in its stead at once, and nothing is built again. We differ in how those lists are found. Links lead one way, and
-// IP-DiskANN finds most lists that lead to a row by a search for it; what it misses is cleaned up later. Here rows leave in turns, a few in a hundred at a time,
+// A row can not leave by itself: lists all over the graph lead to it, and many ways to its neighbours lead through it. As in IP-DiskANN (Xu et al. 2025, arXiv
+// 2502.13826) the lists that lose a link are given new ones in its stead at once, and nothing is built again. We differ in how those lists are found. Links lead one way, and
+// IP-DiskANN finds most lists that lead to a row by a search for it; what it misses is cleaned up later. Here rows leave in turns, one in fifty or more at a time,
 // and one pass over all lists finds every link to any of them. The pass costs a bit test a link, and the search is saved: it is what an insert mostly consists of.
 //
 // A turn: (1) rows are marked as dying, while no insert runs. Searches go on walking through them; inserts too, but choose none of them. (2) The pass, in pieces that
 // any thread takes, beside inserts and searches: each list gives up its links to dying rows and takes as many of the rows behind them as pass the test of diversity
-// that an insert uses. (3) No list leads to the rows any more; their own lists are cleared and their upper levels given away.
+// that an insert uses. A list that loses more than a few links takes of the nearest staying rows instead, found by a search that begins at its own row and so is short:
+// where half of the rows go at once, what lies behind them is too poor a choice. (3) No list leads to the rows any more; their own lists are cleared and their upper
+// levels given away.
 //
 // The tree of protected links (graph_build.cc) stays whole: a row whose child dies adopts the nearest staying row below it, and the other rows that hung on the
 // dying one are attached to it or below the adopted row. Those hang in other branches than their own, so no circle can come about. The new links are stored before
@@ -25,7 +27,9 @@ namespace omendb::graph {
 namespace {
 
 constexpr uint32_t kChosen = UINT32_MAX;
-constexpr uint32_t kRowsPerPiece = 512;  // about a millisecond where one row in fifty dies
+constexpr uint32_t kRowsPerPiece = 512;  // a few milliseconds where one row in fifty dies
+constexpr size_t kShareToSearch = 8;     // a list that loses one link in so many is worth a search
+constexpr size_t kBeamsToSearch = 8;     // a search that has met so many times the rows it wants gives up
 
 // What hangs on `row` in the tree and stays: the nearest staying rows on every way down.
 void collect_orphans(const Graph::Impl& graph, uint32_t row, std::vector<uint32_t>& orphans) {
@@ -50,8 +54,10 @@ class ListRepair {
 
   Result<void> repair_row(uint32_t row) {
     for (uint32_t level = 0; level <= graph_.links.level(row); ++level) {
-      if (!leads_to_dying(row, level)) continue;
+      const Losses losses = losses_of(row, level);
+      if (losses.dying == 0) continue;
       if (level == 0) TRY_OK(adopt_children_of_dying(row));
+      collect_candidates(row, level, losses);
       replace_links(row, level);
       for (const Neighbor& neighbor : chosen_) {
         (void)offer_link(graph_, space_, state_, neighbor.row.value, level, {neighbor.distance, RowId{row}}, false, 0);
@@ -72,11 +78,18 @@ class ListRepair {
   }
 
  private:
-  bool leads_to_dying(uint32_t row, uint32_t level) const {
+  struct Losses {
+    size_t links = 0;
+    size_t dying = 0;  // of the links, those that lead to dying rows
+  };
+  Losses losses_of(uint32_t row, uint32_t level) const {
+    Losses losses;
     for (uint32_t& word : graph_.links.list(row, level)) {
-      if (graph_.is_dying(load_link(&word) & kRowMask)) return true;
+      const uint32_t neighbor = load_link(&word) & kRowMask;
+      if (neighbor != kNoLink) ++losses.links;
+      if (graph_.is_dying(neighbor)) ++losses.dying;
     }
-    return false;
+    return losses;
   }
 
   size_t nearest_of(uint32_t row, const std::vector<uint32_t>& others) const {
@@ -102,9 +115,32 @@ class ListRepair {
     return adopt(row, orphans_);
   }
 
-  // The rows behind the dying ones of a list, none twice and none that is in the list; at most twice as many as a list holds. Where dying rows lie behind dying ones,
-  // as when most of a region goes at once, what lies behind those.
-  void collect_candidates(uint32_t row, uint32_t level) {
+  // Rows that may take the places of dying ones, none twice; at most twice as many as a list holds.
+  void collect_candidates(uint32_t row, uint32_t level, const Losses& losses) {
+    if (losses.dying * kShareToSearch >= losses.links && collect_nearest(space_, row, level)) return;
+    collect_behind_dying(row, level);
+  }
+
+  // The nearest staying rows, by a walk that begins at `row` itself. False if it met too few: the dying ones are too many here.
+  bool collect_nearest(const RowSpace& space, uint32_t row, uint32_t level) {
+    const size_t wanted = 2 * graph_.links.capacity(level);
+    const auto is_staying = [this](uint32_t other) { return !graph_.is_dying(other); };
+    const Walk walk{graph_, space, space.target_of_row(row, state_.query_bytes()), state_, graph_.links.row_count()};
+    state_.visited.begin(graph_.links.row_count());
+    walk.search_level({walk.distance_to(row), row}, level, wanted, kBeamsToSearch * wanted, is_staying);
+    const Beam& beam = state_.beam;
+    if (beam.live_count() <= graph_.links.m()) return false;
+    if (space.is_coarse(beam[graph_.links.m()].distance)) return collect_nearest(space.full(), row, level);
+    candidates_.clear();
+    for (size_t i = 0; i < beam.size() && candidates_.size() < wanted; ++i) {
+      if (beam[i].row() != row && is_staying(beam[i].row())) candidates_.push_back(beam[i].row());
+    }
+    return true;
+  }
+
+  // The rows behind the dying ones of the list, but those that are in it. Where dying rows lie behind dying ones, as when most of a region goes at once, what lies
+  // behind those.
+  void collect_behind_dying(uint32_t row, uint32_t level) {
     candidates_.clear();
     dying_.clear();
     const std::span<uint32_t> list = graph_.links.list(row, level);
@@ -124,7 +160,6 @@ class ListRepair {
   }
 
   void replace_links(uint32_t row, uint32_t level) {
-    collect_candidates(row, level);
     const ListLocks::Guard guard = graph_.list_locks.lock(row);
     const std::span<uint32_t> list = graph_.links.list(row, level);
     uint64_t dying_links = 0;

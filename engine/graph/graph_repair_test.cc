@@ -170,6 +170,28 @@ TEST(GraphRepair, KeepsRecallOverManyTurnovers) {
   }
 }
 
+// Rows that stay lose half of their links at once, while others come that may link to those only which stay.
+TEST(GraphRepair, KeepsRecallWhereHalfOfTheRowsGoAtOnce) {
+  const Vectors queries = random_vectors(200, 16, 3);
+  for (const quantize::Storage storage : {quantize::Storage::kF32, quantize::Storage::kSq8}) {
+    const Vectors rows = random_vectors(6000, 16, 4);
+    Churned churned(small_options(storage, 8), rows);
+    churned.insert(4000);
+    base::Random random(5);
+    churned.begin(churned.some_members(random, 2000));
+    while (must(churned.graph().repair_some(rows.view()))) churned.insert(200);
+    churned.insert(rows.row_count() - churned.next_row());
+    churned.end();
+    churned.expect_sound();
+
+    Vectors staying(16);
+    for (const uint32_t row : churned.members()) staying.append({rows.row(row), rows.row(row) + 16});
+    Churned fresh(small_options(storage, 8), staying);
+    fresh.insert(staying.row_count());
+    EXPECT_GE(churned.recall_at_10(queries, 20), fresh.recall_at_10(queries, 20) - 0.01);
+  }
+}
+
 TEST(GraphRepair, LeavesNothingWhereEverythingGoesAndBeginsAnew) {
   const Vectors rows = random_vectors(900, 8, 93);
   Churned churned(small_options(quantize::Storage::kF32, 4), rows);
