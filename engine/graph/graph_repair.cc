@@ -123,7 +123,8 @@ class ListRepair {
 
   // The nearest staying rows, by a walk that begins at `row` itself. False if it met too few: the dying ones are too many here.
   bool collect_nearest(const RowSpace& space, uint32_t row, uint32_t level) {
-    const size_t wanted = 2 * graph_.links.capacity(level);
+    // Of as many as a list holds recall falls a little; twice as many win nothing and cost a third more.
+    const size_t wanted = graph_.links.capacity(level) * 3 / 2;
     const auto is_staying = [this](uint32_t other) { return !graph_.is_dying(other); };
     const Walk walk{graph_, space, space.target_of_row(row, state_.query_bytes()), state_, graph_.links.row_count()};
     state_.visited.begin(graph_.links.row_count());
