@@ -133,6 +133,17 @@ Result<void> Engine::wait_for_room(TableId id, uint64_t coming_bytes) const {
   return has_room() ? Result<void>() : workers_->wait_until(has_room);
 }
 
+Result<CommitNumber> Engine::commit_rows(table::TableStore& table, const table::Rows& rows,
+                                         table::OnConflict on_conflict) {
+  TRY(change, table.prepare_write(rows, on_conflict));
+  table::InsertRecords encoded =
+      table::encode_insert(table.info().id, change.first_row, table.info().schema, rows, kInsertRecordBytes);
+  PreparedCommit commit;
+  commit.kinds.assign(encoded.records.size(), table::RecordKind::kInsert);
+  commit.records = std::move(encoded.records);
+  return commit_change(table, change, std::move(commit));
+}
+
 Result<uint64_t> Engine::write(TableId id, const BatchView& batch, table::OnConflict on_conflict) {
   TRY_OK(writable());
   TRY(pinned, table_version(id));
@@ -144,13 +155,7 @@ Result<uint64_t> Engine::write(TableId id, const BatchView& batch, table::OnConf
     const std::lock_guard lock(commit_mutex_);
     TRY_OK(writable());
     TRY(table, store_of_table(id));
-    TRY(change, table->prepare_write(rows, on_conflict));
-    table::InsertRecords encoded =
-        table::encode_insert(id, change.first_row, table->info().schema, rows, kInsertRecordBytes);
-    PreparedCommit commit;
-    commit.kinds.assign(encoded.records.size(), table::RecordKind::kInsert);
-    commit.records = std::move(encoded.records);
-    TRY(logged, commit_change(*table, change, std::move(commit)));
+    TRY(logged, commit_rows(*table, rows, on_conflict));
     number = logged;
   }
   TRY_OK(finish_commit(number));
