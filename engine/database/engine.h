@@ -119,6 +119,7 @@ class Engine {
   void set_state(CommitNumber commit);                              // (locked)
   Result<void> finish_commit(CommitNumber commit);
   uint64_t waiting_bytes(TableId id) const;
+  bool has_room(TableId id, uint64_t bytes_max_beside_searches) const;
   Result<void> wait_for_room(TableId id, uint64_t coming_bytes) const;
   void forget_storage(const table::TableStore& table);  // (locked)
 
@@ -131,7 +132,7 @@ class Engine {
 
   // move_rows.cc
   Result<uint64_t> move_some_rows();
-  Result<bool> wait_for_short_tail(TableId id) const;
+  Result<bool> wait_to_move(TableId id, uint64_t row_count) const;
   Result<void> stop_and_checkpoint();
 
   Environment environment_;

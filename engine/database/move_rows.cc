@@ -7,12 +7,6 @@
 #include <algorithm>
 
 namespace omendb::database {
-namespace {
-
-// Where statements keep the tail long, moves go on all the same, but only so often.
-constexpr uint64_t kPatienceMicros = 1'000'000;
-
-}  // namespace
 
 Result<uint64_t> Engine::move_rows(const table::TableVersion& seen, std::vector<RowId> rows) {
   TRY_OK(writable());
@@ -38,17 +32,21 @@ Result<uint64_t> Engine::move_rows(const table::TableVersion& seen, std::vector<
   return uint64_t{rows.size()};
 }
 
-// Searches compare with every row of the tail, so moves keep it as short as if there were many of them. Where statements do not, a move waits for a while and goes on as long as
-// a statement would. False if that is not so, and as soon as there is something else to do.
-Result<bool> Engine::wait_for_short_tail(TableId id) const {
+// Searches compare with every row of the tail, so moves keep it as short as if there were many of them. Where statements make it longer, moves must not fall behind for ever, so
+// they add half as many rows as statements do, under the same back-pressure. False as soon as there is something else to do.
+Result<bool> Engine::wait_to_move(TableId id, uint64_t row_count) const {
   if (!environment_.background) return true;
-  const uint64_t began = environment_.clock->monotonic_micros();
+  const auto rows_now = [&] {
+    const auto version = table_version(id);
+    return version.ok() ? uint64_t{(*version)->row_count()} : 0;
+  };
+  const uint64_t rows_wanted = rows_now() + 2 * row_count;
   const uint64_t short_bytes = std::min(options_.tail_bytes_beside_searches, options_.tail_bytes_max);
   bool room = false;
   const auto decided = [&] {
     if (stopping() || checkpoint_due()) return true;
-    const bool patient = environment_.clock->monotonic_micros() - began < kPatienceMicros;
-    room = waiting_bytes(id) <= (patient ? short_bytes : options_.tail_bytes_max);
+    room = waiting_bytes(id) <= short_bytes ||
+           (rows_now() >= rows_wanted && has_room(id, options_.tail_bytes_beside_searches));
     return room;
   };
   TRY_OK(workers_->wait_until(decided));
@@ -72,8 +70,9 @@ Result<uint64_t> Engine::move_some_rows() {
     const auto rows_of = [&](const auto& version) {
       return version == nullptr ? std::vector<RowId>() : table->rows_to_move(*version);
     };
-    if (rows_of(published()).empty()) continue;
-    TRY(room, wait_for_short_tail(id));
+    const size_t row_count = rows_of(published()).size();
+    if (row_count == 0) continue;
+    TRY(room, wait_to_move(id, row_count));
     if (!room) continue;
     const auto version = published();  // no older one was held meanwhile: it would keep what left it
     if (version == nullptr) continue;

@@ -23,9 +23,8 @@ struct MemoryOrDiskPart {
 };
 
 struct TableStats {
-  uint64_t row_count = 0;  // live rows
-  uint64_t dead_row_count =
-      0;  // places that rows left when they were deleted, replaced or moved; their bytes come back by and by
+  uint64_t row_count = 0;       // live rows
+  uint64_t dead_row_count = 0;  // deleted, replaced, or moved by upkeep; each time one more
   uint64_t tail_row_count = 0;  // rows that wait for a graph; searches compare with each. Falls to 0 by itself
   bool flat = true;             // too small for a graph: every search is exact
   uint64_t graph_edge_count = 0;
