@@ -95,8 +95,9 @@ bool Engine::stopping() const {
 }
 
 void Engine::upkeep_loop() {
-  const auto moved_some = [this] {
-    const auto moved = move_some_rows();
+  uint64_t turn = 0;
+  const auto moved_some = [&] {
+    const auto moved = move_some_rows(turn++);
     return moved.ok() && *moved > 0;
   };
   std::unique_lock lock(background_mutex_);

@@ -131,7 +131,7 @@ class Engine {
   bool checkpoint_due() const;
 
   // move_rows.cc
-  Result<uint64_t> move_some_rows();
+  Result<uint64_t> move_some_rows(uint64_t turn);
   Result<bool> wait_to_move(TableId id, uint64_t row_count) const;
   Result<void> stop_and_checkpoint();
 

@@ -11,7 +11,7 @@ namespace omendb::database {
 Result<uint64_t> Engine::move_rows(const table::TableVersion& seen, std::vector<RowId> rows) {
   TRY_OK(writable());
   if (rows.empty()) return uint64_t{0};
-  table::Rows copy = table::copy_rows(seen, rows);  // before anybody has to wait: their bytes may come from disk
+  TRY(copy, table::copy_rows(seen, rows));  // before anybody has to wait: their bytes may come from disk
   CommitNumber number;
   {
     const std::lock_guard lock(commit_mutex_);
@@ -24,7 +24,10 @@ Result<uint64_t> Engine::move_rows(const table::TableVersion& seen, std::vector<
     // What was deleted or replaced since stays so.
     std::erase_if(rows, [&](RowId row) { return !newest->live.contains(row); });
     if (rows.empty()) return uint64_t{0};
-    if (rows.size() != copy.row_count) copy = table::copy_rows(*newest, rows);
+    if (rows.size() != copy.row_count) {
+      TRY(fewer, table::copy_rows(*newest, rows));
+      copy = std::move(fewer);
+    }
     TRY(logged, commit_rows(table, copy, table::OnConflict::kReplace));
     number = logged;
   }
@@ -53,13 +56,16 @@ Result<bool> Engine::wait_to_move(TableId id, uint64_t row_count) const {
   return room;
 }
 
-Result<uint64_t> Engine::move_some_rows() {
+Result<uint64_t> Engine::move_some_rows(uint64_t turn) {
   TRY_OK(writable());
   std::vector<std::shared_ptr<table::TableStore>> tables;
   {
     const std::lock_guard lock(commit_mutex_);
     for (const auto& [id, table] : tables_) tables.push_back(table);
   }
+  if (tables.empty()) return uint64_t{0};
+  // Another table first each time, so that one that never has enough does not hold up the others.
+  std::rotate(tables.begin(), tables.begin() + static_cast<ptrdiff_t>(turn % tables.size()), tables.end());
   for (const auto& table : tables) {
     const TableId id = table->info().id;
     const auto published = [&] {
@@ -84,8 +90,8 @@ Result<uint64_t> Engine::move_some_rows() {
 
 Result<uint64_t> Engine::move_sparse_rows() {
   uint64_t moved_count = 0;
-  while (true) {
-    TRY(moved, move_some_rows());
+  for (uint64_t turn = 0;; ++turn) {
+    TRY(moved, move_some_rows(turn));
     if (moved == 0) return moved_count;
     moved_count += moved;
   }

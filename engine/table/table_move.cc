@@ -2,6 +2,8 @@
 
 #include "engine/table/table_store.h"
 
+#include <new>
+
 namespace omendb::table {
 namespace {
 
@@ -32,11 +34,15 @@ std::vector<RowId> TableStore::rows_to_move(const TableVersion& version) const {
   return rows;
 }
 
-Rows copy_rows(const TableVersion& version, std::span<const RowId> rows) {
-  Rows copy;
-  copy.row_count = static_cast<uint32_t>(rows.size());
-  for (const ColumnReader& column : version.columns) copy.columns.push_back(column.copy(rows, copy));
-  return copy;
+Result<Rows> copy_rows(const TableVersion& version, std::span<const RowId> rows) {
+  try {
+    Rows copy;
+    copy.row_count = static_cast<uint32_t>(rows.size());
+    for (const ColumnReader& column : version.columns) copy.columns.push_back(column.copy(rows, copy));
+    return copy;
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kOutOfMemory, "no memory for a copy of rows that are moved"};
+  }
 }
 
 }  // namespace omendb::table

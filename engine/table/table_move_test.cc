@@ -31,7 +31,8 @@ void fill(TestTable& table, int64_t row_count, size_t dims) {
 }
 
 void move(TestTable& table, const std::vector<RowId>& rows) {
-  const auto change = base::must(table.table().prepare_write(copy_rows(*table.version(), rows), OnConflict::kReplace));
+  const auto change =
+      base::must(table.table().prepare_write(base::must(copy_rows(*table.version(), rows)), OnConflict::kReplace));
   EXPECT_EQ(change.removed, rows);
   table.table().install(change);
 }
@@ -71,7 +72,9 @@ TEST(TableMove, RowsOfManyBytesAreFewerAtATime) {
 TEST(TableMove, ACopyHasTheNullsOfItsRows) {
   TestTable table(2);
   table.write({1, 2, 3, 4}, {1, 1, 2, 2, 3, 3, 4, 4}, {1, 0, 1, 0});
-  const auto copy = [&](const std::vector<RowId>& rows) { return copy_rows(*table.version(), rows).columns[1].nulls; };
+  const auto copy = [&](const std::vector<RowId>& rows) {
+    return base::must(copy_rows(*table.version(), rows)).columns[1].nulls;
+  };
   EXPECT_EQ(copy({{0}, {2}}), Nulls::kNone);
   EXPECT_EQ(copy({{0}, {1}}), Nulls::kSome);
   EXPECT_EQ(copy({{1}, {3}}), Nulls::kAll);

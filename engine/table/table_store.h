@@ -43,8 +43,8 @@ struct TableSummary {
   std::vector<VectorIndexSummary> vectors;
 };
 
-// Rows of one version, at least one, to be written once more.
-Rows copy_rows(const TableVersion& version, std::span<const RowId> rows);
+// Rows of one version, at least one, to be written once more. Fails: kOutOfMemory.
+Result<Rows> copy_rows(const TableVersion& version, std::span<const RowId> rows);
 
 class TableStore : public std::enable_shared_from_this<TableStore> {
  public:
