@@ -133,6 +133,14 @@ TEST(CrashStates, WhileRegionsOfDeadRowsAreGivenBackWhatWasAcknowledgedIsThereWh
   expect_prefix_at_every_moment(run, base::scaled(1200), 5);
 }
 
+TEST(CrashStates, WhileRowsMoveOutOfASparseRegionWhatWasAcknowledgedIsThereWholeAndNothingElse) {
+  const RecordedRun run = record(sparse_region_script(6), Sync::kFull);
+  EXPECT_TRUE(std::any_of(run.log.operations.begin(), run.log.operations.end(), [](const os::Operation& operation) {
+    return operation.kind == os::OperationKind::kRelease;
+  })) << "nothing was given back";
+  expect_prefix_at_every_moment(run, base::scaled(1200), 6);
+}
+
 TEST(CrashStates, WithoutSyncWhatSurvivesIsAPrefix) {
   const std::vector<Statement> script = statement_script(4, false);
   const RecordedRun run = record(script, Sync::kOff);

@@ -24,6 +24,8 @@ std::string_view name_of(StatementKind kind) {
     case StatementKind::kDrop: return "drop";
     case StatementKind::kCheckpoint: return "checkpoint";
     case StatementKind::kLink: return "link";
+    case StatementKind::kMove: return "move";
+    case StatementKind::kMoveSparse: return "move sparse regions";
   }
   return "unknown";
 }
@@ -142,7 +144,7 @@ Answer answer_of(const Result<uint64_t>& result) {
 }
 
 Answer perform(DatabaseModel& model, const Statement& statement) {
-  if (statement.kind == StatementKind::kCheckpoint) return {};
+  if (statement.kind == StatementKind::kCheckpoint || statement.kind == StatementKind::kMoveSparse) return {};
   const auto found = model.find(statement.table);
   if (statement.kind == StatementKind::kCreate) {
     if (found != model.end()) return {ErrorCode::kConflict, 0};
@@ -150,7 +152,7 @@ Answer perform(DatabaseModel& model, const Statement& statement) {
     return {};
   }
   if (found == model.end()) return {ErrorCode::kNotFound, 0};
-  if (statement.kind == StatementKind::kLink) return {};
+  if (statement.kind == StatementKind::kLink || statement.kind == StatementKind::kMove) return {};
   if (statement.kind != StatementKind::kDrop) return apply_to_table(found->second, statement);
   model.erase(found);
   return {};
@@ -164,9 +166,27 @@ std::optional<TableId> table_id(const database::Engine& engine, std::string_view
   return found->second->info->id;
 }
 
+namespace {
+
+Result<uint64_t> move_every_third(database::Engine& engine, const table::TableVersion& version) {
+  std::vector<RowId> rows;
+  version.live.for_each([&](RowId row) {
+    if (row.value % 3 == 0) rows.push_back(row);
+  });
+  TRY(moved, engine.move_rows(version, rows));
+  if (moved != rows.size()) return Error{ErrorCode::kConflict, "not all rows were moved"};
+  return uint64_t{0};
+}
+
+}  // namespace
+
 Result<uint64_t> perform(database::Engine& engine, const Statement& statement) {
   if (statement.kind == StatementKind::kCheckpoint) {
     TRY_OK(engine.checkpoint());
+    return uint64_t{0};
+  }
+  if (statement.kind == StatementKind::kMoveSparse) {
+    TRY_OK(engine.move_sparse_rows());
     return uint64_t{0};
   }
   if (statement.kind == StatementKind::kCreate) {
@@ -185,6 +205,7 @@ Result<uint64_t> perform(database::Engine& engine, const Statement& statement) {
     TRY_OK(engine.wait_for_index(id));
     return uint64_t{0};
   }
+  if (statement.kind == StatementKind::kMove) return move_every_third(engine, *found->second);
   if (statement.kind == StatementKind::kClear) return engine.clear(id);
   if (statement.kind == StatementKind::kErase) return engine.erase(id, OwnedKeys(statement.keys).view());
   const OwnedBatch batch(found->second->info->schema, statement.rows);
@@ -210,6 +231,8 @@ Result<uint64_t> perform(Database& database, const Statement& statement) {
     TRY_OK(table.wait_for_index());
     return uint64_t{0};
   }
+  if (statement.kind == StatementKind::kMove || statement.kind == StatementKind::kMoveSparse)
+    return Error{ErrorCode::kNotSupported, "only an engine moves rows when it is told to"};
   if (statement.kind == StatementKind::kClear) return table.clear();
   if (statement.kind == StatementKind::kErase) return table.erase(OwnedKeys(statement.keys).view());
   const OwnedBatch batch(table.schema(), statement.rows);
@@ -500,6 +523,10 @@ Statement StatementSource::next(const DatabaseModel& model) {
   statement.table = name;
   if (shape_.checkpoints && random_.one_in(12)) {
     statement.kind = random_.one_in(2) ? StatementKind::kLink : StatementKind::kCheckpoint;
+    return statement;
+  }
+  if (shape_.moves && random_.one_in(8)) {
+    statement.kind = StatementKind::kMove;
     return statement;
   }
   const Type key_type = table.schema.columns[key_position(table.schema)].type;

@@ -36,7 +36,18 @@ struct TableModel {
 };
 using DatabaseModel = std::map<std::string, TableModel>;
 
-enum class StatementKind : uint8_t { kInsert, kUpsert, kErase, kClear, kCreate, kDrop, kCheckpoint, kLink };
+enum class StatementKind : uint8_t {
+  kInsert,
+  kUpsert,
+  kErase,
+  kClear,
+  kCreate,
+  kDrop,
+  kCheckpoint,
+  kLink,
+  kMove,       // a third of the table's rows to its end
+  kMoveSparse  // what sparse regions of any table have left
+};
 
 struct Statement {
   StatementKind kind = StatementKind::kInsert;
@@ -58,7 +69,7 @@ Answer answer_of(const Result<uint64_t>& result);
 
 // Applies to the model; an answer with an error changed nothing.
 Answer perform(DatabaseModel& model, const Statement& statement);
-// Applies to the engine. kCheckpoint and kLink change no content and count 0.
+// Applies to the engine. What comes after kDrop in the list changes no content and counts 0.
 Result<uint64_t> perform(database::Engine& engine, const Statement& statement);
 Result<uint64_t> perform(Database& database, const Statement& statement);
 
@@ -123,6 +134,7 @@ class StatementSource {
     size_t rows_max = 20;        // in a statement
     bool checkpoints = true;     // kCheckpoint and kLink among the statements
     bool schema_changes = true;  // kCreate, kDrop and kClear
+    bool moves = false;          // kMove among them
   };
   StatementSource(uint64_t seed, const Shape& shape) : random_(seed), shape_(shape) {}
   Statement next(const DatabaseModel& model);

@@ -20,9 +20,7 @@ namespace {
 
 using Contents = std::map<std::string, std::vector<std::byte>>;
 
-bool changes_content(const Statement& statement) {
-  return statement.kind != StatementKind::kCheckpoint && statement.kind != StatementKind::kLink;
-}
+bool changes_content(const Statement& statement) { return statement.kind <= StatementKind::kDrop; }
 
 // What a reopened database may hold: every acknowledged statement; and, of those that failed since the last success, possibly one.
 struct Expectation {
@@ -157,6 +155,26 @@ TEST(Faults, WithAGraphNothingAcknowledgedIsLostEither) {
          .code = ErrorCode::kStorageFull,
          .duration = os::FaultDuration::kOnce},
         step);
+}
+
+std::vector<Statement> with_moves(const std::vector<Statement>& script) {
+  std::vector<Statement> moved;
+  for (const Statement& statement : script) {
+    moved.push_back(statement);
+    const bool writes = statement.kind == StatementKind::kInsert || statement.kind == StatementKind::kUpsert;
+    if (writes) moved.push_back({StatementKind::kMove, statement.table, {}, {}, {}});
+  }
+  return moved;
+}
+
+TEST(Faults, RowsThatAreBeingMovedAreNotLostEither) {
+  const std::vector<Statement> script = with_moves(statement_script(16, false));
+  for (const os::FaultDuration duration : {os::FaultDuration::kOnce, os::FaultDuration::kSticky}) {
+    sweep(script, {.nth = 1, .kinds = {}, .code = ErrorCode::kIo, .duration = duration}, step_of_scale());
+    sweep(script,
+          {.nth = 1, .kinds = os::space_taking_operations(), .code = ErrorCode::kStorageFull, .duration = duration},
+          step_of_scale());
+  }
 }
 
 // When space that was asked for ahead of time was refused, nothing is broken: as soon as there is room, statements succeed again.

@@ -86,10 +86,10 @@ void restart(RestartableDatabase& database, base::Random& random) {
   database.crash_and_reopen(kModes[random.below(std::size(kModes))], random.next());
 }
 
-void run_model(uint64_t seed, bool background, size_t statement_count) {
+void run_model(uint64_t seed, bool background, size_t statement_count, const StatementSource::Shape& shape = {}) {
   SCOPED_TRACE("seed " + std::to_string(seed) + (background ? ", with background work" : ""));
   base::Random random(seed);
-  StatementSource source(random.next(), {});
+  StatementSource source(random.next(), shape);
   RestartableDatabase database(background);
   DatabaseModel model;
   for (size_t i = 0; i < statement_count; ++i) {
@@ -121,6 +121,13 @@ TEST(Model, ADatabaseIsAMapOfRowsWhileBackgroundWorkGoesOn) {
   }
 }
 
+TEST(Model, RowsThatMoveAreTheSameRows) {
+  for (uint64_t seed = 401; seed <= 400 + base::scaled(24); ++seed) {
+    run_model(seed, seed % 3 == 0, 300, {.moves = true});
+    if (HasFatalFailure()) return;
+  }
+}
+
 TEST(Model, TablesThatAreLargeEnoughForAGraphAreMapsOfRowsToo) {
   for (uint64_t seed = 201; seed <= 200 + base::scaled(6); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -128,7 +135,7 @@ TEST(Model, TablesThatAreLargeEnoughForAGraphAreMapsOfRowsToo) {
     RestartableDatabase database(random.one_in(2));
     DatabaseModel model;
     StatementSource source(random.next(),
-                           {.key_count = 6000, .rows_max = 400, .checkpoints = true, .schema_changes = false});
+                           {.key_count = 6000, .rows_max = 400, .schema_changes = false, .moves = seed % 2 == 0});
     const Statement create{StatementKind::kCreate, "t", schema_of_everything(Type::kInt64), {}, {}};
     perform(model, create);
     base::must(perform(database.engine(), create));

@@ -19,6 +19,8 @@ class ScriptWriter {
   void drop(const std::string& table) { add({StatementKind::kDrop, table, {}, {}, {}}); }
   void clear(const std::string& table) { add({StatementKind::kClear, table, {}, {}, {}}); }
   void link(const std::string& table) { add({StatementKind::kLink, table, {}, {}, {}}); }
+  void move(const std::string& table) { add({StatementKind::kMove, table, {}, {}, {}}); }
+  void move_sparse() { add({StatementKind::kMoveSparse, "", {}, {}, {}}); }
   void checkpoint() { add({StatementKind::kCheckpoint, "", {}, {}, {}}); }
 
   void write(StatementKind kind, const std::string& table, int64_t first_key, int64_t last_key) {
@@ -35,6 +37,15 @@ class ScriptWriter {
   void erase(const std::string& table, int64_t first_key, int64_t last_key, int64_t step = 1) {
     Statement statement{StatementKind::kErase, table, {}, {}, {}};
     for (int64_t key = first_key; key < last_key; key += step) statement.keys.emplace_back(key);
+    add(std::move(statement));
+  }
+
+  // All but about one in `one_in`.
+  void erase_most(const std::string& table, int64_t first_key, int64_t last_key, uint64_t one_in) {
+    Statement statement{StatementKind::kErase, table, {}, {}, {}};
+    for (int64_t key = first_key; key < last_key; ++key) {
+      if (!random_.one_in(one_in)) statement.keys.emplace_back(key);
+    }
     add(std::move(statement));
   }
 
@@ -114,6 +125,30 @@ std::vector<Statement> turnover_script(uint64_t seed) {
   script.checkpoint();
   script.write(StatementKind::kInsert, "t", 200'000, 204'000);  // some of them where the region was
   script.erase("t", 200'000, 200'010);
+  script.checkpoint();
+  script.write(StatementKind::kInsert, "t", 300'000, 300'004);
+  return std::move(script).take();
+}
+
+std::vector<Statement> sparse_region_script(uint64_t seed) {
+  constexpr int64_t kRegionRows = 16384;
+  ScriptWriter script(seed);
+  ColumnSpec vector = vector_column("v", 2);
+  vector.vector.m = 4;
+  vector.vector.ef_construction = 8;
+  script.create("t", {{column("text", Type::kText), key_column("id", Type::kInt64), vector}});
+  script.write(StatementKind::kInsert, "t", 0, kRegionRows + 50);
+  script.link("t");
+  script.checkpoint();
+  script.erase_most("t", 0, kRegionRows, 12);
+  script.move_sparse();
+  script.write(StatementKind::kUpsert, "t", 0, 40);  // some of them moved before
+  script.erase("t", 40, 80);
+  script.link("t");
+  script.checkpoint();  // the region's extents go
+  script.move("t");
+  script.write(StatementKind::kInsert, "t", 100'000, 104'000);  // some of them where the region was
+  script.move("t");
   script.checkpoint();
   script.write(StatementKind::kInsert, "t", 300'000, 300'004);
   return std::move(script).take();

@@ -17,6 +17,9 @@ std::vector<Statement> statement_script(uint64_t seed, bool with_graph);
 // A table of more rows than a region has, of which whole regions die, are linked out, checkpointed away and followed by others.
 std::vector<Statement> turnover_script(uint64_t seed);
 
+// A region of which more than three quarters die at random, whose other rows are moved, linked, checkpointed away and changed.
+std::vector<Statement> sparse_region_script(uint64_t seed);
+
 // Models after 0, 1, 2 ... statements; every statement of the script succeeds on its own.
 std::vector<DatabaseModel> models_of(const std::vector<Statement>& script);
 

@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cstdio>
 #include <map>
+#include <set>
 #include <thread>
 
 namespace omendb::test {
@@ -56,6 +57,25 @@ Statement write_rows(const Schema& schema, int64_t first, int64_t last, uint64_t
 Statement erase_rows(int64_t first, int64_t last) {
   Statement statement{StatementKind::kErase, "t", {}, {}, {}};
   for (int64_t key = first; key < last; ++key) statement.keys.emplace_back(key);
+  return statement;
+}
+
+Statement write_random_rows(const Schema& schema, int64_t row_count, uint64_t turnover, base::Random& random) {
+  std::set<int64_t> keys;
+  while (keys.size() < static_cast<size_t>(kBatchRows))
+    keys.insert(static_cast<int64_t>(random.below(static_cast<uint64_t>(row_count))));
+  Statement statement{StatementKind::kUpsert, "t", {}, {}, {}};
+  for (const int64_t key : keys) statement.rows.push_back(row_of(schema, key, turnover));
+  return statement;
+}
+
+// All but about one in `one_in`.
+Statement erase_random_rows(int64_t row_count, uint64_t one_in) {
+  base::Random random(one_in);
+  Statement statement{StatementKind::kErase, "t", {}, {}, {}};
+  for (int64_t key = 0; key < row_count; ++key) {
+    if (!random.one_in(one_in)) statement.keys.emplace_back(key);
+  }
   return statement;
 }
 
@@ -167,6 +187,113 @@ std::map<Value, Row> rows_of(const table::TableVersion& version) {
     rows.emplace(row[version.info->key_column], row);
   }
   return rows;
+}
+
+TEST_F(TurnoverTest, TurnoversInRandomOrderStayBelowFourTimesAFreshDirectory) {
+  const bool short_run = base::test_scale() < 1;
+  const int64_t row_count = short_run ? 17'000 : 40'000;
+  const uint64_t turnover_count = short_run ? 3 : 8;
+  create();
+  turn_over(0, 0, row_count);
+  link();
+  checkpoint();
+  const uint64_t fresh_bytes = disk_bytes();
+  base::Random random(1);
+  uint64_t largest = 0;
+  uint64_t moved_count = 0;
+  for (uint64_t turnover = 1; turnover <= turnover_count; ++turnover) {
+    SCOPED_TRACE("turnover " + std::to_string(turnover));
+    for (int64_t written = 0; written < row_count; written += kBatchRows) {
+      perform_both(write_random_rows(schema_, row_count, turnover, random));
+      link();
+      const uint64_t hash = must(engine_->state_hash());
+      moved_count += must(engine_->move_sparse_rows());
+      ASSERT_EQ(must(engine_->state_hash()), hash);
+    }
+    link();
+    checkpoint();
+    largest = std::max(largest, disk_bytes());
+    if (turnover % 3 == 0) {
+      ASSERT_NO_FATAL_FAILURE(expect_same());
+      reopen();
+      ASSERT_NO_FATAL_FAILURE(expect_same());
+    }
+  }
+  std::printf(
+      "fresh %.3f MB, largest %.3f MB, %.2f rows moved for each one written\n", static_cast<double>(fresh_bytes) / 1e6,
+      static_cast<double>(largest) / 1e6,
+      static_cast<double>(moved_count) / static_cast<double>(static_cast<uint64_t>(row_count) * turnover_count));
+  EXPECT_GT(moved_count, 0U);
+  EXPECT_LE(3 * moved_count, static_cast<uint64_t>(row_count) * turnover_count) << "at most a third of what is written";
+  EXPECT_LE(largest, 4 * fresh_bytes);
+  ASSERT_NO_FATAL_FAILURE(expect_same());
+}
+
+TEST_F(TurnoverTest, SearchesFindTheSameRowsBeforeAndAfterTheyMove) {
+  create();
+  turn_over(0);
+  link();
+  perform_both(erase_random_rows(kRows, 8));
+  base::Random random(3);
+  const auto answers = [&] {
+    std::vector<std::pair<std::vector<Value>, std::vector<float>>> found;
+    base::Random queries(5);
+    for (int i = 0; i < 50; ++i) {
+      Floats query(12);
+      for (float& component : query) component = queries.normal();
+      const SearchQuery search{.vectors = query, .query_count = 1, .column = "v", .k = 10, .exact = true};
+      const auto hits = must(exec::vector_search(*version(), search));
+      found.emplace_back(keys_of(*version(), hits.rows), hits.distances);
+    }
+    return found;
+  };
+  const auto before = answers();
+  EXPECT_GT(must(engine_->move_sparse_rows()), 1000U);
+  EXPECT_TRUE(answers() == before) << "from the tail";
+  link();
+  EXPECT_TRUE(answers() == before);
+  ASSERT_NO_FATAL_FAILURE(expect_same());
+  EXPECT_EQ(must(engine_->move_sparse_rows()), 0U) << "nothing is moved twice";
+}
+
+TEST_F(TurnoverTest, RowsDoNotMoveInVainWhileAnOldVersionKeepsThem) {
+  create();
+  turn_over(0);
+  auto old = version();
+  turn_over(1);
+  perform_both(erase_random_rows(kRows, 8));
+  const TableModel old_model = model_.at("t");
+  EXPECT_EQ(must(engine_->move_sparse_rows()), 0U);
+  old = version();
+  EXPECT_GT(must(engine_->move_sparse_rows()), 1000U);
+  EXPECT_TRUE(rows_of(*old) == old_model.rows) << "moving is nothing that an old version sees";
+  ASSERT_NO_FATAL_FAILURE(expect_same());
+}
+
+TEST_F(TurnoverTest, ATableThatWasClearedMeanwhileGetsNoRowsBack) {
+  create();
+  turn_over(0, 0, 100);
+  const auto old = version();
+  const std::vector<RowId> rows = {{1}, {5}, {7}};
+  perform_both({StatementKind::kClear, "t", {}, {}, {}});
+  turn_over(1, 1000, 1010);
+  EXPECT_EQ(must(engine_->move_rows(*old, rows)), 0U);
+  ASSERT_NO_FATAL_FAILURE(expect_same());
+  perform_both({StatementKind::kDrop, "t", {}, {}, {}});
+  EXPECT_EQ(must(engine_->move_rows(*old, rows)), 0U);
+}
+
+TEST_F(TurnoverTest, WhatWasReplacedOrDeletedMeanwhileDoesNotComeBack) {
+  create();
+  turn_over(0, 0, 100);
+  const auto old = version();
+  turn_over(1, 0, 10);
+  perform_both(erase_rows(10, 20));
+  std::vector<RowId> rows;
+  for (uint32_t row = 0; row < 100; row += 2) rows.push_back({row});
+  EXPECT_EQ(must(engine_->move_rows(*old, rows)), 40U);
+  ASSERT_NO_FATAL_FAILURE(expect_same());
+  EXPECT_EQ(must(engine_->move_rows(*old, rows)), 0U) << "they are elsewhere now";
 }
 
 TEST_F(TurnoverTest, AnOldVersionIsReadWholeUntilItIsLetGo) {

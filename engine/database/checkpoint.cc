@@ -1,4 +1,4 @@
-// Moving the log into the base, and leaving.
+// Moving the log into the base, what goes on by itself, and leaving.
 
 #include "engine/base/try.h"
 #include "engine/database/engine.h"
@@ -89,15 +89,24 @@ bool Engine::checkpoint_due() const {
   return log_bytes > graph_bytes;
 }
 
-void Engine::checkpoint_loop() {
+bool Engine::stopping() const {
+  const std::lock_guard lock(background_mutex_);
+  return stopping_;
+}
+
+void Engine::upkeep_loop() {
+  uint64_t turn = 0;
+  const auto moved_some = [&] {
+    const auto moved = move_some_rows(turn++);
+    return moved.ok() && *moved > 0;
+  };
   std::unique_lock lock(background_mutex_);
   while (!stopping_) {
     lock.unlock();
-    const bool due = checkpoint_due();
-    const bool failed = due && !checkpoint().ok();
+    const bool worked = checkpoint_due() ? checkpoint().ok() : moved_some();
     lock.lock();
-    // A checkpoint that fails (a full disk) changes nothing; the log goes on growing and it is tried again in a while.
-    if (!stopping_ && (failed || !due)) background_wake_.wait_for(lock, std::chrono::seconds(1));
+    // A checkpoint or a move that fails (a full disk) changes nothing; it is tried again in a while.
+    if (!stopping_ && !worked) background_wake_.wait_for(lock, std::chrono::seconds(1));
   }
 }
 
@@ -107,7 +116,8 @@ Result<void> Engine::stop_and_checkpoint() {
     stopping_ = true;
   }
   background_wake_.notify_all();
-  if (checkpointer_.joinable()) checkpointer_.join();
+  if (workers_ != nullptr) workers_->wake();  // it may be waiting for them
+  if (upkeep_.joinable()) upkeep_.join();
   if (workers_ != nullptr) workers_->stop();
   if (options_.read_only || store_ == nullptr || workers_ == nullptr || store_->log().poisoned()) return {};
   return checkpoint();

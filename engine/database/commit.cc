@@ -117,6 +117,13 @@ uint64_t Engine::waiting_bytes(TableId id) const {
   return version.ok() ? waiting_vector_bytes(**version) : 0;
 }
 
+bool Engine::has_room(TableId id, uint64_t bytes_max_beside_searches) const {
+  const bool searched = search_pace_.often(environment_.clock->monotonic_micros());
+  const uint64_t bytes_max =
+      searched ? std::min(options_.tail_bytes_max, bytes_max_beside_searches) : options_.tail_bytes_max;
+  return waiting_bytes(id) <= bytes_max;
+}
+
 // Back-pressure: a writer that runs ahead of the graphs waits here, so that searches never have to scan an unbounded tail, and only a short one where many do. A tail that
 // has grown long before they came gets shorter with every statement, by as much as the statement adds, instead of all at once.
 Result<void> Engine::wait_for_room(TableId id, uint64_t coming_bytes) const {
@@ -124,13 +131,19 @@ Result<void> Engine::wait_for_room(TableId id, uint64_t coming_bytes) const {
   const uint64_t now_waiting = waiting_bytes(id);
   const uint64_t shorter = now_waiting - std::min(now_waiting, 2 * coming_bytes);
   const uint64_t max_beside_searches = std::max(options_.tail_bytes_beside_searches, shorter);
-  const auto has_room = [&] {
-    const bool searched = search_pace_.often(environment_.clock->monotonic_micros());
-    const uint64_t bytes_max =
-        searched ? std::min(options_.tail_bytes_max, max_beside_searches) : options_.tail_bytes_max;
-    return waiting_bytes(id) <= bytes_max;
-  };
-  return has_room() ? Result<void>() : workers_->wait_until(has_room);
+  const auto room = [&] { return has_room(id, max_beside_searches); };
+  return room() ? Result<void>() : workers_->wait_until(room);
+}
+
+Result<CommitNumber> Engine::commit_rows(table::TableStore& table, const table::Rows& rows,
+                                         table::OnConflict on_conflict) {
+  TRY(change, table.prepare_write(rows, on_conflict));
+  table::InsertRecords encoded =
+      table::encode_insert(table.info().id, change.first_row, table.info().schema, rows, kInsertRecordBytes);
+  PreparedCommit commit;
+  commit.kinds.assign(encoded.records.size(), table::RecordKind::kInsert);
+  commit.records = std::move(encoded.records);
+  return commit_change(table, change, std::move(commit));
 }
 
 Result<uint64_t> Engine::write(TableId id, const BatchView& batch, table::OnConflict on_conflict) {
@@ -144,13 +157,7 @@ Result<uint64_t> Engine::write(TableId id, const BatchView& batch, table::OnConf
     const std::lock_guard lock(commit_mutex_);
     TRY_OK(writable());
     TRY(table, store_of_table(id));
-    TRY(change, table->prepare_write(rows, on_conflict));
-    table::InsertRecords encoded =
-        table::encode_insert(id, change.first_row, table->info().schema, rows, kInsertRecordBytes);
-    PreparedCommit commit;
-    commit.kinds.assign(encoded.records.size(), table::RecordKind::kInsert);
-    commit.records = std::move(encoded.records);
-    TRY(logged, commit_change(*table, change, std::move(commit)));
+    TRY(logged, commit_rows(*table, rows, on_conflict));
     number = logged;
   }
   TRY_OK(finish_commit(number));

@@ -6,6 +6,7 @@
 //   read:  version() pins what was last published; nothing else is needed                              (door.cc, exec/)
 //   open:  root -> tables -> log replay through the same appends -> keys rebuilt -> publish            (recovery.cc)
 //   checkpoint: pause graph workers -> new log segment -> changed blocks -> one atomic root            (checkpoint.cc)
+//   moves: rows of regions of which few live -> the way of a write, without anybody seeing a change    (move_rows.cc)
 
 #include <omendb/database.h>
 #include <omendb/options.h>
@@ -67,6 +68,10 @@ class Engine {
 
   // --- upkeep (checkpoint.cc, inspect.cc) ---
   Result<void> checkpoint();
+  // Moves rows out of sparse regions until there is nothing to gain, as the background does by itself. Returns how many.
+  Result<uint64_t> move_sparse_rows();
+  // Writes rows of `seen` again at the end of their table, in one commit, as far as they still live; nothing that a statement or a search can tell changes. Returns how many.
+  Result<uint64_t> move_rows(const table::TableVersion& seen, std::vector<RowId> rows);
   Result<void> check();
   Result<void> backup(os::Directory& target);
   Result<void> wait_for_index(TableId id);
@@ -109,17 +114,25 @@ class Engine {
   Result<CommitNumber> log_commit(const PreparedCommit& commit);                // (locked)
   Result<CommitNumber> commit_change(table::TableStore& table, const table::TableChange& change,
                                      PreparedCommit commit);  // (locked)
-  void set_state(CommitNumber commit);                        // (locked)
+  Result<CommitNumber> commit_rows(table::TableStore& table, const table::Rows& rows,
+                                   table::OnConflict on_conflict);  // (locked)
+  void set_state(CommitNumber commit);                              // (locked)
   Result<void> finish_commit(CommitNumber commit);
   uint64_t waiting_bytes(TableId id) const;
+  bool has_room(TableId id, uint64_t bytes_max_beside_searches) const;
   Result<void> wait_for_room(TableId id, uint64_t coming_bytes) const;
   void forget_storage(const table::TableStore& table);  // (locked)
 
   // checkpoint.cc
   struct CheckpointRun;
   Result<void> run_checkpoint(CheckpointRun& run);
-  void checkpoint_loop();
+  void upkeep_loop();
+  bool stopping() const;
   bool checkpoint_due() const;
+
+  // move_rows.cc
+  Result<uint64_t> move_some_rows(uint64_t turn);
+  Result<bool> wait_to_move(TableId id, uint64_t row_count) const;
   Result<void> stop_and_checkpoint();
 
   Environment environment_;
@@ -146,7 +159,7 @@ class Engine {
   mutable std::mutex background_mutex_;  // guards stopping_
   std::condition_variable background_wake_;
   bool stopping_ = false;
-  std::thread checkpointer_;
+  std::thread upkeep_;  // checkpoints that are due, and moving rows
 };
 
 }  // namespace omendb::database

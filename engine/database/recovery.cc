@@ -135,7 +135,7 @@ void Engine::start_background() {
     return published_;
   };
   workers_ = std::make_unique<table::IndexWorkers>(background ? threads : 0, newest);
-  if (background) checkpointer_ = std::thread([this] { checkpoint_loop(); });
+  if (background) upkeep_ = std::thread([this] { upkeep_loop(); });
 }
 
 }  // namespace omendb::database

@@ -81,6 +81,41 @@ std::string_view ColumnReader::bytes(RowId row) const {
           static_cast<size_t>(end_of(*ends_, row.value) - begin)};
 }
 
+RowsColumn ColumnReader::copy(std::span<const RowId> rows, Rows& owner) const {
+  RowsColumn column;
+  const auto null = [this](RowId row) { return is_null(row); };
+  if (std::all_of(rows.begin(), rows.end(), null)) {
+    column.nulls = Nulls::kAll;
+    return column;
+  }
+  if (std::any_of(rows.begin(), rows.end(), null)) {
+    column.nulls = Nulls::kSome;
+    const std::span<std::byte> validity = owner.own(rows.size());
+    std::transform(rows.begin(), rows.end(), validity.begin(),
+                   [&](RowId row) { return null(row) ? std::byte{0} : std::byte{1}; });
+    column.validity = validity;
+  }
+  std::vector<uint32_t> lengths;
+  uint64_t size_bytes = 0;
+  for (const RowId row : rows) {
+    lengths.push_back(static_cast<uint32_t>(value_bytes(row)));
+    size_bytes += lengths.back();
+  }
+  const std::span<std::byte> values = owner.own(size_bytes);
+  uint64_t at = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const std::byte* value = width_ != 0 ? fixed(rows[i]) : reinterpret_cast<const std::byte*>(bytes(rows[i]).data());
+    std::copy_n(value, lengths[i], values.begin() + static_cast<ptrdiff_t>(at));
+    at += lengths[i];
+  }
+  column.values = values;
+  if (width_ != 0) return column;
+  const std::span<std::byte> owned_lengths = owner.own(rows.size() * sizeof(uint32_t));
+  std::ranges::copy(std::as_bytes(std::span(lengths)), owned_lengths.begin());
+  column.lengths = owned_lengths;
+  return column;
+}
+
 void ColumnReader::gather(std::span<const RowId> rows, const ColumnSpec& spec, ColumnData& out) const {
   if (has_nulls() && std::any_of(rows.begin(), rows.end(), [this](RowId row) { return is_null(row); })) {
     out.validity.reserve(rows.size());

@@ -19,30 +19,62 @@ bool is_dead_region(const LiveBitmap& live, uint32_t region) {
   return std::all_of(begin, begin + kWordsPerRegion, [](uint64_t word) { return word == 0; });
 }
 
-void DeadRows::forget(std::span<const RowId> rows) {
-  const std::lock_guard lock(mutex_);
+void DeadRows::count(std::span<const RowId> rows, uint32_t Region::*counter) {
   for (const RowId row : rows) {
     const size_t region = row.value / kRowsPerRegion;
-    if (region >= counts_.size()) counts_.resize(region + 1);
-    ++counts_[region];
-    assert(counts_[region] <= kRowsPerRegion && "a row dies once");
+    if (region >= regions_.size()) regions_.resize(region + 1);
+    ++(regions_[region].*counter);
+    assert(regions_[region].*counter <= kRowsPerRegion && "a row dies once");
   }
+}
+
+void DeadRows::remove(std::span<const RowId> rows) {
+  const std::lock_guard lock(mutex_);
+  count(rows, &Region::removed_count);
+}
+
+void DeadRows::forget(std::span<const RowId> rows) {
+  const std::lock_guard lock(mutex_);
+  count(rows, &Region::forgotten_count);
+  forgotten_count_ += rows.size();
 }
 
 void DeadRows::assign(const LiveBitmap& live) {
   const std::lock_guard lock(mutex_);
-  counts_.assign((uint64_t{live.row_count()} + kRowsPerRegion - 1) / kRowsPerRegion, 0);
-  for (uint32_t row = 0; row < live.row_count(); ++row) counts_[row / kRowsPerRegion] += live.contains({row}) ? 0U : 1U;
+  regions_.assign((uint64_t{live.row_count()} + kRowsPerRegion - 1) / kRowsPerRegion, {});
+  for (uint32_t row = 0; row < live.row_count(); ++row) {
+    if (!live.contains({row})) ++regions_[row / kRowsPerRegion].removed_count;
+  }
+  forgotten_count_ = live.row_count() - live.live_count();
+  for (Region& region : regions_) region.forgotten_count = region.removed_count;
 }
 
 std::vector<uint32_t> DeadRows::regions(const LiveBitmap& live) const {
   std::vector<uint32_t> regions;
   const std::lock_guard lock(mutex_);
-  const auto full = std::min<size_t>(counts_.size(), live.row_count() / kRowsPerRegion);
+  const auto full = std::min<size_t>(regions_.size(), live.row_count() / kRowsPerRegion);
   for (uint32_t region = 0; region < full; ++region) {
-    if (counts_[region] == kRowsPerRegion && is_dead_region(live, region)) regions.push_back(region);
+    if (regions_[region].forgotten_count == kRowsPerRegion && is_dead_region(live, region)) regions.push_back(region);
   }
   return regions;
+}
+
+std::optional<uint32_t> DeadRows::sparsest_region(const LiveBitmap& live) const {
+  const std::lock_guard lock(mutex_);
+  const uint64_t dead_count = live.row_count() - live.live_count();
+  // Somebody keeps an old version: rows that leave this one would stay in that one. A few wait at any time, for searches under way.
+  if (dead_count > forgotten_count_ + kRowsPerRegion) return std::nullopt;
+  const auto full = std::min<size_t>(regions_.size(), live.row_count() / kRowsPerRegion);
+  uint64_t gone_count = 0;
+  std::optional<uint32_t> sparsest;
+  for (uint32_t i = 0; i < full; ++i) {
+    const Region& region = regions_[i];
+    if (region.forgotten_count == kRowsPerRegion) gone_count += kRowsPerRegion;
+    if (region.forgotten_count <= kForgottenRowsSparse || region.removed_count == kRowsPerRegion) continue;
+    if (!sparsest || region.removed_count > regions_[*sparsest].removed_count) sparsest = i;
+  }
+  const bool mostly_dead = dead_count - std::min(dead_count, gone_count) > live.live_count();
+  return mostly_dead ? sparsest : std::nullopt;
 }
 
 }  // namespace omendb::table

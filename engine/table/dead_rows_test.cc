@@ -49,6 +49,84 @@ TEST(DeadRows, ARegionIsDeadWhenItIsFullAndAllItsRowsAreForgotten) {
   EXPECT_EQ(after_recovery.regions(live), (std::vector<uint32_t>{1, 2}));
 }
 
+// A table of which the test says row by row what dies, and when nobody sees it any more.
+struct SparseTable {
+  LiveBitmap live;
+  DeadRows dead;
+
+  explicit SparseTable(uint32_t row_count) { live.append(row_count, true); }
+  std::vector<RowId> remove(uint32_t first, uint32_t last) {
+    std::vector<RowId> rows;
+    for (uint32_t row = first; row < last; ++row) {
+      if (live.erase({row})) rows.push_back({row});
+    }
+    dead.remove(rows);
+    return rows;
+  }
+  void kill(uint32_t first, uint32_t last) { dead.forget(remove(first, last)); }
+  std::optional<uint32_t> sparsest() const { return dead.sparsest_region(live); }
+};
+
+TEST(SparseRegions, TheOneOfWhichTheFewestLiveComesFirst) {
+  SparseTable table(3 * kRegion + 10);
+  EXPECT_EQ(table.sparsest(), std::nullopt);
+  table.kill(0, kRegion * 3 / 4);
+  table.kill(kRegion, 2 * kRegion);
+  EXPECT_EQ(table.sparsest(), std::nullopt) << "a quarter lives, which is not few; the dead region is not sparse";
+  table.kill(kRegion * 3 / 4, kRegion * 3 / 4 + 1);
+  EXPECT_EQ(table.sparsest(), std::nullopt) << "of the rows that take up space most live";
+  table.kill(2 * kRegion, 3 * kRegion - 100);
+  EXPECT_EQ(table.sparsest(), std::optional(2U));
+  table.kill(3 * kRegion - 100, 3 * kRegion);
+  EXPECT_EQ(table.sparsest(), std::optional(0U));
+  table.kill(0, kRegion);
+  EXPECT_EQ(table.sparsest(), std::nullopt) << "all are dead";
+}
+
+TEST(SparseRegions, TheLastOneIsLeftAloneAsLongAsItGrows) {
+  SparseTable table(kRegion - 1);
+  table.kill(0, kRegion - 10);
+  EXPECT_EQ(table.sparsest(), std::nullopt);
+  table.live.append(1, true);
+  EXPECT_EQ(table.sparsest(), std::optional(0U));
+}
+
+TEST(SparseRegions, RowsThatSomebodyMaySeeDoNotCount) {
+  SparseTable table(3 * kRegion);
+  const std::vector<RowId> seen = table.remove(0, kRegion - 10);
+  EXPECT_EQ(table.sparsest(), std::nullopt);
+  table.dead.forget(seen);
+  EXPECT_EQ(table.sparsest(), std::nullopt) << "two thirds of the table live";
+  table.kill(kRegion, kRegion + 10);
+  const std::vector<RowId> others = table.remove(kRegion + 10, 2 * kRegion + 5);
+  EXPECT_EQ(table.sparsest(), std::optional(0U)) << "few rows are seen by old versions only";
+  const std::vector<RowId> more = table.remove(2 * kRegion + 5, 3 * kRegion - 20);
+  EXPECT_EQ(table.sparsest(), std::nullopt) << "an old version keeps more than a region's rows";
+  table.dead.forget(others);
+  EXPECT_EQ(table.sparsest(), std::optional(0U));
+}
+
+TEST(SparseRegions, ARegionThatIsBeingEmptiedIsTakenUntilNothingIsLeft) {
+  SparseTable table(3 * kRegion);
+  table.kill(0, kRegion - 600);
+  table.kill(kRegion, 2 * kRegion - 601);
+  EXPECT_EQ(table.sparsest(), std::optional(0U));
+  table.remove(kRegion - 600, kRegion - 300);
+  table.kill(2 * kRegion - 601, 2 * kRegion - 500);
+  EXPECT_EQ(table.sparsest(), std::optional(0U)) << "although more rows of the other one are forgotten";
+  table.remove(kRegion - 300, kRegion);
+  EXPECT_EQ(table.sparsest(), std::optional(1U)) << "there is nothing left to move";
+}
+
+TEST(SparseRegions, AreKnownAfterRecovery) {
+  SparseTable table(2 * kRegion);
+  table.kill(0, kRegion - 1);
+  table.kill(kRegion, kRegion + 10);
+  DeadRows after_recovery;
+  after_recovery.assign(table.live);
+  EXPECT_EQ(after_recovery.sparsest_region(table.live), std::optional(0U));
+}
+
 // Extents of a column's arrays that no row outside of the range needs, found row by row.
 TEST(DeadRows, ExtentsOfARangeAreThoseThatNoOtherRowTouches) {
   for (uint64_t seed = 1; seed <= std::max<size_t>(3, base::scaled(20)); ++seed) {

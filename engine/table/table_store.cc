@@ -175,6 +175,7 @@ Result<TableChange> TableStore::prepare_erase(const KeysView& keys) {
 }
 
 void TableStore::install(const TableChange& change) {
+  dead_rows_->remove(change.removed);
   version_->guard->pass_on(change.removed, change.version->guard);
   version_ = change.version;
 }

@@ -43,6 +43,9 @@ struct TableSummary {
   std::vector<VectorIndexSummary> vectors;
 };
 
+// Rows of one version, at least one, to be written once more. Fails: kOutOfMemory.
+Result<Rows> copy_rows(const TableVersion& version, std::span<const RowId> rows);
+
 class TableStore : public std::enable_shared_from_this<TableStore> {
  public:
   // An empty table, nothing on disk yet.
@@ -58,6 +61,11 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
   Result<TableChange> prepare_erase(const KeysView& keys);
   void install(const TableChange& change);
   void abandon(const TableChange& change);
+
+  // --- moving rows out of sparse regions (table_move.cc) ---
+  // Some rows of `version`, the newest published one, to be written again at the end: those of the sparsest region that live, a statement's worth of them. None if there is
+  // nothing to gain. Threads: any.
+  std::vector<RowId> rows_to_move(const TableVersion& version) const;
 
   // --- recovery: keys are not kept until finish_recovery ---
   Result<void> replay_insert(const InsertRecord& record);

@@ -23,7 +23,7 @@
 namespace omendb {
 
 struct DatabaseStats {
-  uint64_t commit_number = 0;
+  uint64_t commit_number = 0;            // statements that changed something, and moves of rows by upkeep
   uint64_t resident_bytes = 0;           // of the whole process, as the kernel counts
   std::vector<MemoryOrDiskPart> memory;  // anonymous memory by component, "<table>.<component>"
   std::vector<MemoryOrDiskPart> disk;    // files by component: "root", "log", "<table>.<component>", "free"

@@ -37,7 +37,7 @@ inline constexpr size_t kSearchRowsMax = 10'000;
 
 class Snapshot;  // a pinned version of the database; opaque
 
-// Hits of query i are entries offsets[i] .. offsets[i + 1] of the flat arrays, nearest first, ties in order of arrival. Fewer than k only when the
+// Hits of query i are entries offsets[i] .. offsets[i + 1] of the flat arrays, nearest first, ties in the order of a scan. Fewer than k only when the
 // table has fewer rows with a vector, or fewer lie within the radius. Holds the version it was made from, so fetch() returns the rows as they were.
 struct Hits {
   std::vector<uint32_t> offsets;

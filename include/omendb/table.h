@@ -24,7 +24,7 @@ struct MemoryOrDiskPart {
 
 struct TableStats {
   uint64_t row_count = 0;       // live rows
-  uint64_t dead_row_count = 0;  // deleted or replaced, space not yet reused
+  uint64_t dead_row_count = 0;  // deleted, replaced, or moved by upkeep; each time one more
   uint64_t tail_row_count = 0;  // rows that wait for a graph; searches compare with each. Falls to 0 by itself
   bool flat = true;             // too small for a graph: every search is exact
   uint64_t graph_edge_count = 0;
@@ -38,7 +38,7 @@ struct ScanOptions {
   size_t batch_rows = 4096;
 };
 
-// Reads rows of one version, batch by batch, in order of arrival. Threads: one at a time.
+// Reads rows of one version, batch by batch, in order of arrival (rows moved meanwhile, to give space back, arrive again). Threads: one at a time.
 class Scan {
  public:
   virtual ~Scan() = default;

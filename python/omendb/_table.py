@@ -164,7 +164,8 @@ class Table:
     def scan(
         self, *, select: Iterable[str] | None = None, batch_rows: int = SCAN_ROWS, **later: Any
     ) -> pa.RecordBatchReader:
-        """All rows of the newest version in order of arrival, batch by batch. Later writes do not show."""
+        """All rows of the newest version in order of arrival, batch by batch. Later writes do not show. Rows that were moved
+        in the background, to give space back, come where they were moved to: at the end."""
         refuse("scan", later)
         names = self._schema.checked_names(select, self.name)
         if isinstance(batch_rows, bool) or not isinstance(batch_rows, int) or batch_rows < 1:
