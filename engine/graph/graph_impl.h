@@ -57,6 +57,11 @@ class ListLocks {
   std::array<std::atomic<uint8_t>, 4096> flags_{};
 };
 
+struct RowPiece {
+  uint32_t first;
+  uint32_t end;
+};
+
 // Rows on their way out. Changed while no insert runs, by begin_erase and end_erase.
 struct Erasure {
   base::Bitmap dying;
@@ -65,11 +70,11 @@ struct Erasure {
   std::atomic<uint32_t> repairing{0};  // how many threads are at it
   std::mutex taking;                   // guards the two below
   uint32_t next_row = 0;               // the first one that nobody has taken
-  std::vector<uint32_t> failed;        // first rows of pieces to be taken again
+  std::vector<RowPiece> put_aside;     // to be taken before
 
   bool is_dying(uint32_t row) const { return row < dying.bit_count() && dying.test(row); }
-  uint32_t take();  // the first row of the next piece; row_count or more if there is none
-  void put_back(uint32_t first_row);
+  RowPiece take();  // empty if there is none
+  void put_back(RowPiece piece);
   bool has_more();
 };
 

@@ -27,9 +27,11 @@ namespace omendb::graph {
 namespace {
 
 constexpr uint32_t kChosen = UINT32_MAX;
-constexpr uint32_t kRowsPerPiece = 512;  // a few milliseconds where one row in fifty dies
-constexpr size_t kShareToSearch = 8;     // a list that loses one link in so many is worth a search
-constexpr size_t kBeamsToSearch = 8;     // a search that has met so many times the rows it wants gives up
+// A piece of a turn takes a few milliseconds: so many rows where one in fifty dies, fewer where more do.
+constexpr uint32_t kRowsPerPiece = 512;
+constexpr size_t kSearchesPerPiece = 32;
+constexpr size_t kShareToSearch = 8;  // a list that loses one link in so many is worth a search
+constexpr size_t kBeamsToSearch = 8;  // a search that has met so many times the rows it wants gives up
 
 // What hangs on `row` in the tree and stays: the nearest staying rows on every way down.
 void collect_orphans(const Graph::Impl& graph, uint32_t row, std::vector<uint32_t>& orphans) {
@@ -65,6 +67,9 @@ class ListRepair {
     }
     return {};
   }
+
+  // So far.
+  size_t searches() const { return searches_; }
 
   // Gives orphans to `parent`, which may take one more child than usual where one of its own dies: the nearest first, the others below it where there is no room.
   Result<void> adopt(uint32_t parent, std::vector<uint32_t>& orphans) {
@@ -117,26 +122,32 @@ class ListRepair {
 
   // Rows that may take the places of dying ones, none twice; at most twice as many as a list holds.
   void collect_candidates(uint32_t row, uint32_t level, const Losses& losses) {
-    if (losses.dying * kShareToSearch >= losses.links && collect_nearest(space_, row, level)) return;
+    if (losses.dying * kShareToSearch >= losses.links && collect_nearest(space_, row, level, losses.dying)) return;
     collect_behind_dying(row, level);
   }
 
-  // The nearest staying rows, by a walk that begins at `row` itself. False if it met too few: the dying ones are too many here.
-  bool collect_nearest(const RowSpace& space, uint32_t row, uint32_t level) {
+  // The nearest staying rows that are not in the list, by a walk that begins at `row` itself. False if it met fewer than are lost: the dying ones are too many here.
+  bool collect_nearest(const RowSpace& space, uint32_t row, uint32_t level, size_t lost) {
+    const std::span<uint32_t> list = graph_.links.list(row, level);
     // Of as many as a list holds recall falls a little; twice as many win nothing and cost a third more.
-    const size_t wanted = graph_.links.capacity(level) * 3 / 2;
+    const size_t wanted = list.size() * 3 / 2;
     const auto is_staying = [this](uint32_t other) { return !graph_.is_dying(other); };
     const Walk walk{graph_, space, space.target_of_row(row, state_.query_bytes()), state_, graph_.links.row_count()};
+    ++searches_;
     state_.visited.begin(graph_.links.row_count());
     walk.search_level({walk.distance_to(row), row}, level, wanted, kBeamsToSearch * wanted, is_staying);
     const Beam& beam = state_.beam;
-    if (beam.live_count() <= graph_.links.m()) return false;
-    if (space.is_coarse(beam[graph_.links.m()].distance)) return collect_nearest(space.full(), row, level);
+    const bool coarse = beam.size() > graph_.links.m() && space.is_coarse(beam[graph_.links.m()].distance);
+    if (coarse) return collect_nearest(space.full(), row, level, lost);
+    for (size_t i = 0; i < list.size(); ++i) state_.words[i] = load_link(&list[i]) & kRowMask;
+    const auto known_end = state_.words.begin() + static_cast<ptrdiff_t>(list.size());
     candidates_.clear();
     for (size_t i = 0; i < beam.size() && candidates_.size() < wanted; ++i) {
-      if (beam[i].row() != row && is_staying(beam[i].row())) candidates_.push_back(beam[i].row());
+      const uint32_t other = beam[i].row();
+      if (other == row || !is_staying(other)) continue;
+      if (std::find(state_.words.begin(), known_end, other) == known_end) candidates_.push_back(other);
     }
-    return true;
+    return candidates_.size() >= lost;
   }
 
   // The rows behind the dying ones of the list, but those that are in it. Where dying rows lie behind dying ones, as when most of a region goes at once, what lies
@@ -231,6 +242,7 @@ class ListRepair {
   std::vector<uint32_t> dying_;
   std::vector<uint32_t> candidates_;
   std::vector<Neighbor> chosen_;
+  size_t searches_ = 0;
 };
 
 // The entry point has to be on the highest level that a staying row is on.
@@ -246,26 +258,27 @@ EntryPoint highest_staying_row(const Graph::Impl& graph) {
 
 }  // namespace
 
-uint32_t Erasure::take() {
+RowPiece Erasure::take() {
   const std::lock_guard lock(taking);
-  if (!failed.empty()) {
-    const uint32_t first_row = failed.back();
-    failed.pop_back();
-    return first_row;
+  if (!put_aside.empty()) {
+    const RowPiece piece = put_aside.back();
+    put_aside.pop_back();
+    return piece;
   }
-  const uint32_t first_row = next_row;
+  const uint32_t first = next_row;
   next_row = std::min(row_count, next_row + kRowsPerPiece);
-  return first_row;
+  return {first, next_row};
 }
 
-void Erasure::put_back(uint32_t first_row) {
+void Erasure::put_back(RowPiece piece) {
+  if (piece.first == piece.end) return;
   const std::lock_guard lock(taking);
-  failed.push_back(first_row);
+  put_aside.push_back(piece);
 }
 
 bool Erasure::has_more() {
   const std::lock_guard lock(taking);
-  return !failed.empty() || next_row < row_count;
+  return !put_aside.empty() || next_row < row_count;
 }
 
 // A region is empty for good where no row is linked and none will be.
@@ -302,6 +315,7 @@ Result<void> Graph::begin_erase(const VectorsView& vectors, std::span<const RowI
       auto erasure = std::make_unique<Erasure>();
       erasure->row_count = impl_->links.row_count();
       erasure->dying.resize(erasure->row_count);
+      erasure->put_aside.reserve(erasure->row_count / kRowsPerPiece + 1);  // so that putting back never fails
       for (const RowId row : rows) {
         if (!contains(row) || erasure->dying.test(row.value)) continue;
         erasure->dying.set(row.value);
@@ -328,13 +342,15 @@ Result<bool> Graph::repair_some(const VectorsView& vectors) {
   if (!erase_under_way()) return false;
   Erasure& erasure = *impl_->erasure;
   erasure.repairing.fetch_add(1, std::memory_order_acq_rel);
-  const uint32_t first = erasure.take();
+  RowPiece piece = erasure.take();
+  const bool any = piece.first < piece.end;
   const auto repair = [&]() -> Result<bool> {
-    if (first >= erasure.row_count) return false;
+    if (!any) return false;
     try {
       const SearchStatePool::Lease state = impl_->states.take();
       ListRepair lists(*impl_, vectors, *state);
-      for (uint32_t row = first; row < std::min(erasure.row_count, first + kRowsPerPiece); ++row) {
+      for (; piece.first < piece.end && lists.searches() < kSearchesPerPiece; ++piece.first) {
+        const uint32_t row = piece.first;
         if (contains({row}) && !erasure.is_dying(row)) TRY_OK(lists.repair_row(row));
       }
     } catch (const std::bad_alloc&) {
@@ -343,7 +359,7 @@ Result<bool> Graph::repair_some(const VectorsView& vectors) {
     return true;
   };
   Result<bool> repaired = repair();
-  if (!repaired.ok()) erasure.put_back(first);
+  erasure.put_back(piece);
   erasure.repairing.fetch_sub(1, std::memory_order_acq_rel);
   return repaired;
 }

@@ -179,7 +179,9 @@ TEST(GraphRepair, KeepsRecallWhereHalfOfTheRowsGoAtOnce) {
     churned.insert(4000);
     base::Random random(5);
     churned.begin(churned.some_members(random, 2000));
-    while (must(churned.graph().repair_some(rows.view()))) churned.insert(200);
+    while (must(churned.graph().repair_some(rows.view()))) {
+      churned.insert(std::min<size_t>(30, rows.row_count() - churned.next_row()));
+    }
     churned.insert(rows.row_count() - churned.next_row());
     churned.end();
     churned.expect_sound();
@@ -190,6 +192,29 @@ TEST(GraphRepair, KeepsRecallWhereHalfOfTheRowsGoAtOnce) {
     fresh.insert(staying.row_count());
     EXPECT_GE(churned.recall_at_10(queries, 20), fresh.recall_at_10(queries, 20) - 0.01);
   }
+}
+
+// The rows around a group that goes as a whole have most of their links left, and nearly all that a walk from them meets is dying.
+TEST(GraphRepair, KeepsRecallAroundAGroupThatGoesAsAWhole) {
+  const Vectors around = random_vectors(3000, 16, 6);
+  const Vectors offsets = random_vectors(3000, 16, 7);
+  Vectors rows(16);
+  for (size_t i = 0; i < around.count(); ++i) {
+    rows.append({around.row(i), around.row(i) + 16});
+    std::vector<float> near_first(around.row(0), around.row(0) + 16);
+    for (size_t dim = 0; dim < 16; ++dim) near_first[dim] += 0.05F * offsets.row(i)[dim];
+    rows.append(near_first);
+  }
+  Churned churned(small_options(quantize::Storage::kF32, 8), rows);
+  churned.insert(rows.row_count());
+  std::vector<uint32_t> group;
+  for (uint32_t row = 1; row < rows.row_count(); row += 2) group.push_back(row);
+  churned.erase(group);
+  churned.expect_sound();
+  Churned fresh(small_options(quantize::Storage::kF32, 8), around);
+  fresh.insert(around.row_count());
+  const Vectors queries = random_vectors(200, 16, 8);
+  EXPECT_GE(churned.recall_at_10(queries, 20), fresh.recall_at_10(queries, 20) - 0.01);
 }
 
 TEST(GraphRepair, LeavesNothingWhereEverythingGoesAndBeginsAnew) {
