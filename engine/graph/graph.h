@@ -73,7 +73,8 @@ struct LiveRows {
 
 struct SearchOptions {
   size_t k = 10;
-  size_t ef = 64;  // beam; raised to k if smaller
+  // Beam; raised to k if smaller. Where other rows are much farther than the k-th one, a walk ends before its beam is full.
+  size_t ef = 64;
   size_t rerank =
       0;  // of a walk over codes: how many of the nearest are compared by their full vectors; 0 = chosen from k and ef
   // This row is treated as if it had never been linked: links to it lead to one of its neighbours instead. So a graph is asked with a row of its own as if

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -142,6 +143,24 @@ struct Graph::Impl {
   std::atomic<uint64_t> codes_number_{0};
 };
 
+// How far a search for the nearest `answers` rows looks: not much farther than the last answer so far, because rows behind those that lie there will hardly be nearer. It
+// then ends before its beam is exhausted, and easy queries cost less than hard ones ("Distance Adaptive Beam Search", Al-Jazzazi et al. 2025, arXiv 2505.15636). By
+// default as far as the beam reaches.
+struct Horizon {
+  size_t answers = 0;  // 0: no horizon
+  size_t kept = 0;     // so many rows stay in the beam however far they are
+  float stretch = 0;   // of the last answer's distance
+
+  // Rows of the beam that are no answers push the last answer back; it is never looked for too near.
+  float of(const Beam& beam) const {
+    const size_t others = beam.size() - beam.live_count();
+    if (answers == 0 || kept + others > beam.size()) return std::numeric_limits<float>::infinity();
+    const float last = beam[answers - 1 + others].distance;
+    return last > 0 ? std::max(stretch * last, beam[kept - 1 + others].distance)
+                    : std::numeric_limits<float>::infinity();
+  }
+};
+
 // One search or one insert: the borrowed inputs and the pooled memory.
 struct Walk {
   const Graph::Impl& graph;
@@ -174,15 +193,18 @@ struct Walk {
   // The nearest row on the upper levels that a greedy walk from `from` finds: on every level from from.level down to above `level_floor`.
   Candidate descend(EntryPoint from, uint32_t level_floor) const;
 
-  // Best-first search on one level from `start` (Malkov & Yashunin 2018, Algorithm 2), into state.beam. Stops when nothing in the beam is left to expand,
-  // or when the beam holds more than `beam_rows_max` rows: too many dead rows lie around the query.
+  // Best-first search on one level from `start` (Malkov & Yashunin 2018, Algorithm 2), into state.beam. Stops when nothing in the beam is left to expand, when the next
+  // row lies behind the horizon, or when the beam holds more than `beam_rows_max` rows: too many dead rows lie around the query.
   template <class IsLive>
-  void search_level(Candidate start, uint32_t level, size_t ef, size_t beam_rows_max, const IsLive& is_live) const {
+  void search_level(Candidate start, uint32_t level, size_t ef, size_t beam_rows_max, const IsLive& is_live,
+                    Horizon horizon = {}) const {
     Beam& beam = state.beam;
     beam.begin(ef);
     begin_with(start, is_live);
     if (level == 0) begin_with_root(is_live);
     for (size_t at = beam.next(); at < beam.size() && beam.size() <= beam_rows_max; at = beam.next()) {
+      const float too_far = horizon.of(beam);
+      if (beam[at].distance > too_far) return;
       const std::span<const uint32_t> fresh = state.visited.visit(list_of(beam[at].row(), level));
       if (fresh.empty()) continue;
       const uint32_t likely_next = beam.peek();
@@ -190,7 +212,7 @@ struct Walk {
       distances_to(fresh.data(), fresh.size(), state.distances.data());
       for (size_t i = 0; i < fresh.size(); ++i) {
         const float distance = state.distances[i];
-        if (beam.full() && !(distance < beam.worst())) continue;
+        if (distance > too_far || (beam.full() && !(distance < beam.worst()))) continue;
         const bool comes_next = beam.offer(distance, fresh[i], is_live(fresh[i]), is_live);
         if (comes_next && level == 0) prefetch_links(fresh[i]);
       }

@@ -11,6 +11,10 @@ namespace {
 // A beam that has grown past this (and 4 * ef) in search of live rows is a heap's work, not a sorted array's.
 constexpr size_t kBeamRowsMin = 1024;
 
+// How much farther than the last answer a search looks, as a share of its distance, for every k rows that its beam holds. Less saves more, but wants wider beams for the
+// same recall (docs/tuning.md).
+constexpr double kFartherPerK = 0.0125;
+
 bool farther(const Candidate& a, const Candidate& b) { return a.distance > b.distance; }
 
 class Search {
@@ -28,7 +32,7 @@ class Search {
     (void)walk_.state.visited.visit({&left_out, 1});
     const Candidate start = walk_.descend(entry, 0);
     const size_t beam_rows_max = std::max(kBeamRowsMin, 4 * ef_);
-    walk_.search_level(start, 0, ef_, beam_rows_max, is_live);
+    walk_.search_level(start, 0, ef_, beam_rows_max, is_live, horizon());
     const Beam* answers = &walk_.state.beam;
     if (answers->size() > beam_rows_max && !answers->full()) {
       if (!walk_on_widely(is_live)) return scan_everything(out);
@@ -70,6 +74,16 @@ class Search {
     if (candidate.expanded()) return;
     state.frontier.push_back(candidate);
     std::push_heap(state.frontier.begin(), state.frontier.end(), farther);
+  }
+
+  // Wider beams are for those who want to miss less, so they look farther as well. Inner products are no distances, and codes too coarse to build graphs by say too
+  // little about where the last answer is.
+  Horizon horizon() const {
+    const simd::Metric metric = walk_.graph.options.metric;
+    if (metric == simd::Metric::kInnerProduct || !walk_.space.builds_graphs()) return {};
+    // Squared but for L1: all others are squares of distances, or grow like them.
+    const double farther = 1 + kFartherPerK * static_cast<double>(ef_) / static_cast<double>(k_);
+    return {k_, rerank_, static_cast<float>(metric == simd::Metric::kL1 ? farther : farther * farther)};
   }
 
   size_t scan_everything(std::span<Neighbor> out) { return scan_linked_rows(exact_, live_, k_, kNoRadius, out); }

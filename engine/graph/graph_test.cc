@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <utility>
@@ -223,6 +225,41 @@ TEST(GraphSearch, KeepsInfiniteDistancesApartFromMissingRows) {
   Graph graph({});
   insert_all(graph, rows);
   expect_sound(graph, rows);
+}
+
+// Groups on the unit sphere: by inner product, which has no horizon, the same rows are nearest, and a wide beam goes on to other groups.
+TEST(GraphSearch, EndsWhereOtherRowsAreMuchFarther) {
+  constexpr size_t kGroups = 40;
+  constexpr size_t kPerGroup = 60;
+  const Vectors centres = random_vectors(kGroups, 16, 61);
+  const Vectors offsets = random_vectors(kGroups * kPerGroup, 16, 62);
+  Vectors rows(16);
+  for (size_t i = 0; i < offsets.count(); ++i) {
+    std::vector<float> row(centres.row(i % kGroups), centres.row(i % kGroups) + 16);
+    for (size_t dim = 0; dim < 16; ++dim) row[dim] += 0.05F * offsets.row(i)[dim];
+    const double norm = std::sqrt(std::inner_product(row.begin(), row.end(), row.begin(), 0.0));
+    for (float& value : row) value = static_cast<float>(value / norm);
+    rows.append(row);
+  }
+  const Live all(rows.row_count());
+  Graph by_distance({.metric = simd::Metric::kL2});
+  Graph by_product({.metric = simd::Metric::kInnerProduct});
+  insert_all(by_distance, rows);
+  insert_all(by_product, rows);
+  uint64_t looked_at_by_distance = 0;
+  uint64_t looked_at_by_product = 0;
+  for (uint32_t row = 0; row < rows.row_count(); row += 37) {
+    std::vector<Neighbor> found(10);
+    SearchCounters counters;
+    ASSERT_EQ(by_distance.search(rows.view(), rows.row(row), all.view(), {.ef = 400}, found, &counters), 10U);
+    looked_at_by_distance += counters.distance_computations;
+    std::vector<Neighbor> truth;
+    flat_scan(simd::Metric::kL2, rows.view(), rows.row(row), all.view(), {0}, {rows.row_count()}, 10, truth);
+    for (size_t i = 0; i < 10; ++i) EXPECT_EQ(found[i].distance, truth[i].distance);
+    by_product.search(rows.view(), rows.row(row), all.view(), {.ef = 400}, found, &counters);
+    looked_at_by_product += counters.distance_computations;
+  }
+  EXPECT_LT(looked_at_by_distance * 2, looked_at_by_product);
 }
 
 TEST(GraphBuild, LosesNoRowWhereAllAreEqual) {
