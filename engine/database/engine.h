@@ -93,6 +93,7 @@ class Engine {
     std::vector<std::vector<std::span<const std::byte>>> records;
     std::deque<std::vector<std::byte>> owned;  // what records point to, where it is not the caller's
     void add(table::RecordKind kind, std::vector<std::byte> payload);
+    std::vector<storage::LogRecord> log_records() const;  // borrowed
   };
 
   Engine(Environment environment, const OpenOptions& options);
@@ -110,9 +111,9 @@ class Engine {
 
   // commit.cc; those marked (locked) are called with commit_mutex_ held
   Result<void> writable() const;
-  Result<std::shared_ptr<table::TableStore>> store_of_table(TableId id) const;  // (locked)
-  Result<CommitNumber> log_commit(const PreparedCommit& commit);                // (locked)
-  Result<CommitNumber> commit_change(table::TableStore& table, const table::TableChange& change,
+  Result<std::shared_ptr<table::TableStore>> store_of_table(TableId id) const;                    // (locked)
+  Result<CommitNumber> log_commit(std::span<const storage::LogRecord> records);                   // (locked)
+  Result<CommitNumber> commit_change(table::TableStore& table, table::TableChange change,
                                      PreparedCommit commit);  // (locked)
   Result<CommitNumber> commit_rows(table::TableStore& table, const table::Rows& rows,
                                    table::OnConflict on_conflict);  // (locked)
