@@ -111,30 +111,30 @@ uint64_t vector_bytes_a_row(const table::TableVersion& version) {
   return bytes;
 }
 
-uint64_t waiting_vector_bytes(const table::TableVersion& version) {
+}  // namespace
+
+uint64_t Engine::waiting_bytes(const table::TableVersion& version) {
   uint64_t bytes = 0;
   for (const table::VectorColumnVersion& column : version.vectors)
     bytes += uint64_t{column.index->waiting_rows(version)} * version.vectors_view(*column.index).row_bytes;
   return bytes;
 }
 
-}  // namespace
-
 void Engine::count_search(const table::TableVersion& version) {
-  if (waiting_vector_bytes(version) > 0) search_pace_.count(environment_.clock->monotonic_micros());
+  if (waiting_bytes(version) > 0) search_pace_.count(environment_.clock->monotonic_micros());
 }
 
 // Of the newest version; 0 if the table was dropped or the database closed: the statement will say so.
 uint64_t Engine::waiting_bytes(TableId id) const {
   const auto version = table_version(id);
-  return version.ok() ? waiting_vector_bytes(**version) : 0;
+  return version.ok() ? waiting_bytes(**version) : 0;
 }
 
-bool Engine::has_room(TableId id, uint64_t bytes_max_beside_searches) const {
+bool Engine::has_room(uint64_t waiting_bytes, uint64_t bytes_max_beside_searches) const {
   const bool searched = search_pace_.often(environment_.clock->monotonic_micros());
   const uint64_t bytes_max =
       searched ? std::min(options_.tail_bytes_max, bytes_max_beside_searches) : options_.tail_bytes_max;
-  return waiting_bytes(id) <= bytes_max;
+  return waiting_bytes <= bytes_max;
 }
 
 // Back-pressure: a writer that runs ahead of the graphs waits here, so that searches never have to scan an unbounded tail, and only a short one where many do. A tail that
@@ -144,7 +144,7 @@ Result<void> Engine::wait_for_room(TableId id, uint64_t coming_bytes) const {
   const uint64_t now_waiting = waiting_bytes(id);
   const uint64_t shorter = now_waiting - std::min(now_waiting, 2 * coming_bytes);
   const uint64_t max_beside_searches = std::max(options_.tail_bytes_beside_searches, shorter);
-  const auto room = [&] { return has_room(id, max_beside_searches); };
+  const auto room = [&] { return has_room(waiting_bytes(id), max_beside_searches); };
   return room() ? Result<void>() : workers_->wait_until(room);
 }
 

@@ -43,6 +43,9 @@ struct TableSummary {
   std::vector<VectorIndexSummary> vectors;
 };
 
+// Bytes that the row's values take up.
+uint64_t row_bytes(const TableVersion& version, RowId row);
+
 // Rows of one version, at least one, to be written once more. Fails: kOutOfMemory.
 Result<Rows> copy_rows(const TableVersion& version, std::span<const RowId> rows);
 
