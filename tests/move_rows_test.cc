@@ -5,6 +5,7 @@
 #include "engine/base/test_scale.h"
 #include "engine/exec/vector_search.h"
 #include "engine/os/memory_file.h"
+#include "engine/os/recording_file.h"
 #include "tests/database_model.h"
 
 #include <gtest/gtest.h>
@@ -13,7 +14,9 @@
 #include <atomic>
 #include <chrono>
 #include <set>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace omendb::test {
 namespace {
@@ -135,32 +138,47 @@ TEST(MoveRows, StatementsBesideThemWinAndNoVersionMissesARow) {
   EXPECT_EQ(base::message_of(engine->check()), "");
 }
 
-// Two regions, and but a twentieth of the first lives.
-void make_sparse_region(database::Engine& engine, uint32_t dims, uint32_t ef_construction, int64_t other_rows) {
-  ColumnSpec vector = vector_column("v", dims);
-  vector.vector.m = 4;
-  vector.vector.ef_construction = ef_construction;
-  must(perform(engine, {StatementKind::kCreate, "t", {{key_column("id", Type::kInt64), vector}}, {}, {}}));
+constexpr int64_t kLiveStep = 16;  // of the keys that stay in a sparse region
+
+void fill_two_regions(database::Engine& engine, const std::string& name, const Schema& schema, int64_t other_rows) {
+  must(perform(engine, {StatementKind::kCreate, name, schema, {}, {}}));
   base::Random random(1);
   const auto row_count = static_cast<int64_t>(kRegion) + other_rows;
   for (int64_t first = 0; first < row_count; first += 2000) {
-    Statement statement{StatementKind::kInsert, "t", {}, {}, {}};
-    for (int64_t key = first; key < std::min(row_count, first + 2000); ++key) {
-      Floats floats(dims);
-      for (float& component : floats) component = random.uniform_f32();
-      statement.rows.push_back({key, floats});
-    }
+    Statement statement{StatementKind::kInsert, name, {}, {}, {}};
+    for (int64_t key = first; key < std::min(row_count, first + 2000); ++key)
+      statement.rows.push_back(random_row(schema, key, random));
     must(perform(engine, statement));
   }
-  Statement statement{StatementKind::kErase, "t", {}, {}, {}};
+}
+
+void make_first_region_sparse(database::Engine& engine, const std::string& name) {
+  Statement statement{StatementKind::kErase, name, {}, {}, {}};
   for (int64_t key = 0; key < static_cast<int64_t>(kRegion); ++key) {
-    if (key % 20 != 0) statement.keys.emplace_back(key);
+    if (key % kLiveStep != 0) statement.keys.emplace_back(key);
   }
   must(perform(engine, statement));
 }
 
-bool is_first_region_dead(const database::Engine& engine) {
-  return is_dead_region(must(engine.version())->tables.at("t")->live, 0);
+// Two regions, and but a sixteenth of the first lives.
+void make_sparse_region(database::Engine& engine, const std::string& name, const Schema& schema, int64_t other_rows) {
+  fill_two_regions(engine, name, schema, other_rows);
+  make_first_region_sparse(engine, name);
+}
+
+Schema schema_of_vectors(uint32_t dims, uint32_t ef_construction) {
+  ColumnSpec vector = vector_column("v", dims);
+  vector.vector.m = 4;
+  vector.vector.ef_construction = ef_construction;
+  return {{key_column("id", Type::kInt64), vector}};
+}
+
+Schema schema_of_numbers() { return {{key_column("id", Type::kInt64), column("n", Type::kInt64)}}; }
+
+void sleep_ms(int64_t duration_ms) { std::this_thread::sleep_for(std::chrono::milliseconds(duration_ms)); }
+
+bool is_first_region_dead(const database::Engine& engine, const std::string& name = "t") {
+  return is_dead_region(must(engine.version())->tables.at(name)->live, 0);
 }
 
 uint64_t vector_bytes(database::Engine& engine) {
@@ -170,19 +188,19 @@ uint64_t vector_bytes(database::Engine& engine) {
   return part->bytes;
 }
 
-TEST(MoveRows, HappensByItself) {
+TEST(MoveRows, HappensByItselfAndTheBytesComeBackAtRest) {
+  constexpr uint32_t kDims = 64;
+  constexpr uint64_t kRegionBytes = kRegion * kDims * sizeof(float);
   const std::shared_ptr<os::Directory> directory = os::memory_directory("moves");
   auto engine = must(open_engine(directory, true));
-  make_sparse_region(*engine, 8, 8, 3000);
+  make_sparse_region(*engine, "t", schema_of_vectors(kDims, 8), 3000);
   const uint64_t hash = must(engine->state_hash());
   must(engine->close());
   engine = must(open_engine(directory, true));  // closed as soon as it began, or before
-  while (!is_first_region_dead(*engine)) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_GT(vector_bytes(*engine), kRegionBytes);
+  while (!is_first_region_dead(*engine)) sleep_ms(10);
   EXPECT_EQ(must(engine->state_hash()), hash);
-  const uint64_t before = vector_bytes(*engine);
-  must(engine->wait_for_index(*table_id(*engine, "t")));
-  must(engine->checkpoint());
-  EXPECT_LT(vector_bytes(*engine), before / 2);
+  while (vector_bytes(*engine) > kRegionBytes / 2) sleep_ms(10);
   EXPECT_EQ(base::message_of(engine->check()), "");
   must(engine->close());
   engine = must(open_engine(directory, false));
@@ -195,10 +213,10 @@ TEST(MoveRows, WaitForAShortTailOrForStatementsAndClosingDoesNotWait) {
   options.threads = 1;
   options.tail_bytes_beside_searches = 0;
   const auto engine = must(open_engine(os::memory_directory("moves"), true, options));
-  make_sparse_region(*engine, 128, 400, kOtherRows);
+  make_sparse_region(*engine, "t", schema_of_vectors(128, 400), kOtherRows);
   uint32_t row_count = kRegion + kOtherRows;
   const auto newest = [&] { return must(engine->version())->tables.at("t"); };
-  std::this_thread::sleep_for(std::chrono::milliseconds(1200));  // time enough for it to begin
+  sleep_ms(1200);  // time enough for it to begin
   EXPECT_EQ(newest()->row_count(), row_count);
   // Statements that add to the tail let moves through. Only one that is waiting by then is counted on.
   Statement statement{StatementKind::kUpsert, "t", {}, {}, {}};
@@ -208,7 +226,7 @@ TEST(MoveRows, WaitForAShortTailOrForStatementsAndClosingDoesNotWait) {
   while (newest()->row_count() == row_count) {
     must(perform(*engine, statement));
     row_count += 600;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    sleep_ms(20);
   }
   const auto version = newest();
   EXPECT_FALSE(is_dead_region(version->live, 0));
@@ -217,12 +235,57 @@ TEST(MoveRows, WaitForAShortTailOrForStatementsAndClosingDoesNotWait) {
       << "a table that is linked faster tests nothing";
 }
 
+TEST(MoveRows, ATableWithALongTailDoesNotHoldUpAnotherThatBecomesSparseLater) {
+  OpenOptions options;
+  options.threads = 1;
+  options.tail_bytes_beside_searches = 0;
+  const auto engine = must(open_engine(os::memory_directory("moves"), true, options));
+  make_sparse_region(*engine, "t", schema_of_vectors(128, 400), 12'000);
+  sleep_ms(1200);  // its moves wait by now
+  make_sparse_region(*engine, "u", schema_of_numbers(), 10);
+  while (!is_first_region_dead(*engine, "u")) sleep_ms(10);
+  const auto version = must(engine->version())->tables.at("t");
+  EXPECT_GT(version->vectors.front().index->waiting_rows(*version), 0U)
+      << "a table that is linked faster tests nothing";
+  EXPECT_EQ(version->row_count(), kRegion + 12'000);
+}
+
+TEST(MoveRows, OnAFullDiskWaitForACheckpoint) {
+  const std::shared_ptr<os::RecordingDirectory> directory =
+      must(os::RecordingDirectory::wrap(os::memory_directory("full")));
+  const auto engine = must(open_engine(directory, true));
+  const auto newest = [&] { return must(engine->version())->tables.at("t"); };
+  fill_two_regions(*engine, "t", schema_of_vectors(64, 8), 3000);
+  auto held = newest();  // nothing moves as long as somebody sees the rows that died
+  make_first_region_sparse(*engine, "t");
+  must(engine->wait_for_index(held->info->id));
+  must(engine->checkpoint());  // a new log, which has no room yet for what is moved at a time
+  const uint32_t row_count = held->row_count();
+  directory->inject({.nth = 1,
+                     .kinds = {os::OperationKind::kCreate, os::OperationKind::kAllocate, os::OperationKind::kTruncate},
+                     .code = ErrorCode::kStorageFull,
+                     .duration = os::FaultDuration::kSticky});
+  held = nullptr;
+  while (!directory->fault_reached()) sleep_ms(10);
+  sleep_ms(1200);
+  EXPECT_EQ(newest()->row_count(), row_count);
+  const size_t operations_before = directory->operation_count();
+  directory->clear_fault();
+  while (newest()->row_count() == row_count) sleep_ms(1);
+  const std::vector<os::Operation> operations = directory->log().operations;
+  EXPECT_TRUE(std::any_of(operations.begin() + static_cast<ptrdiff_t>(operations_before), operations.end(),
+                          [](const os::Operation& done) { return done.kind == os::OperationKind::kRename; }))
+      << "no root was published before rows moved again";
+  while (!is_first_region_dead(*engine)) sleep_ms(10);
+  EXPECT_EQ(base::message_of(engine->check()), "");
+}
+
 TEST(MoveRows, LeaveADatabaseAloneThatMayNotBeWritten) {
   const std::shared_ptr<os::Directory> directory = os::memory_directory("moves");
   must(must(open_engine(directory, false))->close());
   {
     const auto engine = must(open_engine(directory, false));
-    make_sparse_region(*engine, 2, 8, 10);
+    make_sparse_region(*engine, "t", schema_of_vectors(2, 8), 10);
   }
   OpenOptions options;
   options.read_only = true;

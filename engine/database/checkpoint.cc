@@ -5,14 +5,22 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace omendb::database {
+namespace {
+
+constexpr std::chrono::seconds kPauseMin(1);
+constexpr std::chrono::seconds kPauseMax(64);
+
+}  // namespace
 
 // One checkpoint under way. If it is not published, the graphs remember again what had changed.
 struct Engine::CheckpointRun {
   std::unique_ptr<storage::Checkpoint> checkpoint;
   std::shared_ptr<const table::DatabaseVersion> state;
   uint32_t next_id = 0;
+  uint64_t emptied_bytes = 0;
   std::vector<std::shared_ptr<table::TableStore>> tables;
   std::vector<table::StorageId> dropped;
   bool published = false;
@@ -40,6 +48,7 @@ Result<void> Engine::run_checkpoint(CheckpointRun& run) {
       run.checkpoint = std::move(checkpoint);
       run.state = state_;
       run.next_id = next_id_;
+      run.emptied_bytes = emptied_bytes_;
       for (const auto& [id, table] : tables_) run.tables.push_back(table);
       for (const Dropped& dropped : dropped_) {
         if (dropped.pin.expired()) run.dropped.push_back(dropped.storage);
@@ -68,6 +77,7 @@ Result<void> Engine::checkpoint() {
   TRY_OK(writable());
   CheckpointRun run;
   TRY_OK(run_checkpoint(run));
+  emptied_bytes_ -= run.emptied_bytes;
   const std::lock_guard commit_lock(commit_mutex_);
   std::erase_if(dropped_, [&](const Dropped& dropped) {
     return std::find(run.dropped.begin(), run.dropped.end(), dropped.storage) != run.dropped.end();
@@ -75,10 +85,10 @@ Result<void> Engine::checkpoint() {
   return {};
 }
 
-// The log is worth a checkpoint when it outgrows its limit, or the graphs, whose changed blocks a checkpoint has to write.
-bool Engine::checkpoint_due() const {
-  const uint64_t log_bytes = store_->log().bytes_since_checkpoint();
-  if (log_bytes <= options_.log_bytes_max) return false;
+// A checkpoint pays when what it gives back, the log and regions that moves have emptied, is more than that and more than the graphs, whose changed blocks it has to write.
+bool Engine::checkpoint_pays(uint64_t bytes_min) const {
+  const uint64_t bytes = store_->log().bytes_since_checkpoint() + emptied_bytes_;
+  if (bytes <= bytes_min) return false;
   uint64_t graph_bytes = 0;
   if (const auto newest = version(); newest.ok()) {
     for (const auto& [name, table] : (*newest)->tables) {
@@ -86,27 +96,78 @@ bool Engine::checkpoint_due() const {
         graph_bytes += column.index->graph().stats().memory_bytes;
     }
   }
-  return log_bytes > graph_bytes;
+  return bytes > graph_bytes;
 }
+
+bool Engine::checkpoint_due() const { return checkpoint_pays(options_.log_bytes_max); }
 
 bool Engine::stopping() const {
   const std::lock_guard lock(background_mutex_);
   return stopping_;
 }
 
+// What the thread of upkeep remembers.
+struct Engine::Upkeep {
+  MoveTurns turns;
+  bool disk_full = false;                               // moves need a checkpoint first
+  std::chrono::steady_clock::time_point moves_begin{};  // none before
+  std::chrono::seconds moves_pause = kPauseMin;
+  CommitNumber last_commit{};  // when there was nothing to do for the last time
+};
+
+// The bytes that moves set free come back at a checkpoint, so they end up on a full disk without one. Where that does not help they are tried less and less often.
+Engine::UpkeepStep Engine::move_or_make_room(Upkeep& upkeep) {
+  if (!upkeep.disk_full) {
+    const auto moved = move_some_rows(upkeep.turns);
+    if (moved.ok()) {
+      if (moved->row_count > 0) upkeep.moves_pause = kPauseMin;
+      return moved->row_count > 0 || moved->interrupted ? UpkeepStep::kDone : UpkeepStep::kIdle;
+    }
+    if (moved.error().code != ErrorCode::kStorageFull) return UpkeepStep::kFailed;
+    upkeep.moves_begin = std::chrono::steady_clock::now() + upkeep.moves_pause;
+    upkeep.moves_pause = std::min(2 * upkeep.moves_pause, kPauseMax);
+  }
+  upkeep.disk_full = !checkpoint().ok();
+  return upkeep.disk_full ? UpkeepStep::kFailed : UpkeepStep::kIdle;
+}
+
+// When nobody has written for a while and no row waits for a graph or for leaving it. Whoever writes now and then pays for no checkpoint each time: checkpoint_pays().
+Engine::UpkeepStep Engine::give_bytes_back_at_rest(Upkeep& upkeep) {
+  const auto newest = version();
+  if (!newest.ok() || emptied_bytes_ == 0) return UpkeepStep::kIdle;
+  const CommitNumber before = std::exchange(upkeep.last_commit, (*newest)->commit);
+  if (before != (*newest)->commit) return UpkeepStep::kIdle;
+  for (const auto& [name, table] : (*newest)->tables) {
+    for (const table::VectorColumnVersion& column : table->vectors) {
+      if (column.index->has_work(*table)) return UpkeepStep::kIdle;
+    }
+  }
+  if (!checkpoint_pays(0)) return UpkeepStep::kIdle;
+  return checkpoint().ok() ? UpkeepStep::kDone : UpkeepStep::kFailed;
+}
+
+Engine::UpkeepStep Engine::keep_up(Upkeep& upkeep) {
+  if (checkpoint_due()) {
+    if (!checkpoint().ok()) return UpkeepStep::kFailed;
+    upkeep.disk_full = false;
+    return UpkeepStep::kDone;
+  }
+  const bool may_move = std::chrono::steady_clock::now() >= upkeep.moves_begin || upkeep.disk_full;
+  const UpkeepStep step = may_move ? move_or_make_room(upkeep) : UpkeepStep::kIdle;
+  return step == UpkeepStep::kIdle ? give_bytes_back_at_rest(upkeep) : step;
+}
+
 void Engine::upkeep_loop() {
-  uint64_t turn = 0;
-  const auto moved_some = [&] {
-    const auto moved = move_some_rows(turn++);
-    return moved.ok() && *moved > 0;
-  };
+  Upkeep upkeep;
   std::unique_lock lock(background_mutex_);
   while (!stopping_) {
     lock.unlock();
-    const bool worked = checkpoint_due() ? checkpoint().ok() : moved_some();
+    const UpkeepStep step = keep_up(upkeep);
     lock.lock();
-    // A checkpoint or a move that fails (a full disk) changes nothing; it is tried again in a while.
-    if (!stopping_ && !worked) background_wake_.wait_for(lock, std::chrono::seconds(1));
+    if (stopping_ || step == UpkeepStep::kDone) continue;
+    // What failed (a full disk) changed nothing; it is not tried again with every commit that finds it due.
+    const bool failed = step == UpkeepStep::kFailed;
+    background_wake_.wait_for(lock, kPauseMin, [&] { return stopping_ || (!failed && checkpoint_due()); });
   }
 }
 

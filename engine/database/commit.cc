@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 namespace omendb::database {
 namespace {
@@ -14,6 +16,7 @@ namespace {
 constexpr uint64_t kInsertRecordBytes = 64ULL << 20;  // recovery holds one record in memory
 
 Error not_found(std::string_view name) { return {ErrorCode::kNotFound, fmt::format("there is no table '{}'", name)}; }
+Error out_of_memory() { return {ErrorCode::kOutOfMemory, "no memory for the log records of a statement"}; }
 
 }  // namespace
 
@@ -37,13 +40,17 @@ Result<std::shared_ptr<table::TableStore>> Engine::store_of_table(TableId id) co
   return found->second;
 }
 
+std::vector<storage::LogRecord> Engine::PreparedCommit::log_records() const {
+  std::vector<storage::LogRecord> logged(records.size());
+  for (size_t i = 0; i < logged.size(); ++i) logged[i] = {static_cast<uint8_t>(kinds[i]), records[i]};
+  return logged;
+}
+
 // Writes the records as the next commit. On failure nothing of it can ever be read back: either nothing was written or the log is poisoned.
-Result<CommitNumber> Engine::log_commit(const PreparedCommit& commit) {
-  std::vector<storage::LogRecord> records(commit.records.size());
+Result<CommitNumber> Engine::log_commit(std::span<const storage::LogRecord> records) {
   uint64_t size_bytes = 0;
-  for (size_t i = 0; i < records.size(); ++i) {
-    records[i] = {static_cast<uint8_t>(commit.kinds[i]), commit.records[i]};
-    for (const auto piece : commit.records[i]) size_bytes += piece.size();
+  for (const storage::LogRecord& record : records) {
+    for (const auto piece : record.pieces) size_bytes += piece.size();
   }
   TRY_OK(store_->log().reserve(size_bytes, records.size()));
   const CommitNumber number{state_->commit.value + 1};
@@ -51,16 +58,22 @@ Result<CommitNumber> Engine::log_commit(const PreparedCommit& commit) {
   return number;
 }
 
-Result<CommitNumber> Engine::commit_change(table::TableStore& table, const table::TableChange& change,
-                                           PreparedCommit commit) {
-  if (!change.removed.empty())
-    commit.add(table::RecordKind::kErase, table::encode(table::EraseRecord{table.info().id, change.removed}));
-  auto number = log_commit(commit);
+Result<CommitNumber> Engine::commit_change(table::TableStore& table, table::TableChange change, PreparedCommit commit) {
+  std::vector<storage::LogRecord> records;
+  try {
+    if (!change.removed.empty())
+      commit.add(table::RecordKind::kErase, table::encode(table::EraseRecord{table.info().id, change.removed}));
+    records = commit.log_records();
+  } catch (const std::bad_alloc&) {
+    table.abandon(change);
+    return out_of_memory();
+  }
+  auto number = log_commit(records);
   if (!number.ok()) {
     table.abandon(change);
     return number;
   }
-  table.install(change);
+  table.install(std::move(change));
   set_state(*number);
   return number;
 }
@@ -98,30 +111,30 @@ uint64_t vector_bytes_a_row(const table::TableVersion& version) {
   return bytes;
 }
 
-uint64_t waiting_vector_bytes(const table::TableVersion& version) {
+}  // namespace
+
+uint64_t Engine::waiting_bytes(const table::TableVersion& version) {
   uint64_t bytes = 0;
   for (const table::VectorColumnVersion& column : version.vectors)
     bytes += uint64_t{column.index->waiting_rows(version)} * version.vectors_view(*column.index).row_bytes;
   return bytes;
 }
 
-}  // namespace
-
 void Engine::count_search(const table::TableVersion& version) {
-  if (waiting_vector_bytes(version) > 0) search_pace_.count(environment_.clock->monotonic_micros());
+  if (waiting_bytes(version) > 0) search_pace_.count(environment_.clock->monotonic_micros());
 }
 
 // Of the newest version; 0 if the table was dropped or the database closed: the statement will say so.
 uint64_t Engine::waiting_bytes(TableId id) const {
   const auto version = table_version(id);
-  return version.ok() ? waiting_vector_bytes(**version) : 0;
+  return version.ok() ? waiting_bytes(**version) : 0;
 }
 
-bool Engine::has_room(TableId id, uint64_t bytes_max_beside_searches) const {
+bool Engine::has_room(uint64_t waiting_bytes, uint64_t bytes_max_beside_searches) const {
   const bool searched = search_pace_.often(environment_.clock->monotonic_micros());
   const uint64_t bytes_max =
       searched ? std::min(options_.tail_bytes_max, bytes_max_beside_searches) : options_.tail_bytes_max;
-  return waiting_bytes(id) <= bytes_max;
+  return waiting_bytes <= bytes_max;
 }
 
 // Back-pressure: a writer that runs ahead of the graphs waits here, so that searches never have to scan an unbounded tail, and only a short one where many do. A tail that
@@ -131,19 +144,24 @@ Result<void> Engine::wait_for_room(TableId id, uint64_t coming_bytes) const {
   const uint64_t now_waiting = waiting_bytes(id);
   const uint64_t shorter = now_waiting - std::min(now_waiting, 2 * coming_bytes);
   const uint64_t max_beside_searches = std::max(options_.tail_bytes_beside_searches, shorter);
-  const auto room = [&] { return has_room(id, max_beside_searches); };
+  const auto room = [&] { return has_room(waiting_bytes(id), max_beside_searches); };
   return room() ? Result<void>() : workers_->wait_until(room);
 }
 
 Result<CommitNumber> Engine::commit_rows(table::TableStore& table, const table::Rows& rows,
                                          table::OnConflict on_conflict) {
   TRY(change, table.prepare_write(rows, on_conflict));
-  table::InsertRecords encoded =
-      table::encode_insert(table.info().id, change.first_row, table.info().schema, rows, kInsertRecordBytes);
+  table::InsertRecords encoded;  // whose headers the records point to
   PreparedCommit commit;
-  commit.kinds.assign(encoded.records.size(), table::RecordKind::kInsert);
-  commit.records = std::move(encoded.records);
-  return commit_change(table, change, std::move(commit));
+  try {
+    encoded = table::encode_insert(table.info().id, change.first_row, table.info().schema, rows, kInsertRecordBytes);
+    commit.kinds.assign(encoded.records.size(), table::RecordKind::kInsert);
+    commit.records = std::move(encoded.records);
+  } catch (const std::bad_alloc&) {
+    table.abandon(change);
+    return out_of_memory();
+  }
+  return commit_change(table, std::move(change), std::move(commit));
 }
 
 Result<uint64_t> Engine::write(TableId id, const BatchView& batch, table::OnConflict on_conflict) {
@@ -175,7 +193,7 @@ Result<uint64_t> Engine::erase(TableId id, const KeysView& keys) {
     TRY(change, table->prepare_erase(keys));
     if (change.removed.empty()) return uint64_t{0};
     removed_count = change.removed.size();
-    TRY(logged, commit_change(*table, change, {}));
+    TRY(logged, commit_change(*table, std::move(change), {}));
     number = logged;
   }
   TRY_OK(finish_commit(number));
@@ -202,7 +220,7 @@ Result<uint64_t> Engine::clear(TableId id) {
                    *store_, table::make_table_info(id, storage, table->info().name, table->info().schema)));
     PreparedCommit commit;
     commit.add(table::RecordKind::kClearTable, table::encode(table::ClearTableRecord{id, storage}));
-    TRY(logged, log_commit(commit));
+    TRY(logged, log_commit(commit.log_records()));
     forget_storage(*table);
     tables_[id.value] = empty;
     set_state(logged);
@@ -237,7 +255,7 @@ Result<TableId> Engine::create_table(std::string_view name, const Schema& wanted
       PreparedCommit commit;
       commit.add(table::RecordKind::kCreateTable,
                  table::encode(table::CreateTableRecord{id, storage, std::string(name), schema}));
-      TRY(logged, log_commit(commit));
+      TRY(logged, log_commit(commit.log_records()));
       tables_.emplace(id.value, std::move(table));
       set_state(logged);
       number = logged;
@@ -258,7 +276,7 @@ Result<void> Engine::drop_table(std::string_view name) {
     const TableId id = found->second->info->id;
     PreparedCommit commit;
     commit.add(table::RecordKind::kDropTable, table::encode(table::DropTableRecord{id}));
-    TRY(logged, log_commit(commit));
+    TRY(logged, log_commit(commit.log_records()));
     forget_storage(*tables_.at(id.value));
     tables_.erase(id.value);
     set_state(logged);

@@ -68,7 +68,8 @@ class Engine {
 
   // --- upkeep (checkpoint.cc, inspect.cc) ---
   Result<void> checkpoint();
-  // Moves rows out of sparse regions until there is nothing to gain, as the background does by itself. Returns how many.
+  // Moves rows out of sparse regions until there is nothing to gain, as the background does by itself. Returns how many. Beside background threads it waits for short tails as
+  // they do, and leaves them what is left as soon as that takes long or they have a checkpoint to make.
   Result<uint64_t> move_sparse_rows();
   // Writes rows of `seen` again at the end of their table, in one commit, as far as they still live; nothing that a statement or a search can tell changes. Returns how many.
   Result<uint64_t> move_rows(const table::TableVersion& seen, std::vector<RowId> rows);
@@ -93,6 +94,7 @@ class Engine {
     std::vector<std::vector<std::span<const std::byte>>> records;
     std::deque<std::vector<std::byte>> owned;  // what records point to, where it is not the caller's
     void add(table::RecordKind kind, std::vector<std::byte> payload);
+    std::vector<storage::LogRecord> log_records() const;  // borrowed
   };
 
   Engine(Environment environment, const OpenOptions& options);
@@ -110,30 +112,53 @@ class Engine {
 
   // commit.cc; those marked (locked) are called with commit_mutex_ held
   Result<void> writable() const;
-  Result<std::shared_ptr<table::TableStore>> store_of_table(TableId id) const;  // (locked)
-  Result<CommitNumber> log_commit(const PreparedCommit& commit);                // (locked)
-  Result<CommitNumber> commit_change(table::TableStore& table, const table::TableChange& change,
+  Result<std::shared_ptr<table::TableStore>> store_of_table(TableId id) const;                    // (locked)
+  std::shared_ptr<table::TableStore> store_of_version(const table::TableVersion& version) const;  // (locked)
+  Result<CommitNumber> log_commit(std::span<const storage::LogRecord> records);                   // (locked)
+  Result<CommitNumber> commit_change(table::TableStore& table, table::TableChange change,
                                      PreparedCommit commit);  // (locked)
   Result<CommitNumber> commit_rows(table::TableStore& table, const table::Rows& rows,
                                    table::OnConflict on_conflict);  // (locked)
   void set_state(CommitNumber commit);                              // (locked)
   Result<void> finish_commit(CommitNumber commit);
+  static uint64_t waiting_bytes(const table::TableVersion& version);  // of vectors in the tail
   uint64_t waiting_bytes(TableId id) const;
-  bool has_room(TableId id, uint64_t bytes_max_beside_searches) const;
+  bool has_room(uint64_t waiting_bytes, uint64_t bytes_max_beside_searches) const;
   Result<void> wait_for_room(TableId id, uint64_t coming_bytes) const;
   void forget_storage(const table::TableStore& table);  // (locked)
 
   // checkpoint.cc
   struct CheckpointRun;
   Result<void> run_checkpoint(CheckpointRun& run);
-  void upkeep_loop();
-  bool stopping() const;
+  bool checkpoint_pays(uint64_t bytes_min) const;
   bool checkpoint_due() const;
+  struct Upkeep;
+  enum class UpkeepStep : uint8_t { kDone, kIdle, kFailed };
+  void upkeep_loop();
+  UpkeepStep keep_up(Upkeep& upkeep);
+  UpkeepStep move_or_make_room(Upkeep& upkeep);
+  UpkeepStep give_bytes_back_at_rest(Upkeep& upkeep);
+  bool stopping() const;
+  Result<void> stop_and_checkpoint();
 
   // move_rows.cc
-  Result<uint64_t> move_some_rows(uint64_t turn);
-  Result<bool> wait_to_move(TableId id, uint64_t row_count) const;
-  Result<void> stop_and_checkpoint();
+  struct MoveTurns {          // what a thread that moves rows remembers
+    uint32_t last_table = 0;  // whose turn it was, by TableId
+    // Tables with rows to move, and how many rows each has when statements have made its tail so long that it may move some all the same.
+    std::map<uint32_t, uint64_t> waiting;
+  };
+  struct Moves {
+    uint64_t row_count = 0;
+    bool interrupted = false;  // there is something else to do, or perhaps another table to look at
+  };
+  Result<Moves> move_some_rows(MoveTurns& turns);
+  Result<std::vector<TableId>> choose_tables_to_move(MoveTurns& turns) const;
+  void find_sparse_tables(MoveTurns& turns) const;
+  Result<std::vector<TableId>> wait_to_move(const MoveTurns& turns) const;
+  std::vector<TableId> tables_with_room(const MoveTurns& turns) const;
+  Result<std::vector<RowId>> rows_to_move(const table::TableVersion& version) const;
+  Result<uint64_t> move_rows_of(TableId id);
+  void count_emptied(const table::TableVersion& before, const std::vector<RowId>& moved);
 
   Environment environment_;
   OpenOptions options_;
@@ -155,6 +180,7 @@ class Engine {
   std::atomic<bool> closed_{false};
   std::unique_ptr<table::IndexWorkers> workers_;
   SearchPace search_pace_;
+  std::atomic<uint64_t> emptied_bytes_{0};  // of regions that moves have emptied since the last checkpoint
 
   mutable std::mutex background_mutex_;  // guards stopping_
   std::condition_variable background_wake_;

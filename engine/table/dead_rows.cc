@@ -28,6 +28,12 @@ void DeadRows::count(std::span<const RowId> rows, uint32_t Region::*counter) {
   }
 }
 
+void DeadRows::reserve(uint64_t row_count) {
+  const std::lock_guard lock(mutex_);
+  const uint64_t region_count = (row_count + kRowsPerRegion - 1) / kRowsPerRegion;
+  if (region_count > regions_.size()) regions_.resize(region_count);
+}
+
 void DeadRows::remove(std::span<const RowId> rows) {
   const std::lock_guard lock(mutex_);
   count(rows, &Region::removed_count);

@@ -23,6 +23,8 @@ class DeadRows {
   // A region is sparse when more of its rows than this are forgotten. What lives there is moved, so each row that died pays for a third of a move at most.
   static constexpr uint32_t kForgottenRowsSparse = kRowsPerRegion / 4 * 3;
 
+  // Room for that many rows: telling of their deaths takes no memory then.
+  void reserve(uint64_t row_count);
   // Rows that the newest version does not show any more; each is told once, and before it is forgotten.
   void remove(std::span<const RowId> rows);
   // Rows that no version shows any more; each is told once.

@@ -11,13 +11,13 @@ namespace {
 constexpr size_t kMovedRowsMax = 256;
 constexpr uint64_t kMovedBytesMax = 1ULL << 20;
 
+}  // namespace
+
 uint64_t row_bytes(const TableVersion& version, RowId row) {
   uint64_t size_bytes = 0;
   for (const ColumnReader& column : version.columns) size_bytes += column.value_bytes(row);
   return size_bytes;
 }
-
-}  // namespace
 
 std::vector<RowId> TableStore::rows_to_move(const TableVersion& version) const {
   std::vector<RowId> rows;

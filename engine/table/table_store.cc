@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace omendb::table {
@@ -79,12 +80,7 @@ void TableStore::refresh_readers(TableVersion& version) {
 Result<void> TableStore::append_rows(const Rows& rows) {
   const uint32_t row_count = version_->row_count();
   for (size_t c = 0; c < columns_.size(); ++c) TRY_OK(columns_[c].reserve(rows.columns[c], row_count, rows.row_count));
-  for (size_t c = 0; c < columns_.size(); ++c) {
-    if (auto appended = columns_[c].append(rows.columns[c], row_count, rows.row_count); !appended.ok()) {
-      for (size_t done = 0; done <= c; ++done) columns_[done].truncate(row_count);
-      return appended;
-    }
-  }
+  for (size_t c = 0; c < columns_.size(); ++c) TRY_OK(columns_[c].append(rows.columns[c], row_count, rows.row_count));
   return {};
 }
 
@@ -132,6 +128,21 @@ Result<void> TableStore::add_keys(TableVersion& version, const Rows& rows, OnCon
   return {};
 }
 
+// What is appended is taken back by the caller if this fails.
+Result<void> TableStore::draft_write(const Rows& rows, OnConflict on_conflict, TableChange& change) {
+  TRY_OK(append_rows(rows));
+  const std::shared_ptr<TableVersion> version = draft();
+  refresh_readers(*version);
+  TRY_OK(add_keys(*version, rows, on_conflict, change));
+  mark_added(*version, rows);
+  for (const RowId row : change.removed) mark_removed(*version, row);
+  share_live_bits(*version);
+  version->guard = version_->guard->successor();
+  dead_rows_->reserve(version->row_count());  // for the day when they die: install() has nothing left that can fail
+  change.version = version;
+  return {};
+}
+
 Result<TableChange> TableStore::prepare_write(const Rows& rows, OnConflict on_conflict) {
   TableChange change{
       .first_row = {version_->row_count()}, .added_count = rows.row_count, .removed = {}, .version = nullptr};
@@ -139,19 +150,17 @@ Result<TableChange> TableStore::prepare_write(const Rows& rows, OnConflict on_co
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("table '{}' would hold more than {} rows", info_->name, kRowsMax)};
   }
-  TRY_OK(append_rows(rows));
-  const std::shared_ptr<TableVersion> version = draft();
-  refresh_readers(*version);
-  if (auto added = add_keys(*version, rows, on_conflict, change); !added.ok()) {
+  try {
+    if (auto drafted = draft_write(rows, on_conflict, change); !drafted.ok()) {
+      abandon(change);
+      return std::move(drafted).error();
+    }
+    return change;
+  } catch (const std::bad_alloc&) {
     abandon(change);
-    return std::move(added).error();
+    return Error{ErrorCode::kOutOfMemory,
+                 fmt::format("no memory for {} more rows in table '{}'", rows.row_count, info_->name)};
   }
-  mark_added(*version, rows);
-  for (const RowId row : change.removed) mark_removed(*version, row);
-  share_live_bits(*version);
-  version->guard = version_->guard->successor();
-  change.version = version;
-  return change;
 }
 
 Result<TableChange> TableStore::prepare_erase(const KeysView& keys) {
@@ -174,10 +183,10 @@ Result<TableChange> TableStore::prepare_erase(const KeysView& keys) {
   return change;
 }
 
-void TableStore::install(const TableChange& change) {
+void TableStore::install(TableChange change) {
   dead_rows_->remove(change.removed);
-  version_->guard->pass_on(change.removed, change.version->guard);
-  version_ = change.version;
+  version_->guard->pass_on(std::move(change.removed), change.version->guard);
+  version_ = std::move(change.version);
 }
 
 void TableStore::abandon(const TableChange& change) {

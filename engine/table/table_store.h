@@ -43,6 +43,9 @@ struct TableSummary {
   std::vector<VectorIndexSummary> vectors;
 };
 
+// Bytes that the row's values take up.
+uint64_t row_bytes(const TableVersion& version, RowId row);
+
 // Rows of one version, at least one, to be written once more. Fails: kOutOfMemory.
 Result<Rows> copy_rows(const TableVersion& version, std::span<const RowId> rows);
 
@@ -56,10 +59,10 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
   const TableInfo& info() const { return *info_; }
   std::shared_ptr<const TableVersion> version() const { return version_; }
 
-  // --- statements ---
+  // --- statements; a preparation that fails, for want of memory or else, leaves nothing behind, and install() allocates nothing ---
   Result<TableChange> prepare_write(const Rows& rows, OnConflict on_conflict);
   Result<TableChange> prepare_erase(const KeysView& keys);
-  void install(const TableChange& change);
+  void install(TableChange change);
   void abandon(const TableChange& change);
 
   // --- moving rows out of sparse regions (table_move.cc) ---
@@ -91,6 +94,7 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
   Result<void> load_live_rows(const TableSummary& summary, LiveBitmap& live) const;
   Result<void> load_graphs(const TableSummary& summary, TableVersion& version);
   Result<void> append_rows(const Rows& rows);
+  Result<void> draft_write(const Rows& rows, OnConflict on_conflict, TableChange& change);
   std::shared_ptr<TableVersion> draft() const;
   void refresh_readers(TableVersion& version);
   void mark_added(TableVersion& version, const Rows& rows) const;

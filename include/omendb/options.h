@@ -21,7 +21,8 @@ struct OpenOptions {
   uint64_t tail_bytes_max = 100ULL << 20;
   // The same as long as ten or more searches a second meet waiting vectors: each compares with all of them, about 0.1 ms for 2 MiB.
   uint64_t tail_bytes_beside_searches = 2ULL << 20;
-  uint64_t log_bytes_max = 256ULL << 20;  // log size at which a background checkpoint starts
+  // Size of the log, and of regions that moves emptied, at which a background checkpoint starts.
+  uint64_t log_bytes_max = 256ULL << 20;
   // Check every byte of the base data at open (about 10 GB/s from the page cache); check() does it at any time.
   bool verify_on_open = true;
 };
