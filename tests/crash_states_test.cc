@@ -125,19 +125,20 @@ TEST(CrashStates, WithAGraphWhatWasAcknowledgedIsThereWholeAndNothingElse) {
   expect_prefix_at_every_moment(record(statement_script(3, true), Sync::kFull), base::scaled(4000), 3);
 }
 
+bool gives_extents_back(const RecordedRun& run) {
+  return std::any_of(run.log.operations.begin(), run.log.operations.end(),
+                     [](const os::Operation& operation) { return operation.kind == os::OperationKind::kRelease; });
+}
+
 TEST(CrashStates, WhileRegionsOfDeadRowsAreGivenBackWhatWasAcknowledgedIsThereWholeAndNothingElse) {
   const RecordedRun run = record(turnover_script(5), Sync::kFull);
-  EXPECT_TRUE(std::any_of(run.log.operations.begin(), run.log.operations.end(), [](const os::Operation& operation) {
-    return operation.kind == os::OperationKind::kRelease;
-  })) << "nothing was given back";
+  EXPECT_TRUE(gives_extents_back(run)) << "nothing was given back";
   expect_prefix_at_every_moment(run, base::scaled(1200), 5);
 }
 
 TEST(CrashStates, WhileRowsMoveOutOfASparseRegionWhatWasAcknowledgedIsThereWholeAndNothingElse) {
   const RecordedRun run = record(sparse_region_script(6), Sync::kFull);
-  EXPECT_TRUE(std::any_of(run.log.operations.begin(), run.log.operations.end(), [](const os::Operation& operation) {
-    return operation.kind == os::OperationKind::kRelease;
-  })) << "nothing was given back";
+  EXPECT_TRUE(gives_extents_back(run)) << "nothing was given back";
   expect_prefix_at_every_moment(run, base::scaled(1200), 6);
 }
 

@@ -11,6 +11,16 @@ Schema small_schema(Type key_type) {
            vector_column("v", 4), vector_column("w", 3, Metric::kCosine)}};
 }
 
+constexpr int64_t kRegionRows = table::DeadRows::kRowsPerRegion;
+
+// Of a table of more rows than a region has: short lists, so that linking takes no time.
+ColumnSpec small_graph_column() {
+  ColumnSpec vector = vector_column("v", 2);
+  vector.vector.m = 4;
+  vector.vector.ef_construction = 8;
+  return vector;
+}
+
 class ScriptWriter {
  public:
   explicit ScriptWriter(uint64_t seed) : random_(seed) {}
@@ -104,13 +114,9 @@ std::vector<Statement> statement_script(uint64_t seed, bool with_graph) {
 }
 
 std::vector<Statement> turnover_script(uint64_t seed) {
-  constexpr int64_t kRegionRows = 16384;
   ScriptWriter script(seed);
-  ColumnSpec vector = vector_column("v", 2);
-  vector.vector.m = 4;
-  vector.vector.ef_construction = 8;
-  script.create("t",
-                {{column("n", Type::kInt64), key_column("id", Type::kInt64), column("flag", Type::kBool), vector}});
+  script.create("t", {{column("n", Type::kInt64), key_column("id", Type::kInt64), column("flag", Type::kBool),
+                       small_graph_column()}});
   script.write(StatementKind::kInsert, "t", 0, kRegionRows + 50);
   script.link("t");
   script.checkpoint();
@@ -131,12 +137,8 @@ std::vector<Statement> turnover_script(uint64_t seed) {
 }
 
 std::vector<Statement> sparse_region_script(uint64_t seed) {
-  constexpr int64_t kRegionRows = 16384;
   ScriptWriter script(seed);
-  ColumnSpec vector = vector_column("v", 2);
-  vector.vector.m = 4;
-  vector.vector.ef_construction = 8;
-  script.create("t", {{column("text", Type::kText), key_column("id", Type::kInt64), vector}});
+  script.create("t", {{column("text", Type::kText), key_column("id", Type::kInt64), small_graph_column()}});
   script.write(StatementKind::kInsert, "t", 0, kRegionRows + 50);
   script.link("t");
   script.checkpoint();

@@ -107,6 +107,14 @@ class TurnoverTest : public testing::Test {
     for (int64_t key = first; key < last; key += kBatchRows)
       perform_both(write_rows(schema_, key, std::min(last, key + kBatchRows), turnover));
   }
+  // What a directory takes up that has only ever held those rows.
+  uint64_t fill_fresh_directory(int64_t row_count) {
+    create();
+    turn_over(0, 0, row_count);
+    link();
+    checkpoint();
+    return disk_bytes();
+  }
   uint64_t disk_bytes() { return must(engine_->stats()).disk_bytes; }
   uint64_t bytes_of(std::string_view name) {
     for (const MemoryOrDiskPart& part : must(engine_->stats()).disk) {
@@ -141,11 +149,7 @@ TEST_F(TurnoverTest, TenTurnoversLeaveADirectoryThatIsHardlyLargerThanAFreshOne)
   const bool short_run = base::test_scale() < 1;
   const int64_t row_count = short_run ? 17'000 : 30'000;
   const uint64_t turnover_count = short_run ? 2 : 10;
-  create();
-  turn_over(0, 0, row_count);
-  link();
-  checkpoint();
-  const uint64_t fresh_bytes = disk_bytes();
+  const uint64_t fresh_bytes = fill_fresh_directory(row_count);
   uint64_t largest = 0;
   for (uint64_t turnover = 1; turnover <= turnover_count; ++turnover) {
     SCOPED_TRACE("turnover " + std::to_string(turnover));
@@ -193,11 +197,7 @@ TEST_F(TurnoverTest, TurnoversInRandomOrderStayBelowFourTimesAFreshDirectory) {
   const bool short_run = base::test_scale() < 1;
   const int64_t row_count = short_run ? 17'000 : 40'000;
   const uint64_t turnover_count = short_run ? 3 : 8;
-  create();
-  turn_over(0, 0, row_count);
-  link();
-  checkpoint();
-  const uint64_t fresh_bytes = disk_bytes();
+  const uint64_t fresh_bytes = fill_fresh_directory(row_count);
   base::Random random(1);
   uint64_t largest = 0;
   uint64_t moved_count = 0;

@@ -343,9 +343,8 @@ Result<bool> Graph::repair_some(const VectorsView& vectors) {
   Erasure& erasure = *impl_->erasure;
   erasure.repairing.fetch_add(1, std::memory_order_acq_rel);
   RowPiece piece = erasure.take();
-  const bool any = piece.first < piece.end;
   const auto repair = [&]() -> Result<bool> {
-    if (!any) return false;
+    if (piece.first == piece.end) return false;
     try {
       const SearchStatePool::Lease state = impl_->states.take();
       ListRepair lists(*impl_, vectors, *state);
