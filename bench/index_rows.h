@@ -75,6 +75,7 @@ struct Beam {
 // The narrowest beam whose recall reaches `target`, or the widest that was tried.
 Beam narrowest_beam(const Table& table, std::span<const float> queries, const Hits& wanted, double target);
 
+// What all files take up on disk, without their holes.
 double folder_bytes(const std::string& path);
 // Sum of what the table says it holds in anonymous memory.
 double memory_bytes(const TableStats& stats);
