@@ -104,6 +104,7 @@ def test_wrong_schemas_are_refused(db, schema, options, message):
         {"dims": 3, "ef_construction": None},
         {"dims": 3, "storage": "f8"},
         {"dims": 3, "storage": "rabitq", "storage_bits": 9},
+        {"dims": 3, "storage": "pq", "storage_bits": 5},
     ],
 )
 def test_wrong_vector_columns_are_refused(arguments):
