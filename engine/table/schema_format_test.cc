@@ -167,16 +167,6 @@ TEST(SchemaCheck, NamesWhatIsWrong) {
   vector.vector.storage = VectorStorage::kSq8;
   EXPECT_EQ(message(vector), "column 'v' of table 'shop': the metric l1 has the storage f32 only, not sq8");
   vector = column("v", Type::kVector);
-  vector.vector.storage = VectorStorage::kPq;
-  for (const uint8_t bits : std::initializer_list<uint8_t>{0, 4, 8}) {
-    vector.vector.storage_bits = bits;
-    EXPECT_EQ(message(vector), "");
-  }
-  vector.vector.storage_bits = 5;
-  EXPECT_EQ(message(vector), "column 'v' of table 'shop': storage pq takes 4 or 8 bits, not 5");
-  vector.vector.storage = VectorStorage::kSq8;
-  EXPECT_EQ(message(vector), "column 'v' of table 'shop': storage rabitq takes 1 to 8 bits and pq 4 or 8, others none");
-  vector = column("v", Type::kVector);
   vector.vector.metric = Metric::kHamming;
   EXPECT_NE(message(vector).find("the metric hamming compares bits"), std::string::npos);
   vector.vector.element = Element::kBit;
@@ -202,6 +192,22 @@ TEST(SchemaCheck, NamesWhatIsWrong) {
   EXPECT_NE(message(column("id", Type::kBool)).find("two columns are called 'id'"), std::string::npos);
   EXPECT_NE(message(column(std::string(256, 'x'), Type::kBool)).find("1 to 255 bytes"), std::string::npos);
   EXPECT_NE(message(column("\xFF", Type::kBool)).find("UTF-8"), std::string::npos);
+}
+
+TEST(SchemaCheck, NamesBitsThatTheStorageDoesNotTake) {
+  const auto message = [](const ColumnSpec& spec) {
+    return base::message_of(check_schema("shop", {{column("id", Type::kString, true), spec}}));
+  };
+  ColumnSpec vector = column("v", Type::kVector);
+  vector.vector.storage = VectorStorage::kPq;
+  for (const uint8_t bits : std::initializer_list<uint8_t>{0, 4, 8}) {
+    vector.vector.storage_bits = bits;
+    EXPECT_EQ(message(vector), "");
+  }
+  vector.vector.storage_bits = 5;
+  EXPECT_EQ(message(vector), "column 'v' of table 'shop': storage pq takes 4 or 8 bits, not 5");
+  vector.vector.storage = VectorStorage::kSq8;
+  EXPECT_EQ(message(vector), "column 'v' of table 'shop': storage rabitq takes 1 to 8 bits and pq 4 or 8, others none");
 }
 
 TEST(SchemaFormat, ReadsAColumnWithoutAStorageAsWhatAutoStoodForThen) {
