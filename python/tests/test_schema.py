@@ -126,7 +126,8 @@ def test_the_storage_of_a_vector_column_is_kept(storage):
 def test_the_bits_of_pq_are_kept(tmp_path, bits):
     vectors = np.random.default_rng(1).normal(size=(1500, 32)).astype(np.float32)
     with omendb.connect(tmp_path / "db") as db:
-        table = db.create_table("t", {"id": "int64 primary key", "v": omendb.vector(32, storage="pq", storage_bits=bits)})
+        column = omendb.vector(32, storage="pq", storage_bits=bits)
+        table = db.create_table("t", {"id": "int64 primary key", "v": column})
         table.insert({"id": np.arange(1500), "v": vectors})
         table._wait_for_index()
     with omendb.connect(tmp_path / "db") as db:
