@@ -11,7 +11,7 @@ from omendb_cli.failure import Failure, Usage
 TARGETS = [0.9, 0.95, 0.99]
 LINKS_SHOWN = [8, 16, 32, 48]
 CODE_BITS = {"f32": 0, "bits": 0, "f16": 16, "bf16": 16, "sq8": 8, "rabitq": 4, "binary": 1}  # a dimension
-PQ_BYTES = 32  # a vector
+PQ_BYTES = 32  # a vector, of 4 bits a piece as of 8
 CODE_ALIGNMENT = 16
 STORAGES_SHOWN = ["f32", "f16", "sq8", "rabitq", "pq", "binary"]
 WIDE = 10  # a beam so many times k wide asks for more links

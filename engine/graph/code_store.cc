@@ -6,8 +6,11 @@
 namespace omendb::graph {
 
 quantize::CodecOptions codec_options(const GraphOptions& options) {
-  return {
-      .storage = options.storage, .metric = options.metric, .rabitq_bits = options.rabitq_bits, .seed = options.seed};
+  return {.storage = options.storage,
+          .metric = options.metric,
+          .rabitq_bits = options.rabitq_bits,
+          .pq_bits = options.pq_bits,
+          .seed = options.seed};
 }
 
 CodeStore::CodeStore(std::shared_ptr<const quantize::Codec> codec, uint64_t trained_rows)

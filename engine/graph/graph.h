@@ -47,6 +47,7 @@ struct GraphOptions {
   // What walks and inserts compare; answers are always compared by the full vectors. Codes: faster, and the vectors need not be in memory
   quantize::Storage storage = quantize::Storage::kF32;
   uint32_t rabitq_bits = 4;  // of kRabitq
+  uint32_t pq_bits = 8;      // of kPq
   uint64_t seed = 42;        // levels are a function of (seed, row), so a single-threaded build is reproducible
 };
 

@@ -98,12 +98,14 @@ TEST(GraphCodes, OfEveryStorageReachTheirRecallWithABeamThatFitsThem) {
   for (const auto& [storage, bits, ef] :
        {Case{quantize::Storage::kF16, 4, 80}, Case{quantize::Storage::kBf16, 4, 80},
         Case{quantize::Storage::kRabitq, 8, 80}, Case{quantize::Storage::kRabitq, 4, 120},
-        Case{quantize::Storage::kRabitq, 1, 500}, Case{quantize::Storage::kPq, 4, 300},
-        Case{quantize::Storage::kBinary, 4, 800}}) {
+        Case{quantize::Storage::kRabitq, 1, 500}, Case{quantize::Storage::kPq, 8, 300},
+        Case{quantize::Storage::kPq, 4, 300}, Case{quantize::Storage::kBinary, 4, 800}}) {
     for (const simd::Metric metric : {simd::Metric::kL2, simd::Metric::kCosine, simd::Metric::kInnerProduct}) {
       SCOPED_TRACE(std::string(quantize::to_string(storage)) + " " + std::to_string(bits) + ", metric " +
                    std::to_string(static_cast<int>(metric)));
-      Graph graph({.metric = metric, .storage = storage, .rabitq_bits = bits});
+      GraphOptions options{.metric = metric, .storage = storage};
+      (storage == quantize::Storage::kPq ? options.pq_bits : options.rabitq_bits) = bits;
+      Graph graph(options);
       train_on(graph, rows);
       insert_all(graph, rows);
       const double recall = recall_at_10(graph, rows, queries, ef);

@@ -30,6 +30,7 @@ std::unique_ptr<const Codec> train(const CodecOptions& options, const Sample& sa
   assert(options.metric == simd::Metric::kL2 || options.metric == simd::Metric::kCosine ||
          options.metric == simd::Metric::kInnerProduct);
   assert(options.rabitq_bits >= 1 && options.rabitq_bits <= kRabitqBitsMax);
+  assert(options.pq_bits == 4 || options.pq_bits == 8);
   assert(options.pq_bytes >= 1 && options.pq_bytes <= kPqBytesMax);
   switch (options.storage) {
     case Storage::kF32: break;

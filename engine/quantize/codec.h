@@ -26,7 +26,7 @@ enum class Storage : uint8_t {
   kF16 = 2,     // IEEE half precision: 11 bits of each component
   kBf16 = 3,    // bfloat16: 8 bits of each component
   kSq8 = 4,     // a byte a dimension
-  kPq = 5,      // product quantization: a byte for several dimensions
+  kPq = 5,      // product quantization: a byte or half of one for several dimensions
   kRabitq = 6,  // RaBitQ: 1 to 8 bits a dimension and an unbiased estimate
   kBinary = 7,  // one bit a dimension, compared by counting
 };
@@ -43,6 +43,8 @@ struct CodecOptions {
   uint32_t rabitq_bits = 4;  // kRabitq: 1 to kRabitqBitsMax a dimension; each more halves the error of estimates
   uint32_t pq_bytes =
       32;  // kPq: 1 to kPqBytesMax a code, fewer where there are fewer dimensions; more are finer, slower to compare and larger queries
+  uint32_t pq_bits =
+      8;  // kPq: 4 or 8 a piece. 4: twice as many pieces in the same bytes, faster to compare and to encode, coarser
   uint64_t seed = 1;  // of rotations and of the first centroids; the same sample and seed give the same codec
 };
 
@@ -67,7 +69,7 @@ class Codec {
   virtual size_t query_bytes() const = 0;  // of a prepared query
 
   // Writes code_bytes() bytes. Returns false if the vector lies outside of what training saw, so that its code is a poor one. Cost: O(dims) for kF16, kBf16 and
-  // kSq8, O(dims log dims) for kRabitq and kBinary, O(256 dims) for kPq.
+  // kSq8, O(dims log dims) for kRabitq and kBinary, O(2^pq_bits dims) for kPq.
   virtual bool encode(const float* vector, std::byte* code) const = 0;
   // Writes query_bytes() bytes, for distances(). Returns false if the query lies so far from the sample that estimates would mislead: compare with full vectors
   // then. Cost: as encode().
@@ -88,7 +90,7 @@ class Codec {
   virtual std::vector<std::byte> save() const = 0;
 };
 
-// Learns from a sample. `storage` is not kF32. Cost: passes over the sample, and for kPq about 2,600 distances a row for at most 10,240 rows. Throws std::bad_alloc.
+// Learns from a sample. `storage` is not kF32. Cost: passes over the sample, and for kPq about 10 * 2^pq_bits distances a row for at most 10,240 rows. Throws std::bad_alloc.
 std::unique_ptr<const Codec> train(const CodecOptions& options, const Sample& sample);
 
 // Bytes are hostile: kCorruption unless save() of a codec of these options could have written them. The seed is the saved one.

@@ -30,6 +30,7 @@ const std::vector<Case>& cases() {
       {"bf16", {.storage = Storage::kBf16}},
       {"sq8", {.storage = Storage::kSq8}},
       {"pq32", {.storage = Storage::kPq}},
+      {"pq32, 4 bits", {.storage = Storage::kPq, .pq_bits = 4}},
       {"rabitq1", {.storage = Storage::kRabitq, .rabitq_bits = 1}},
       {"rabitq2", {.storage = Storage::kRabitq, .rabitq_bits = 2}},
       {"rabitq4", {.storage = Storage::kRabitq, .rabitq_bits = 4}},

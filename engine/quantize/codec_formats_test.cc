@@ -59,6 +59,30 @@ TEST(CodecFormats, PqIsTheseBytes) {
   EXPECT_EQ(code(options), "0201000000000000 0000000000000000");
 }
 
+TEST(CodecFormats, PqOfFourBitsIsTheseBytes) {
+  const CodecOptions options{.storage = Storage::kPq, .pq_bytes = 1, .pq_bits = 4};
+  EXPECT_EQ(saved(options, 40),
+            "0000000000000080 3f00020000000000 0000003f00000000 0000803f0000803f\n"
+            "0000803f0000803f");
+  EXPECT_EQ(train(options, kRows.sample())->save().size(), 16 + 3 * 16 * sizeof(float));
+  EXPECT_EQ(code(options), "0201000000000000 0000000000000000");
+}
+
+TEST(CodecFormats, PqOfFourBitsHasPiecesInBothHalvesOfItsBytes) {
+  Vectors rows{34, std::vector<float>(2 * 34)};  // rows that differ in dimensions 0, 16, 31 and 32, each a piece
+  for (const size_t d : {0UL, 16UL, 31UL, 32UL}) rows.values[34 + d] = 1;
+  const auto codec = train({.storage = Storage::kPq, .pq_bits = 4, .seed = 2}, rows.sample());
+  AlignedBytes bytes(codec->code_bytes());
+  std::string codes;
+  for (const size_t row : {0UL, 1UL}) {
+    EXPECT_TRUE(codec->encode(rows.row(row), bytes.data()));
+    codes += hex({bytes.data(), bytes.size()}) + "\n";
+  }
+  EXPECT_EQ(codes,
+            "0100000000000000 0000000000000000 0000000000000000 0000000000000000\n"
+            "1000000000000000 0000000000000010 0100000000000000 0000000000000000\n");
+}
+
 TEST(CodecFormats, RabitqIsTheseBytes) {
   const CodecOptions options{.storage = Storage::kRabitq, .rabitq_bits = 3, .seed = 0x1122334455667788};
   EXPECT_EQ(saved(options),

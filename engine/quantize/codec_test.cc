@@ -183,8 +183,13 @@ TEST(Codec, RefusesBytesThatAreCutOrLongerOrOfOtherOptions) {
       CodecOptions other = options;
       other.rabitq_bits = options.rabitq_bits % 8 + 1;
       other.pq_bytes = 3;
+      CodecOptions other_bits = options;
+      other_bits.pq_bits = 12 - options.pq_bits;
       if (options.storage == Storage::kRabitq || options.storage == Storage::kPq) {
         EXPECT_EQ(base::code_of(load(other, rows.dims, saved)), ErrorCode::kCorruption);
+      }
+      if (options.storage == Storage::kPq) {
+        EXPECT_EQ(base::code_of(load(other_bits, rows.dims, saved)), ErrorCode::kCorruption);
       }
     }
   }
@@ -338,6 +343,18 @@ TEST(Codec, SaysWhenAVectorLiesOutsideOfTheSample) {
   }
 }
 
+TEST(Codec, OfFourBitsTakesAsManyPiecesAsItsBytesHold) {
+  const Vectors rows = clustered_vectors(300, 300, 5, 1, 13);
+  for (const uint32_t bytes : {1U, 16U, 17U, 128U}) {
+    SCOPED_TRACE(bytes);
+    const CodecOptions options{.storage = Storage::kPq, .pq_bytes = bytes, .pq_bits = 4};
+    const auto codec = train(options, rows.sample());
+    const auto loaded = base::must(load(options, rows.dims, codec->save()));
+    EXPECT_EQ(Codes(*codec, rows).estimates(rows.row(7)), Codes(*loaded, rows).estimates(rows.row(7)));
+    EXPECT_EQ(Codes(*codec, rows).estimates_from_code(7), Codes(*loaded, rows).estimates_from_code(7));
+  }
+}
+
 TEST(Codec, HasCodesOfTheSizeThatTheFormatSays) {
   const auto bytes = [](const CodecOptions& options, size_t dims) {
     const Vectors rows = clustered_vectors(2, dims, 1, 1, 1);
@@ -351,6 +368,10 @@ TEST(Codec, HasCodesOfTheSizeThatTheFormatSays) {
   EXPECT_EQ(bytes({.storage = Storage::kPq}, 768), 32);
   EXPECT_EQ(bytes({.storage = Storage::kPq}, 10), 16);
   EXPECT_EQ(bytes({.storage = Storage::kPq, .pq_bytes = 96}, 768), 96);
+  EXPECT_EQ(bytes({.storage = Storage::kPq, .pq_bits = 4}, 768), 32);
+  EXPECT_EQ(bytes({.storage = Storage::kPq, .pq_bits = 4}, 33), 32);
+  EXPECT_EQ(bytes({.storage = Storage::kPq, .pq_bits = 4}, 32), 16);
+  EXPECT_EQ(bytes({.storage = Storage::kPq, .pq_bytes = 128, .pq_bits = 4}, 768), 128);
   EXPECT_EQ(bytes({.storage = Storage::kRabitq}, 128), 80);
   EXPECT_EQ(bytes({.storage = Storage::kRabitq, .rabitq_bits = 1}, 128), 32);
   EXPECT_EQ(bytes({.storage = Storage::kRabitq, .rabitq_bits = 7}, 768), 688);

@@ -29,7 +29,7 @@ Vectors whole_vectors(size_t count, size_t dims, uint32_t bound, uint64_t seed);
 std::string test_data(const std::string& name);
 Vectors read_fvecs(const std::string& path);
 
-// Every storage that has a codec, kRabitq with 1, 2, 3, 4, 7 and 8 bits.
+// Every storage that has a codec, kPq with 4 and 8 bits, kRabitq with 1, 2, 3, 4, 7 and 8.
 std::vector<CodecOptions> every_codec(simd::Metric metric);
 std::string name_of(const CodecOptions& options);
 

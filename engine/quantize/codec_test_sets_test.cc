@@ -60,6 +60,7 @@ std::vector<CodecOptions> every_codec(simd::Metric metric) {
   for (const Storage storage : {Storage::kF16, Storage::kBf16, Storage::kSq8, Storage::kPq, Storage::kBinary}) {
     all.push_back({.storage = storage, .metric = metric});
   }
+  all.push_back({.storage = Storage::kPq, .metric = metric, .pq_bits = 4});
   for (const uint32_t bits : {1U, 2U, 3U, 4U, 7U, 8U}) {
     all.push_back({.storage = Storage::kRabitq, .metric = metric, .rabitq_bits = bits});
   }
@@ -69,6 +70,7 @@ std::vector<CodecOptions> every_codec(simd::Metric metric) {
 std::string name_of(const CodecOptions& options) {
   std::string name(to_string(options.storage));
   if (options.storage == Storage::kRabitq) name += " " + std::to_string(options.rabitq_bits) + " bits";
+  if (options.storage == Storage::kPq) name += " " + std::to_string(options.pq_bits) + " bits";
   return name + ", metric " + std::to_string(static_cast<int>(options.metric));
 }
 

@@ -36,7 +36,7 @@ TEST(KMeans, LosesLessThanPointsChosenAtRandom) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     const Vectors points = clustered_vectors(3000, kDims, 20, 4, seed);
     base::Random random(seed);
-    const std::vector<float> centroids = k_means(simd::code_kernels(), points.values, kDims, random);
+    const std::vector<float> centroids = k_means(simd::code_kernels(), points.values, kDims, simd::kCentroids, random);
     std::vector<float> first(kDims * simd::kCentroids);
     for (size_t c = 0; c < simd::kCentroids; ++c) {
       for (size_t d = 0; d < kDims; ++d) first[d * simd::kCentroids + c] = points.row(c)[d];
@@ -48,13 +48,13 @@ TEST(KMeans, LosesLessThanPointsChosenAtRandom) {
 TEST(KMeans, GivesEachOfAFewPointsItsOwnCentroid) {
   const Vectors points = clustered_vectors(256, kDims, 5, 1, 8);
   base::Random random(8);
-  EXPECT_EQ(error_of(points, k_means(simd::code_kernels(), points.values, kDims, random)), 0);
+  EXPECT_EQ(error_of(points, k_means(simd::code_kernels(), points.values, kDims, simd::kCentroids, random)), 0);
 }
 
 TEST(KMeans, KeepsEqualPointsAsTheyAre) {
   const Vectors points{kDims, std::vector<float>(1000 * kDims, 7.0F)};
   base::Random random(8);
-  EXPECT_EQ(error_of(points, k_means(simd::code_kernels(), points.values, kDims, random)), 0);
+  EXPECT_EQ(error_of(points, k_means(simd::code_kernels(), points.values, kDims, simd::kCentroids, random)), 0);
 }
 
 TEST(KMeans, LeavesNoCentroidWithoutWorkWherePointsDiffer) {
@@ -62,10 +62,10 @@ TEST(KMeans, LeavesNoCentroidWithoutWorkWherePointsDiffer) {
   Vectors points = clustered_vectors(4000, kDims, 1, 0, 5);
   std::fill_n(points.values.begin(), points.values.size() / 2, 0.25F);
   base::Random random(5);
-  const std::vector<float> centroids = k_means(simd::code_kernels(), points.values, kDims, random);
+  const std::vector<float> centroids = k_means(simd::code_kernels(), points.values, kDims, simd::kCentroids, random);
   std::vector<bool> used(simd::kCentroids);
   for (size_t p = 0; p < points.count(); ++p) {
-    used[simd::code_kernels().nearest(points.row(p), centroids.data(), kDims).centroid] = true;
+    used[simd::code_kernels().nearest(points.row(p), centroids.data(), simd::kCentroids, kDims).centroid] = true;
   }
   EXPECT_GT(std::count(used.begin(), used.end(), true), 200);
 }

@@ -43,8 +43,13 @@ struct PackedQuery {
   size_t offset_bytes = 0;         // where the planes begin in a code
 };
 
-// lookups() and centroids(): a byte names one of so many centroids.
+// lookups(): a byte names one of so many centroids; nibble_lookups(): half a byte one of so many.
 inline constexpr size_t kCentroids = 256;
+inline constexpr size_t kNibbleCentroids = 16;
+// nibble_lookups(): each 16 bytes of a code hold 32 pieces, byte j piece j in its lower four bits and piece 16 + j in its upper ones.
+inline constexpr size_t kNibbleBytesStep = 16;
+inline constexpr size_t kNibbleBytesMax = 128;  // no sum leaves 16 bits: 256 * 255 < 2^16
+inline constexpr size_t kNibblePiecesStep = 32;
 struct Nearest {
   uint8_t centroid = 0;
   float square = 0;  // of the distance to it
@@ -76,6 +81,10 @@ struct CodeKernels {
   int64_t (*unpack)(const std::byte* planes, size_t dims, size_t bits, uint8_t* numbers);
   // out[i] = sum over j of tables[j * kCentroids + codes[i][j]], each code being `length` bytes.
   void (*lookups)(const uint16_t* tables, const std::byte* const* codes, size_t count, size_t length, uint32_t* out);
+  // out[i] = sum over pieces p of tables[p * kNibbleCentroids + number of piece p in codes[i]], each code being `length` bytes, a multiple of kNibbleBytesStep up to
+  // kNibbleBytesMax. There is a table for every four bits of a code; of those that hold no piece it is all zeros. `tables` is aligned to 64 bytes, codes to 16.
+  void (*nibble_lookups)(const uint8_t* tables, const std::byte* const* codes, size_t count, size_t length,
+                         uint32_t* out);
   // out[i] = number of bits in which code and query differ. Any number of bytes, any alignment.
   void (*hamming)(const std::byte* query, const std::byte* const* codes, size_t count, size_t bytes, float* out);
   // out[i] = 1 - (bits set in both) / (bits set in either); two codes without any bit have distance 0.
@@ -83,12 +92,13 @@ struct CodeKernels {
 
   // What makes codes and prepares queries.
 
-  // out[c] = squared distance of the point to each of kCentroids centroids. Centroids lie dimension after dimension: component d of c is at d * kCentroids + c.
-  void (*centroids)(const float* point, const float* centroids, size_t dims, float* out);
+  // out[c] = squared distance of the point to each of `count` centroids, kCentroids or kNibbleCentroids. Centroids lie dimension after dimension: component d of c
+  // is at d * count + c.
+  void (*centroids)(const float* point, const float* centroids, size_t count, size_t dims, float* out);
   // The nearest of them; the lower number wins among equals.
-  Nearest (*nearest)(const float* point, const float* centroids, size_t dims);
-  // The lowest and the highest of kCentroids values.
-  Range (*range)(const float* values);
+  Nearest (*nearest)(const float* point, const float* centroids, size_t count, size_t dims);
+  // The lowest and the highest of `count` values, kCentroids or kNibbleCentroids.
+  Range (*range)(const float* values, size_t count);
   // Hadamard transform in place, divided by sqrt(count) so that it keeps lengths. `count` is a power of two. The same bits on every target.
   void (*hadamard)(float* values, size_t count);
   // With y = the whole part of min(value * inverse_step, top), and one half more. Values are at least zero, `count` is a multiple of kTransformStep.

@@ -140,6 +140,53 @@ struct Avx2Packed {
   static int64_t sum(Reg reg) { return sum_of(reg); }
 };
 
+// Two bytes of 16 codes a register, one a lane.
+struct Avx2Nibbles {
+  using Reg = __m256i;
+  static constexpr size_t kRegs = 8;
+
+  static Reg zero() { return _mm256_setzero_si256(); }
+  // Codes i and 8 + i lie side by side; three rounds interleave them, and the last brings both halves of a byte's codes into one lane.
+  static void transpose(const std::byte* const* codes, size_t offset, Reg* regs) {
+    Reg rows[8];
+    Reg pairs[8];
+    Reg fours[8];
+    for (size_t i = 0; i < 8; ++i) {
+      const __m128i upper = _mm_loadu_si128(half_at(codes[8 + i] + offset));
+      rows[i] = _mm256_set_m128i(upper, _mm_loadu_si128(half_at(codes[i] + offset)));
+    }
+    for (size_t i = 0; i < 4; ++i) {
+      pairs[i] = _mm256_unpacklo_epi8(rows[2 * i], rows[2 * i + 1]);
+      pairs[4 + i] = _mm256_unpackhi_epi8(rows[2 * i], rows[2 * i + 1]);
+    }
+    for (size_t i = 0; i < 8; i += 2) {
+      const size_t to = i / 4 * 4 + i % 4 / 2;
+      fours[to] = _mm256_unpacklo_epi16(pairs[i], pairs[i + 1]);
+      fours[to + 2] = _mm256_unpackhi_epi16(pairs[i], pairs[i + 1]);
+    }
+    for (size_t i = 0; i < 8; i += 2) {
+      regs[i] = _mm256_permute4x64_epi64(_mm256_unpacklo_epi32(fours[i], fours[i + 1]), 0b11011000);
+      regs[i + 1] = _mm256_permute4x64_epi64(_mm256_unpackhi_epi32(fours[i], fours[i + 1]), 0b11011000);
+    }
+  }
+  static Reg low_nibbles(Reg reg) { return _mm256_and_si256(reg, _mm256_set1_epi8(0x0f)); }
+  static Reg high_nibbles(Reg reg) { return low_nibbles(_mm256_srli_epi16(reg, 4)); }
+  static Reg lookup(const uint8_t* tables, Reg nibbles) {
+    return _mm256_shuffle_epi8(_mm256_loadu_si256(at(tables)), nibbles);
+  }
+  static Reg add(Reg left, Reg right) { return _mm256_add_epi16(left, right); }
+  static Reg subtract(Reg left, Reg right) { return _mm256_sub_epi16(left, right); }
+  static Reg down(Reg reg) { return _mm256_srli_epi16(reg, 8); }
+  static Reg up(Reg reg) { return _mm256_slli_epi16(reg, 8); }
+  static __m128i fold(Reg reg) { return _mm_add_epi16(_mm256_castsi256_si128(reg), _mm256_extracti128_si256(reg, 1)); }
+  static void store(Reg even, Reg odd, uint32_t* out) {
+    const __m128i first = _mm_unpacklo_epi16(fold(even), fold(odd));
+    const __m128i second = _mm_unpackhi_epi16(fold(even), fold(odd));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_cvtepu16_epi32(first));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 8), _mm256_cvtepu16_epi32(second));
+  }
+};
+
 struct Avx2Floats {
   using Reg = __m256;
   static constexpr size_t kLanes = 8;
@@ -189,6 +236,7 @@ const CodeKernels* avx2_code_kernels() {
       .packed = &code_kernels_of::packed<Avx2Packed>,
       .unpack = &code_kernels_of::unpack<Avx2Packed>,
       .lookups = &code_kernels_of::lookups<Avx2Bytes>,
+      .nibble_lookups = &code_kernels_of::nibble_lookups<Avx2Nibbles>,
       .hamming = &code_kernels_of::hamming<Avx2Bits>,
       .jaccard = &code_kernels_of::jaccard<Avx2Bits>,
       .centroids = &code_kernels_of::centroids<Avx2Floats>,

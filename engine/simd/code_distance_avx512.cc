@@ -78,6 +78,52 @@ struct Avx512Packed : Avx512Numbers {
   }
 };
 
+// Four bytes of 16 codes a register, one a lane.
+struct Avx512Nibbles {
+  using Reg = __m512i;
+  static constexpr size_t kRegs = 4;
+
+  static Reg zero() { return _mm512_setzero_si512(); }
+  static __m128i load(const std::byte* from) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)); }
+  // Every fourth code lies in one register; two rounds interleave them to four bytes of four codes a lane, and the last gives each byte a lane.
+  static void transpose(const std::byte* const* codes, size_t offset, Reg* regs) {
+    const Reg by_byte = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    Reg rows[4];
+    Reg pairs[4];
+    for (size_t i = 0; i < 4; ++i) {
+      const __m256i lower = _mm256_set_m128i(load(codes[i + 4] + offset), load(codes[i] + offset));
+      const __m256i upper = _mm256_set_m128i(load(codes[i + 12] + offset), load(codes[i + 8] + offset));
+      rows[i] = _mm512_inserti64x4(_mm512_castsi256_si512(lower), upper, 1);
+    }
+    for (size_t i = 0; i < 2; ++i) {
+      pairs[i] = _mm512_unpacklo_epi8(rows[2 * i], rows[2 * i + 1]);
+      pairs[2 + i] = _mm512_unpackhi_epi8(rows[2 * i], rows[2 * i + 1]);
+    }
+    for (size_t i = 0; i < 4; i += 2) {
+      regs[i] = _mm512_permutexvar_epi32(by_byte, _mm512_unpacklo_epi16(pairs[i], pairs[i + 1]));
+      regs[i + 1] = _mm512_permutexvar_epi32(by_byte, _mm512_unpackhi_epi16(pairs[i], pairs[i + 1]));
+    }
+  }
+  static Reg low_nibbles(Reg reg) { return _mm512_and_si512(reg, _mm512_set1_epi8(0x0f)); }
+  static Reg high_nibbles(Reg reg) { return low_nibbles(_mm512_srli_epi16(reg, 4)); }
+  static Reg lookup(const uint8_t* tables, Reg nibbles) {
+    return _mm512_shuffle_epi8(_mm512_loadu_si512(tables), nibbles);
+  }
+  static Reg add(Reg left, Reg right) { return _mm512_add_epi16(left, right); }
+  static Reg subtract(Reg left, Reg right) { return _mm512_sub_epi16(left, right); }
+  static Reg down(Reg reg) { return _mm512_srli_epi16(reg, 8); }
+  static Reg up(Reg reg) { return _mm512_slli_epi16(reg, 8); }
+  static __m128i fold(Reg reg) {
+    const __m256i two = _mm256_add_epi16(_mm512_castsi512_si256(reg), _mm512_extracti64x4_epi64(reg, 1));
+    return _mm_add_epi16(_mm256_castsi256_si128(two), _mm256_extracti128_si256(two, 1));
+  }
+  static void store(Reg even, Reg odd, uint32_t* out) {
+    const __m128i first = _mm_unpacklo_epi16(fold(even), fold(odd));
+    const __m128i second = _mm_unpackhi_epi16(fold(even), fold(odd));
+    _mm512_storeu_si512(out, _mm512_cvtepu16_epi32(_mm256_set_m128i(second, first)));
+  }
+};
+
 struct Avx512Floats {
   using Reg = __m512;
   static constexpr size_t kLanes = 16;
@@ -125,6 +171,7 @@ const CodeKernels* avx512_code_kernels() {
       .packed = &code_kernels_of::packed<Avx512Packed>,
       .unpack = &code_kernels_of::unpack<Avx512Packed>,
       .lookups = &code_kernels_of::lookups<Avx512Bytes>,
+      .nibble_lookups = &code_kernels_of::nibble_lookups<Avx512Nibbles>,
       .hamming = &code_kernels_of::hamming<Avx512Bits>,
       .jaccard = &code_kernels_of::jaccard<Avx512Bits>,
       .centroids = &code_kernels_of::centroids<Avx512Floats>,

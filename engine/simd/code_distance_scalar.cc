@@ -108,6 +108,30 @@ struct ScalarPacked {
   static int64_t sum(Reg reg) { return reg.total; }
 };
 
+struct NibbleLookups {
+  const uint8_t* tables;
+  size_t length;
+
+  template <size_t kCodes>
+  void run(const std::byte* const* codes, uint32_t* out) const {
+    uint32_t sums[kCodes] = {};
+    for (size_t j = 0; j < length; ++j) {
+      const size_t piece = j / kNibbleBytesStep * kNibblePiecesStep + j % kNibbleBytesStep;
+      const uint8_t* low = tables + piece * kNibbleCentroids;
+      const uint8_t* high = low + kNibbleBytesStep * kNibbleCentroids;
+      for (size_t c = 0; c < kCodes; ++c) {
+        const auto byte = static_cast<size_t>(codes[c][j]);
+        sums[c] += uint32_t{low[byte % kNibbleCentroids]} + uint32_t{high[byte / kNibbleCentroids]};
+      }
+    }
+    for (size_t c = 0; c < kCodes; ++c) out[c] = sums[c];
+  }
+};
+
+void nibble_lookups(const uint8_t* tables, const std::byte* const* codes, size_t count, size_t length, uint32_t* out) {
+  code_kernels_of::walk(NibbleLookups{tables, length}, codes, count, length, out);
+}
+
 struct ScalarFloats {
   static constexpr size_t kLanes = 4;
   struct Reg {
@@ -182,6 +206,7 @@ const CodeKernels* scalar_code_kernels() {
       .packed = &code_kernels_of::packed<ScalarPacked>,
       .unpack = &code_kernels_of::unpack<ScalarPacked>,
       .lookups = &code_kernels_of::lookups<ScalarBytes>,
+      .nibble_lookups = &nibble_lookups,
       .hamming = &code_kernels_of::hamming<ScalarBits>,
       .jaccard = &code_kernels_of::jaccard<ScalarBits>,
       .centroids = &code_kernels_of::centroids<ScalarFloats>,

@@ -242,41 +242,92 @@ TEST_P(CodesOnEverySet, AddsUpLookups) {
   }
 }
 
+// Tables of `pieces` pieces and zeros for the rest of a code, whose four bits are anything.
+Aligned<uint8_t> nibble_tables(size_t pieces, size_t length, base::Random& random) {
+  Aligned<uint8_t> tables(2 * length * kNibbleCentroids);
+  for (size_t i = 0; i < pieces * kNibbleCentroids; ++i) tables[i] = static_cast<uint8_t>(random.below(256));
+  return tables;
+}
+
+// The definition in code_distance.h, piece by piece.
+uint32_t nibble_sum(Aligned<uint8_t>& tables, const std::byte* code, size_t length) {
+  uint32_t sum = 0;
+  for (size_t piece = 0; piece < 2 * length; ++piece) {
+    const auto byte = static_cast<size_t>(code[piece / 32 * 16 + piece % 16]);
+    sum += tables[piece * kNibbleCentroids + (piece % 32 < 16 ? byte & 15 : byte >> 4)];
+  }
+  return sum;
+}
+
+TEST_P(CodesOnEverySet, AddsUpLookupsOfNibbles) {
+  for (size_t pieces = 1; pieces <= 2 * kNibbleBytesMax; ++pieces) {
+    const size_t length = (pieces + kNibblePiecesStep - 1) / kNibblePiecesStep * kNibbleBytesStep;
+    base::Random random(pieces);
+    Aligned<uint8_t> tables = nibble_tables(pieces, length, random);
+    const size_t first = pieces % 32 == 0 ? 0 : 1 + random.below(70);
+    const size_t last = pieces % 32 == 0 ? 70 : first;
+    for (size_t count = first; count <= last; ++count) {
+      SCOPED_TRACE(testing::Message() << "pieces " << pieces << " count " << count);
+      TightCodes codes(count, length, random);
+      std::vector<uint32_t> out(count + 1, 12345);
+      kernels().nibble_lookups(tables.data(), codes.list(), count, length, out.data());
+      for (size_t c = 0; c < count; ++c) ASSERT_EQ(out[c], nibble_sum(tables, codes.code(c), length));
+      ASSERT_EQ(out[count], 12345U);
+    }
+  }
+}
+
+TEST_P(CodesOnEverySet, HoldsTheLargestSumsOfNibbles) {
+  Aligned<uint8_t> tables(2 * kNibbleBytesMax * kNibbleCentroids);
+  std::fill_n(tables.data(), 2 * kNibbleBytesMax * kNibbleCentroids, uint8_t{255});
+  base::Random random(1);
+  const TightCodes codes(17, kNibbleBytesMax, random);
+  uint32_t out[17] = {};
+  kernels().nibble_lookups(tables.data(), codes.list(), 17, kNibbleBytesMax, out);
+  for (const uint32_t sum : out) EXPECT_EQ(sum, 2 * kNibbleBytesMax * 255);
+}
+
+void expect_squares_of_centroids(const CodeKernels& kernels, size_t count, size_t dims) {
+  SCOPED_TRACE(testing::Message() << count << " centroids of " << dims << " dims");
+  base::Random random(dims);
+  std::vector<float> centroids(dims * count);
+  std::vector<float> point(dims);
+  for (float& value : centroids) value = random.normal();
+  for (float& value : point) value = random.normal();
+  std::vector<float> out(count + 1, -1.0F);
+  kernels.centroids(point.data(), centroids.data(), count, dims, out.data());
+  EXPECT_EQ(out.back(), -1);
+  out.pop_back();
+  for (size_t c = 0; c < count; ++c) {
+    double sum = 0;
+    for (size_t d = 0; d < dims; ++d) {
+      const double difference = static_cast<double>(point[d]) - static_cast<double>(centroids[d * count + c]);
+      sum += difference * difference;
+    }
+    ASSERT_NEAR(out[c], sum, sum * 1e-5 + 1e-12);
+  }
+  const Nearest nearest = kernels.nearest(point.data(), centroids.data(), count, dims);
+  const auto lowest = std::min_element(out.begin(), out.end());
+  EXPECT_EQ(nearest.centroid, lowest - out.begin());
+  EXPECT_EQ(nearest.square, *lowest);
+  const Range range = kernels.range(out.data(), count);
+  EXPECT_EQ(range.low, *lowest);
+  EXPECT_EQ(range.high, *std::max_element(out.begin(), out.end()));
+}
+
 TEST_P(CodesOnEverySet, MeasuresAllCentroidsAndFindsTheNearest) {
   for (const size_t dims : {1UL, 2UL, 3UL, 4UL, 7UL, 48UL, 256UL}) {
-    SCOPED_TRACE(dims);
-    base::Random random(dims);
-    std::vector<float> centroids(dims * kCentroids);
-    std::vector<float> point(dims);
-    for (float& value : centroids) value = random.normal();
-    for (float& value : point) value = random.normal();
-    std::vector<float> out(kCentroids);
-    kernels().centroids(point.data(), centroids.data(), dims, out.data());
-    for (size_t c = 0; c < kCentroids; ++c) {
-      double sum = 0;
-      for (size_t d = 0; d < dims; ++d) {
-        const double difference = static_cast<double>(point[d]) - static_cast<double>(centroids[d * kCentroids + c]);
-        sum += difference * difference;
-      }
-      ASSERT_NEAR(out[c], sum, sum * 1e-5 + 1e-12);
-    }
-    const Nearest nearest = kernels().nearest(point.data(), centroids.data(), dims);
-    const auto lowest = std::min_element(out.begin(), out.end());
-    EXPECT_EQ(nearest.centroid, lowest - out.begin());
-    EXPECT_EQ(nearest.square, *lowest);
-    const Range range = kernels().range(out.data());
-    EXPECT_EQ(range.low, *lowest);
-    EXPECT_EQ(range.high, *std::max_element(out.begin(), out.end()));
+    for (const size_t count : {kCentroids, kNibbleCentroids}) expect_squares_of_centroids(kernels(), count, dims);
   }
 }
 
 TEST_P(CodesOnEverySet, GivesTheLowerOfEqualCentroids) {
   std::vector<float> centroids(kCentroids, 5.0F);
   const float point = 2;
-  EXPECT_EQ(kernels().nearest(&point, centroids.data(), 1).centroid, 0);
+  EXPECT_EQ(kernels().nearest(&point, centroids.data(), kCentroids, 1).centroid, 0);
   centroids[200] = 3;
   centroids[210] = 1;
-  EXPECT_EQ(kernels().nearest(&point, centroids.data(), 1).centroid, 200);
+  EXPECT_EQ(kernels().nearest(&point, centroids.data(), kCentroids, 1).centroid, 200);
 }
 
 TEST_P(CodesOnEverySet, TransformsToTheSameBitsAsPlainCode) {

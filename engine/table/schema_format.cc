@@ -80,6 +80,12 @@ constexpr size_t kAnalyzerBytesMax = 64;
 constexpr uint8_t kPrimaryKey = 1;
 constexpr uint8_t kHasStorage = 2;  // a vector column's storage follows its other options
 constexpr uint8_t kHasElement = 4;  // a vector column whose element is not kF32: it follows the storage
+constexpr uint8_t kHasPqBits = 8;   // a column of pq whose bits are not 8: they follow the storage
+constexpr uint8_t kVectorFlags = kPrimaryKey | kHasStorage | kHasElement | kHasPqBits;
+
+// Of a piece of pq. In the first tables there was no choice: schemas say nothing of 8.
+constexpr uint8_t kPqBitsFew = 4;
+constexpr uint8_t kPqBitsDefault = 8;
 
 // What kAuto stands for. From so many dimensions on codes of a byte are smaller than vectors and faster to compare, and from so many on RaBitQ's of four bits are smaller
 // still and as fast or faster, to search and to link (docs/performance.md).
@@ -114,6 +120,18 @@ std::string element_fault(const VectorOptions& vector) {
   return "";
 }
 
+std::string storage_bits_fault(const VectorOptions& vector) {
+  const uint8_t bits = vector.storage_bits;
+  if (vector.storage == VectorStorage::kPq)
+    return bits == 0 || bits == kPqBitsFew || bits == kPqBitsDefault
+               ? ""
+               : fmt::format("storage pq takes {} or {} bits, not {}", kPqBitsFew, kPqBitsDefault, bits);
+  return bits <= (vector.storage == VectorStorage::kRabitq ? quantize::kRabitqBitsMax : 0)
+             ? ""
+             : fmt::format("storage rabitq takes 1 to {} bits and pq {} or {}, others none", quantize::kRabitqBitsMax,
+                           kPqBitsFew, kPqBitsDefault);
+}
+
 Result<void> check_column(std::string_view table, const ColumnSpec& spec) {
   const auto wrong = [&](std::string_view what) {
     return Error{ErrorCode::kSchema, fmt::format("column '{}' of table '{}': {}", spec.name, table, what)};
@@ -129,8 +147,7 @@ Result<void> check_column(std::string_view table, const ColumnSpec& spec) {
   if (spec.type == Type::kVector) {
     const VectorOptions& vector = spec.vector;
     if (const std::string fault = element_fault(vector); !fault.empty()) return wrong(fault);
-    if (vector.storage_bits > (vector.storage == VectorStorage::kRabitq ? quantize::kRabitqBitsMax : 0))
-      return wrong(fmt::format("storage rabitq takes 1 to {} bits, others none", quantize::kRabitqBitsMax));
+    if (const std::string fault = storage_bits_fault(vector); !fault.empty()) return wrong(fault);
     if (vector.m < 4 || vector.m > 128) return wrong(fmt::format("m is 4 to 128, not {}", vector.m));
     if (vector.ef_construction < 8 || vector.ef_construction > 4096)
       return wrong(fmt::format("ef_construction is 8 to 4096, not {}", vector.ef_construction));
@@ -206,15 +223,17 @@ std::vector<std::byte> encode_schema(const Schema& schema) {
     writer.put_u8(static_cast<uint8_t>(spec.type));
     const bool has_storage = spec.type == Type::kVector && spec.vector.storage != VectorStorage::kAuto;
     const bool has_element = spec.type == Type::kVector && spec.vector.element != Element::kF32;
+    const bool has_pq_bits = has_storage && spec.vector.storage == VectorStorage::kPq &&
+                             spec.vector.storage_bits != 0 && spec.vector.storage_bits != kPqBitsDefault;
     writer.put_u8(static_cast<uint8_t>((spec.primary_key ? kPrimaryKey : 0) | (has_storage ? kHasStorage : 0) |
-                                       (has_element ? kHasElement : 0)));
+                                       (has_element ? kHasElement : 0) | (has_pq_bits ? kHasPqBits : 0)));
     if (spec.type == Type::kVector) {
       writer.put_u32(spec.vector.dims);
       writer.put_u8(static_cast<uint8_t>(spec.vector.metric));
       writer.put_u32(spec.vector.m);
       writer.put_u32(spec.vector.ef_construction);
       if (has_storage) writer.put_u8(static_cast<uint8_t>(spec.vector.storage));
-      if (spec.vector.storage == VectorStorage::kRabitq) writer.put_u8(spec.vector.storage_bits);
+      if (spec.vector.storage == VectorStorage::kRabitq || has_pq_bits) writer.put_u8(spec.vector.storage_bits);
       if (has_element) writer.put_u8(static_cast<uint8_t>(spec.vector.element));
     }
     if (spec.type == Type::kText) {
@@ -238,7 +257,8 @@ Result<ColumnSpec> decode_column_spec(base::ByteReader& reader) {
   spec.primary_key = (flags & kPrimaryKey) != 0;
   const bool has_storage = (flags & kHasStorage) != 0;
   const bool has_element = (flags & kHasElement) != 0;
-  if (flags > (spec.type == Type::kVector ? kPrimaryKey | kHasStorage | kHasElement : kPrimaryKey))
+  const bool has_pq_bits = (flags & kHasPqBits) != 0;
+  if (flags > (spec.type == Type::kVector ? kVectorFlags : kPrimaryKey))
     return reader.corruption("unknown column flags");
   if (spec.type == Type::kVector) {
     TRY(dims, reader.u32("dimensions"));
@@ -251,8 +271,11 @@ Result<ColumnSpec> decode_column_spec(base::ByteReader& reader) {
       if (storage == 0) return reader.corruption("a storage that need not be said");
       spec.vector.storage = static_cast<VectorStorage>(storage);
     }
-    if (spec.vector.storage == VectorStorage::kRabitq) {
+    if (has_pq_bits && spec.vector.storage != VectorStorage::kPq)
+      return reader.corruption("bits of pq in a column of another storage");
+    if (spec.vector.storage == VectorStorage::kRabitq || has_pq_bits) {
       TRY(bits, reader.u8("storage bits"));
+      if (has_pq_bits && bits != kPqBitsFew) return reader.corruption("bits of pq that need not be said");
       spec.vector.storage_bits = bits;
     }
     if (has_element) {

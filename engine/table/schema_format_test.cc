@@ -32,6 +32,9 @@ Schema schema_of_all_types() {
   bits.vector = {.dims = 1000, .metric = Metric::kJaccard, .element = Element::kBit};
   ColumnSpec& codes = schema.columns.emplace_back(column("c codes", Type::kVector));
   codes.vector.storage = VectorStorage::kSq8;
+  ColumnSpec& pieces = schema.columns.emplace_back(column("c pieces", Type::kVector));
+  pieces.vector.storage = VectorStorage::kPq;
+  pieces.vector.storage_bits = 4;
   schema.columns[8].text = {.analyzer = "plain", .k1 = 1.2, .b = 0.75};
   return schema;
 }
@@ -57,6 +60,8 @@ TEST(SchemaFormat, ASchemaComesBackAsItWent) {
   EXPECT_EQ(decoded.columns[10].vector.storage, VectorStorage::kAuto);
   EXPECT_EQ(decoded.columns[11].vector.element, Element::kF32);
   EXPECT_EQ(decoded.columns[11].vector.storage, VectorStorage::kSq8);
+  EXPECT_EQ(decoded.columns[12].vector.storage, VectorStorage::kPq);
+  EXPECT_EQ(decoded.columns[12].vector.storage_bits, 4);
   EXPECT_EQ(decoded.columns[8].text.analyzer, "plain");
   EXPECT_EQ(decoded.columns[8].text.k1, 1.2);
   EXPECT_EQ(decoded.columns[8].text.b, 0.75);
@@ -91,6 +96,29 @@ TEST(SchemaFormat, BytesOfAVectorColumnAreThoseThatTheyWere) {
   ASSERT_EQ(longer.size(), sizeof(kBytes) + 1);
   EXPECT_EQ(longer[9], std::byte{4});
   EXPECT_EQ(longer.back(), std::byte{1});
+}
+
+TEST(SchemaFormat, BytesOfPqSayItsBitsOnlyWhereTheyAreFour) {
+  Schema schema = {{column("id", Type::kInt64, true), column("v", Type::kVector)}};
+  schema.columns[1].vector.storage = VectorStorage::kPq;
+  const std::vector<std::byte> unsaid = encode_schema(schema);
+  constexpr uint8_t kEnd[] = {9, 2, 16, 0, 0, 0, 1, 16, 0, 0, 0, 200, 0, 0, 0, 5};
+  ASSERT_GE(unsaid.size(), sizeof(kEnd));
+  for (size_t i = 0; i < sizeof(kEnd); ++i)
+    EXPECT_EQ(unsaid[unsaid.size() - sizeof(kEnd) + i], static_cast<std::byte>(kEnd[i])) << "byte " << i;
+  schema.columns[1].vector.storage_bits = 8;
+  EXPECT_EQ(encode_schema(schema), unsaid);
+  schema.columns[1].vector.storage_bits = 4;
+  std::vector<std::byte> four = encode_schema(schema);
+  ASSERT_EQ(four.size(), unsaid.size() + 1);
+  EXPECT_EQ(four[9], std::byte{10});
+  EXPECT_EQ(four.back(), std::byte{4});
+  EXPECT_TRUE(same_schema(base::must(decode_schema(four)), schema));
+  four.back() = std::byte{8};
+  EXPECT_EQ(base::code_of(decode_schema(four)), ErrorCode::kCorruption);
+  four.back() = std::byte{4};
+  four[four.size() - 2] = std::byte{4};  // sq8
+  EXPECT_EQ(base::code_of(decode_schema(four)), ErrorCode::kCorruption);
 }
 
 TEST(SchemaFormat, EveryCutOfTheBytesIsCorruption) {
@@ -164,6 +192,22 @@ TEST(SchemaCheck, NamesWhatIsWrong) {
   EXPECT_NE(message(column("id", Type::kBool)).find("two columns are called 'id'"), std::string::npos);
   EXPECT_NE(message(column(std::string(256, 'x'), Type::kBool)).find("1 to 255 bytes"), std::string::npos);
   EXPECT_NE(message(column("\xFF", Type::kBool)).find("UTF-8"), std::string::npos);
+}
+
+TEST(SchemaCheck, NamesBitsThatTheStorageDoesNotTake) {
+  const auto message = [](const ColumnSpec& spec) {
+    return base::message_of(check_schema("shop", {{column("id", Type::kString, true), spec}}));
+  };
+  ColumnSpec vector = column("v", Type::kVector);
+  vector.vector.storage = VectorStorage::kPq;
+  for (const uint8_t bits : std::initializer_list<uint8_t>{0, 4, 8}) {
+    vector.vector.storage_bits = bits;
+    EXPECT_EQ(message(vector), "");
+  }
+  vector.vector.storage_bits = 5;
+  EXPECT_EQ(message(vector), "column 'v' of table 'shop': storage pq takes 4 or 8 bits, not 5");
+  vector.vector.storage = VectorStorage::kSq8;
+  EXPECT_EQ(message(vector), "column 'v' of table 'shop': storage rabitq takes 1 to 8 bits and pq 4 or 8, others none");
 }
 
 TEST(SchemaFormat, ReadsAColumnWithoutAStorageAsWhatAutoStoodForThen) {

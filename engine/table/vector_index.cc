@@ -56,7 +56,9 @@ graph::GraphOptions graph_options(const VectorOptions& options) {
   result.m = options.m;
   result.ef_construction = options.ef_construction;
   result.storage = static_cast<quantize::Storage>(chosen_storage(options));  // numbered alike
-  if (options.storage_bits != 0) result.rabitq_bits = options.storage_bits;
+  if (options.storage_bits != 0) {
+    (result.storage == quantize::Storage::kPq ? result.pq_bits : result.rabitq_bits) = options.storage_bits;
+  }
   return result;
 }
 

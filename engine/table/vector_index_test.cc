@@ -59,6 +59,13 @@ TEST(VectorIndex, IsFlatForAsManyRowsAsFillTheCache) {
   EXPECT_EQ(flat_rows_max({.dims = 8192, .metric = Metric::kHamming, .element = Element::kBit}), kFlatRowsMax);
 }
 
+TEST(VectorIndex, TakesTheBitsOfItsStorage) {
+  EXPECT_EQ(graph_options({.dims = 16, .storage = VectorStorage::kRabitq, .storage_bits = 7}).rabitq_bits, 7U);
+  EXPECT_EQ(graph_options({.dims = 16, .storage = VectorStorage::kPq, .storage_bits = 4}).pq_bits, 4U);
+  EXPECT_EQ(graph_options({.dims = 16, .storage = VectorStorage::kPq, .storage_bits = 8}).pq_bits, 8U);
+  EXPECT_EQ(graph_options({.dims = 16, .storage = VectorStorage::kPq}).pq_bits, 8U);
+}
+
 TEST(VectorIndex, WalksOverFullVectorsWhereCodesKnowNothingOfTheMetric) {
   EXPECT_EQ(graph_options({.dims = 15}).storage, quantize::Storage::kF32);
   EXPECT_EQ(graph_options({.dims = 16}).storage, quantize::Storage::kSq8);

@@ -92,7 +92,7 @@ typedef struct omendb_column_spec {
   uint32_t m;               /* vectors; 0 = 16 */
   uint32_t ef_construction; /* vectors; 0 = 200 */
   omendb_storage storage;   /* vectors */
-  uint8_t storage_bits;     /* vectors, OMENDB_RABITQ; 0 = 4 */
+  uint8_t storage_bits;     /* vectors; OMENDB_RABITQ: 1 to 8 a dimension, 0 = 4; OMENDB_PQ: 4 or 8 a piece, 0 = 8 */
   omendb_element element;   /* vectors */
 } omendb_column_spec;
 

@@ -44,7 +44,7 @@ enum class VectorStorage : uint8_t {
   kF16 = 2,     // IEEE half precision, two bytes a dimension
   kBf16 = 3,    // bfloat16, two bytes a dimension
   kSq8 = 4,     // a byte a dimension
-  kPq = 5,      // product quantization, 32 bytes a vector: the graph is built by the full vectors
+  kPq = 5,      // product quantization, 32 bytes a vector, storage_bits a piece: the graph is built by the full vectors
   kRabitq = 6,  // RaBitQ, storage_bits a dimension; of fewer than 4 the graph is built by the full vectors
   kBinary = 7,  // one bit a dimension, compared by counting: the graph is built by the full vectors
 };
@@ -55,8 +55,9 @@ struct VectorOptions {
   uint32_t m = 16;                               // graph links per row (2 * m on the ground level), 4 .. 128
   uint32_t ef_construction = 200;                // beam while building, 8 .. 4096
   VectorStorage storage = VectorStorage::kAuto;  // bits: kAuto, the bits themselves
-  uint8_t storage_bits =
-      0;  // of kRabitq: 1 .. 8 a dimension, 0 = 4. More: better estimates, so smaller beams reach a recall; more memory
+  // Of kRabitq: 1 .. 8 a dimension, 0 = 4. More: better estimates, so smaller beams reach a recall; more memory.
+  // Of kPq: 4 or 8 a piece, 0 = 8. With 4 the same bytes are compared several times as fast, and tell rows apart less well.
+  uint8_t storage_bits = 0;
   Element element = Element::kF32;
 };
 

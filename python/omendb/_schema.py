@@ -85,16 +85,19 @@ def vector(
     search graph, more = better recall and more memory. `ef_construction`: width of the search that places a row in
     the graph, more = better graph and slower writes. `storage`: what searches walk over in memory: "f32" (the vectors
     as they are), "f16" or "bf16" (two bytes a dimension), "sq8" (a byte), "rabitq" (`storage_bits` bits, 1 to 8, 4 if
-    not said), "pq" (32 bytes a vector), "binary" (a bit); "auto" becomes the fastest one when the table is made: f32
-    below 16 dimensions and for "l1", which has no other, sq8 below 256, rabitq from there on. Answers and their
-    distances are those of the full vectors in any case, which stay in their file; the smaller the storage, the larger
-    the `ef` of a search for the same recall.
+    not said), "pq" (32 bytes a vector: pieces of it in `storage_bits` bits each, 8 if not said, or 4, which are
+    compared faster and tell rows apart less well), "binary" (a bit); "auto" becomes the fastest one when the table is
+    made: f32 below 16 dimensions and for "l1", which has no other, sq8 below 256, rabitq from there on. Answers and
+    their distances are those of the full vectors in any case, which stay in their file; the smaller the storage, the
+    larger the `ef` of a search for the same recall.
     """
     if storage not in _STORAGES:
         raise SchemaError(f"there is no vector storage {storage!r}; there are: {', '.join(_STORAGES)}")
     _check_sizes(dims=dims, m=m, ef_construction=ef_construction, storage_bits=storage_bits)
     if storage_bits > 8:
         raise SchemaError(f"storage_bits of a vector column is 1 to 8, not {storage_bits}")
+    if storage == "pq" and storage_bits not in (0, 4, 8):
+        raise SchemaError(f"storage_bits of a vector column with storage pq is 4 or 8, not {storage_bits}")
     return VectorColumn(dims, metric, m, ef_construction, storage, storage_bits)
 
 

@@ -1,5 +1,6 @@
 """Schemas in words and in Arrow, there and back."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -104,6 +105,7 @@ def test_wrong_schemas_are_refused(db, schema, options, message):
         {"dims": 3, "ef_construction": None},
         {"dims": 3, "storage": "f8"},
         {"dims": 3, "storage": "rabitq", "storage_bits": 9},
+        {"dims": 3, "storage": "pq", "storage_bits": 5},
     ],
 )
 def test_wrong_vector_columns_are_refused(arguments):
@@ -118,6 +120,23 @@ def test_the_storage_of_a_vector_column_is_kept(storage):
     again = db.create_table("u", table.schema)
     for made in (table, again):
         assert made.schema.field("v").metadata[b"omendb.storage"] == storage.encode()
+
+
+@pytest.mark.parametrize("bits", [0, 4, 8])
+def test_the_bits_of_pq_are_kept(tmp_path, bits):
+    vectors = np.random.default_rng(1).normal(size=(1500, 32)).astype(np.float32)
+    with omendb.connect(tmp_path / "db") as db:
+        column = omendb.vector(32, storage="pq", storage_bits=bits)
+        table = db.create_table("t", {"id": "int64 primary key", "v": column})
+        table.insert({"id": np.arange(1500), "v": vectors})
+        table._wait_for_index()
+    with omendb.connect(tmp_path / "db") as db:
+        table = db["t"]
+        metadata = table.schema.field("v").metadata
+        assert metadata[b"omendb.storage"] == b"pq"
+        assert int(metadata.get(b"omendb.storage_bits", 0)) == (4 if bits == 4 else 0)
+        assert [hits.ids[0] for hits in table.search(vectors[:5], k=1)] == list(range(5))
+        db.check()
 
 
 @pytest.mark.parametrize("dims, storage", [(15, b"f32"), (16, b"sq8"), (255, b"sq8"), (256, b"rabitq"), (8192, b"rabitq")])
