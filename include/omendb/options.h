@@ -19,8 +19,8 @@ struct OpenOptions {
   unsigned threads = 0;  // background workers; 0 = all cores up to 3, one left free from 4 up, at most 16
   // Vectors waiting for the graph before writers are slowed to its rate. More: longer bursts, slower searches meanwhile.
   uint64_t tail_bytes_max = 100ULL << 20;
-  // The same as long as ten or more searches a second meet waiting vectors: each compares with all of them, about 0.1 ms for 2 MiB.
-  uint64_t tail_bytes_beside_searches = 2ULL << 20;
+  // The same as long as ten or more searches a second meet waiting vectors: each compares with all of them, about 0.05 ms for 1 MiB.
+  uint64_t tail_bytes_beside_searches = 1ULL << 20;
   // Size of the log, and of regions that moves emptied, at which a background checkpoint starts.
   uint64_t log_bytes_max = 256ULL << 20;
   // Check every byte of the base data at open (about 10 GB/s from the page cache); check() does it at any time.
