@@ -11,11 +11,13 @@
 #include <array>
 #include <cassert>
 #include <utility>
+#include <vector>
 
 namespace omendb::filter {
 namespace {
 
-using simdjson::dom::element;
+// A node of the tree, or that there is none: taking a member of nothing is nothing, and nothing throws.
+using Node = simdjson::simdjson_result<simdjson::dom::element>;
 
 Kind kind_of(const ColumnSpec& spec) {
   switch (spec.type) {
@@ -38,20 +40,36 @@ bool is_untyped(const Expression& expression) {
   return is_constant(expression) && (expression.untyped || expression.kind == Kind::kNull);
 }
 
-std::string_view text_at(const element& node, const char* key) {
+std::string_view text_at(const Node& node, const char* key) {
   std::string_view text;
   return node[key].get(text) == simdjson::SUCCESS ? text : std::string_view();
 }
 
-bool has(const element& node, const char* key) { return node[key].error() == simdjson::SUCCESS; }
+// 0, false and empty lists are left out of the tree.
+int64_t number_at(const Node& node, const char* key) {
+  int64_t number = 0;
+  return node[key].get(number) == simdjson::SUCCESS ? number : 0;
+}
+
+bool truth_at(const Node& node, const char* key) {
+  bool truth = false;
+  return node[key].get(truth) == simdjson::SUCCESS && truth;
+}
+
+std::vector<Node> list_at(const Node& node, const char* key) {
+  simdjson::dom::array list;
+  if (node[key].get(list) != simdjson::SUCCESS) return {};
+  std::vector<Node> nodes;
+  for (simdjson::dom::element item : list) nodes.emplace_back(std::move(item));
+  return nodes;
+}
+
+bool has(const Node& node, const char* key) { return node[key].error() == simdjson::SUCCESS; }
 
 // The last of a list of names, as of an operator or a type.
-std::string_view last_name(const element& node, const char* key) {
-  std::string_view name;
-  simdjson::dom::array names;
-  if (node[key].get(names) != simdjson::SUCCESS) return name;
-  for (const element part : names) name = text_at(part["String"], "sval");
-  return name;
+std::string_view last_name(const Node& node, const char* key) {
+  const std::vector<Node> names = list_at(node, key);
+  return names.empty() ? std::string_view() : text_at(names.back()["String"], "sval");
 }
 
 Expression combined(Op op, Kind kind, size_t place, Expression left, Expression right) {
@@ -83,7 +101,7 @@ class Binder {
   Binder(const Statement& statement, std::string_view text, const Schema& schema)
       : statement_(statement), text_(text), schema_(schema) {}
 
-  Result<Expression> bind_condition(const element& node) {
+  Result<Expression> bind_condition(const Node& node) {
     TRY(bound, bind(node));
     return as_condition(std::move(bound));
   }
@@ -92,7 +110,7 @@ class Binder {
   Error fault(size_t place, const std::string& what, ErrorCode code = ErrorCode::kInvalidArgument) const {
     return fault_at(text_, place, what, code);
   }
-  size_t place_of(const element& node) const {
+  size_t place_of(const Node& node) const {
     int64_t location = 0;
     if (node["location"].get(location) != simdjson::SUCCESS || location < 0) return last_place_;
     return statement_.place_of(static_cast<size_t>(location));
@@ -107,12 +125,14 @@ class Binder {
   }
 
   // One member, whose name is the kind of the node.
-  Result<Expression> bind(const element& node) {
+  Result<Expression> bind(const Node& node) {
     simdjson::dom::object object;
-    if (node.get(object) != simdjson::SUCCESS || object.size() == 0) return fault(last_place_, "nothing that has a value");
-    const auto [name, body] = *object.begin();
+    if (node.get(object) != simdjson::SUCCESS || object.size() != 1) return fault(last_place_, "nothing that has a value");
+    const auto member = *object.begin();
+    const std::string_view name = member.key;
+    const Node body(simdjson::dom::element(member.value));
     last_place_ = place_of(body);
-    using Bind = Result<Expression> (Binder::*)(const element&);
+    using Bind = Result<Expression> (Binder::*)(const Node&);
     constexpr std::array<std::pair<std::string_view, Bind>, 9> kNodes{{
         {"ColumnRef", &Binder::bind_column},
         {"A_Const", &Binder::bind_constant},
@@ -133,16 +153,15 @@ class Binder {
     return fault(last_place_, fmt::format("this part of SQL ({}) is unknown to conditions", name));
   }
 
-  Result<Expression> bind_column(const element& node) {
+  Result<Expression> bind_column(const Node& node) {
     const size_t place = last_place_;
-    simdjson::dom::array fields;
-    if (node["fields"].get(fields) != simdjson::SUCCESS || fields.size() != 1 || !has(fields.at(0), "String"))
-      return fault(place, "a column is named by one word");
-    const std::string_view name = text_at(fields.at(0)["String"], "sval");
-    const auto found = schema_.find(name);
-    if (!found) return fault(place, unknown_column(name), ErrorCode::kSchema);
-    Expression out{.op = Op::kColumn, .kind = kind_of(schema_.columns[*found]), .place = place};
-    out.column = static_cast<uint32_t>(*found);
+    const std::vector<Node> fields = list_at(node, "fields");
+    if (fields.size() != 1 || !has(fields[0], "String")) return fault(place, "a column is named by one word");
+    const std::string_view name = text_at(fields[0]["String"], "sval");
+    const auto found = std::ranges::find(schema_.columns, name, &ColumnSpec::name);
+    if (found == schema_.columns.end()) return fault(place, unknown_column(name), ErrorCode::kSchema);
+    Expression out{.op = Op::kColumn, .kind = kind_of(*found), .place = place};
+    out.column = static_cast<uint32_t>(found - schema_.columns.begin());
     return out;
   }
 
@@ -159,19 +178,15 @@ class Binder {
     return fmt::format("no column '{}'; there are {}", name, known);
   }
 
-  Result<Expression> bind_constant(const element& node) {
+  Result<Expression> bind_constant(const Node& node) {
     Expression out{.place = last_place_};
     if (has(node, "isnull")) return out;
     if (has(node, "boolval")) {
-      bool value = false;
-      (void)node["boolval"]["boolval"].get(value);  // false is left out
       out.kind = Kind::kBool;
-      out.constant = value;
+      out.constant = truth_at(node["boolval"], "boolval");
     } else if (has(node, "ival")) {
-      int64_t value = 0;
-      (void)node["ival"]["ival"].get(value);  // so is 0
       out.kind = Kind::kInt64;
-      out.constant = value;
+      out.constant = number_at(node["ival"], "ival");
     } else if (has(node, "fval")) {
       const std::string_view digits = text_at(node["fval"], "fval");
       if (const auto whole = int64_of(digits)) {
@@ -193,14 +208,13 @@ class Binder {
     return out;
   }
 
-  const Value& value_of(const element& node) const {
-    int64_t number = 0;
-    (void)node["number"].get(number);
+  const Value& value_of(const Node& node) const {
+    const int64_t number = number_at(node, "number");
     assert(number >= 1 && static_cast<size_t>(number) <= statement_.parameters.size());
     return *statement_.parameters[static_cast<size_t>(number) - 1];
   }
 
-  Result<Expression> bind_parameter(const element& node) {
+  Result<Expression> bind_parameter(const Node& node) {
     auto constant = constant_of(value_of(node), last_place_);
     if (!constant) return fault(last_place_, "a parameter of several values stands behind `in` or in `= any(...)`");
     return std::move(*constant);
@@ -213,28 +227,26 @@ class Binder {
     return bound;
   }
 
-  Result<Expression> bind_connective(const element& node) {
+  Result<Expression> bind_connective(const Node& node) {
     const std::string_view which = text_at(node, "boolop");
     Expression out{.op = which == "AND_EXPR" ? Op::kAnd : which == "OR_EXPR" ? Op::kOr : Op::kNot,
                    .kind = Kind::kBool,
                    .place = last_place_};
-    simdjson::dom::array inputs;
-    (void)node["args"].get(inputs);
-    for (const element input : inputs) {
+    for (const Node& input : list_at(node, "args")) {
       TRY(bound, bind_condition(input));
       out.inputs.push_back(std::move(bound));
     }
     return out;
   }
 
-  Result<Expression> bind_null_test(const element& node) {
+  Result<Expression> bind_null_test(const Node& node) {
     const size_t place = last_place_;
     TRY(input, bind(node["arg"]));
     Expression test = of_one(Op::kIsNull, Kind::kBool, place, std::move(input));
     return text_at(node, "nulltesttype") == "IS_NULL" ? std::move(test) : negated(std::move(test));
   }
 
-  Result<Expression> bind_truth_test(const element& node) {
+  Result<Expression> bind_truth_test(const Node& node) {
     const size_t place = last_place_;
     const std::string_view which = text_at(node, "booltesttype");
     TRY(input, bind_condition(node["arg"]));
@@ -243,7 +255,7 @@ class Binder {
     return which.starts_with("IS_NOT") ? negated(std::move(test)) : std::move(test);
   }
 
-  Result<Expression> bind_expression(const element& node) {
+  Result<Expression> bind_expression(const Node& node) {
     const std::string_view kind = text_at(node, "kind");
     const std::string_view name = last_name(node, "name");
     const size_t place = last_place_;
@@ -261,7 +273,7 @@ class Binder {
     return fault(place, fmt::format("'{}' is unknown to conditions", name));
   }
 
-  Result<Expression> bind_operator(const element& node, std::string_view name, size_t place) {
+  Result<Expression> bind_operator(const Node& node, std::string_view name, size_t place) {
     TRY(right, bind(node["rexpr"]));
     if (!has(node, "lexpr")) return bind_sign(name, place, std::move(right));
     TRY(left, bind(node["lexpr"]));
@@ -310,15 +322,15 @@ class Binder {
   }
 
   Result<Expression> compared(Op op, size_t place, Expression left, Expression right) const {
+    const auto either_is = [&](Kind kind) { return left.kind == kind || right.kind == kind; };
+    if (either_is(Kind::kJson))
+      return fault(place, "JSON is not compared: take a text out of it, column->>'name', and cast that if need be");
+    if (either_is(Kind::kStringList)) return fault(place, "lists are compared by @>, <@, && and = any(...)");
+    if (either_is(Kind::kVector)) return fault(place, "vectors are searched, not compared");
     TRY_OK(agree(left, right));
     const bool numbers = is_number(left.kind) && is_number(right.kind);
     if (left.kind != right.kind && !numbers)
       return fault(place, fmt::format("{} and {} are not compared", to_string(left.kind), to_string(right.kind)));
-    if (left.kind == Kind::kJson)
-      return fault(place, "JSON is not compared: take a text out of it, column->>'name', and cast that if need be");
-    if (left.kind == Kind::kStringList)
-      return fault(place, "lists are compared by @>, <@, && and = any(...)");
-    if (left.kind == Kind::kVector) return fault(place, "vectors are searched, not compared");
     return combined(op, Kind::kBool, place, std::move(left), std::move(right));
   }
 
@@ -364,7 +376,7 @@ class Binder {
     return combined(op, Kind::kBool, place, std::move(left), std::move(right));
   }
 
-  Result<Expression> bind_like(const element& node, std::string_view name, size_t place) {
+  Result<Expression> bind_like(const Node& node, std::string_view name, size_t place) {
     TRY(input, bind(node["lexpr"]));
     TRY(pattern, bind(node["rexpr"]));
     for (Expression* side : {&input, &pattern}) {
@@ -379,13 +391,12 @@ class Binder {
     return name.starts_with('!') ? negated(std::move(out)) : std::move(out);
   }
 
-  Result<Expression> bind_between(const element& node, std::string_view kind, size_t place) {
-    simdjson::dom::array bounds;
-    if (node["rexpr"]["List"]["items"].get(bounds) != simdjson::SUCCESS || bounds.size() != 2)
-      return fault(place, "between takes two bounds");
+  Result<Expression> bind_between(const Node& node, std::string_view kind, size_t place) {
+    const std::vector<Node> bounds = list_at(node["rexpr"]["List"], "items");
+    if (bounds.size() != 2) return fault(place, "between takes two bounds");
     TRY(input, bind(node["lexpr"]));
-    TRY(low, bind(bounds.at(0)));
-    TRY(high, bind(bounds.at(1)));
+    TRY(low, bind(bounds[0]));
+    TRY(high, bind(bounds[1]));
     if (!kind.ends_with("SYM")) {
       TRY(inside, is_between(place, std::move(input), std::move(low), std::move(high)));
       return kind.find("NOT") == std::string_view::npos ? std::move(inside) : negated(std::move(inside));
@@ -407,12 +418,12 @@ class Binder {
   }
 
   // What stands behind `in` or in an array, with the values of parameters that have several.
-  Result<std::vector<Expression>> bind_items(const simdjson::dom::array& nodes) {
+  Result<std::vector<Expression>> bind_items(const std::vector<Node>& nodes) {
     std::vector<Expression> items;
-    for (const element node : nodes) {
-      element parameter;
+    for (const Node& node : nodes) {
+      const Node parameter = node["ParamRef"];
       const ValueList* list = nullptr;
-      if (node["ParamRef"].get(parameter) == simdjson::SUCCESS) list = std::get_if<ValueList>(&value_of(parameter).is);
+      if (parameter.error() == simdjson::SUCCESS) list = std::get_if<ValueList>(&value_of(parameter).is);
       if (list == nullptr) {
         TRY(item, bind(node));
         items.push_back(std::move(item));
@@ -427,27 +438,24 @@ class Binder {
     return items;
   }
 
-  Result<Expression> bind_in(const element& node, std::string_view name, size_t place) {
-    simdjson::dom::array nodes;
-    if (node["rexpr"]["List"]["items"].get(nodes) != simdjson::SUCCESS) return fault(place, "in takes a list");
+  Result<Expression> bind_in(const Node& node, std::string_view name, size_t place) {
     TRY(input, bind(node["lexpr"]));
-    TRY(items, bind_items(nodes));
+    TRY(items, bind_items(list_at(node["rexpr"]["List"], "items")));
     TRY(among, is_among(place, std::move(input), std::move(items)));
     return name == "<>" ? negated(std::move(among)) : std::move(among);
   }
 
   // = any(...), <> all(...)
-  Result<Expression> bind_any(const element& node, std::string_view kind, std::string_view name, size_t place) {
+  Result<Expression> bind_any(const Node& node, std::string_view kind, std::string_view name, size_t place) {
     const bool any = kind == "AEXPR_OP_ANY";
     if (name != (any ? "=" : "<>")) return fault(place, "any takes =, and all takes <>");
     TRY(input, bind(node["lexpr"]));
-    simdjson::dom::array nodes;
     std::vector<Expression> items;
-    element parameter;
-    if (node["rexpr"]["A_ArrayExpr"]["elements"].get(nodes) == simdjson::SUCCESS) {
-      TRY(bound, bind_items(nodes));
+    const Node parameter = node["rexpr"]["ParamRef"];
+    if (has(node["rexpr"], "A_ArrayExpr")) {
+      TRY(bound, bind_items(list_at(node["rexpr"]["A_ArrayExpr"], "elements")));
       items = std::move(bound);
-    } else if (node["rexpr"]["ParamRef"].get(parameter) == simdjson::SUCCESS &&
+    } else if (parameter.error() == simdjson::SUCCESS &&
                std::holds_alternative<ValueList>(value_of(parameter).is)) {
       for (const Value& value : std::get<ValueList>(value_of(parameter).is)) {
         auto constant = constant_of(value, place_of(parameter));
@@ -493,11 +501,9 @@ class Binder {
     return out;
   }
 
-  Result<Expression> bind_array(const element& node) {
+  Result<Expression> bind_array(const Node& node) {
     const size_t place = last_place_;
-    simdjson::dom::array nodes;
-    (void)node["elements"].get(nodes);
-    TRY(items, bind_items(nodes));
+    TRY(items, bind_items(list_at(node, "elements")));
     List list;
     for (Expression& item : items) {
       if (is_untyped(item)) TRY_OK(convert(item, Kind::kString));
@@ -512,10 +518,10 @@ class Binder {
     return out;
   }
 
-  Result<Expression> bind_cast(const element& node) {
+  Result<Expression> bind_cast(const Node& node) {
     const size_t place = last_place_;
     TRY(input, bind(node["arg"]));
-    const element type = node["typeName"];
+    const Node type = node["typeName"];
     const std::string_view name = last_name(type, "names");
     const bool list = has(type, "arrayBounds");
     const auto kind = list ? (name == "text" || name == "varchar" ? std::optional(Kind::kStringList) : std::nullopt)
@@ -574,7 +580,7 @@ class Binder {
 
 Result<Expression> bind(const Tree& tree, const Statement& statement, std::string_view text, const Schema& schema) {
   if (tree.condition() == nullptr) return fault_at(text, 0, "there is no condition");
-  return Binder(statement, text, schema).bind_condition(*tree.condition());
+  return Binder(statement, text, schema).bind_condition(Node(simdjson::dom::element(*tree.condition())));
 }
 
 }  // namespace omendb::filter

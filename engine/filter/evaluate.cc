@@ -151,10 +151,6 @@ bool find_string(std::string_view list, const Visit& visit) {
   return false;
 }
 
-bool list_has(std::string_view list, std::string_view wanted) {
-  return find_string(list, [wanted](std::string_view string) { return string == wanted; });
-}
-
 class Evaluation {
  public:
   Evaluation(std::string_view text, std::span<const ColumnSpan> columns, uint32_t first_row, size_t row_count)
@@ -372,7 +368,7 @@ class Evaluation {
     std::optional<std::string_view> bad;
     for_each_row(out.known, [&](size_t row) {
       const auto value = parse_text(input.texts[input.at(row)]);
-      if (!value) bad = input.texts[input.at(row)];
+      if (!value && !bad) bad = input.texts[input.at(row)];
       into[row] = value.value_or(T{});
     });
     return bad ? Result<void>(no_value(expression, *bad)) : Result<void>();
@@ -393,7 +389,7 @@ class Evaluation {
     std::optional<std::string_view> bad;
     for_each_row(out.known, [&](size_t row) {
       const auto value = bool_of(input.texts[input.at(row)]);
-      if (!value) bad = input.texts[input.at(row)];
+      if (!value && !bad) bad = input.texts[input.at(row)];
       if (value.value_or(false)) set(out.truth, row);
     });
     return bad ? Result<void>(no_value(expression, *bad)) : Result<void>();
