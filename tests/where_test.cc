@@ -114,7 +114,8 @@ TEST_F(WhereTest, StatementsDoWhatTheyDoToAMap) {
     switch (random.below(4)) {
       case 0: {
         Model rows;
-        for (uint64_t i = random.between(1, 300); i > 0; --i) rows[static_cast<int64_t>(random.below(2000))] = random_row(random);
+        for (uint64_t i = random.between(1, 300); i > 0; --i)
+          rows[static_cast<int64_t>(random.below(2000))] = random_row(random);
         write(table, rows);
         for (auto& [id, row] : rows) model[id] = row;
         break;
@@ -129,9 +130,7 @@ TEST_F(WhereTest, StatementsDoWhatTheyDoToAMap) {
           if (passes(row, low, high)) row.n = low;
         }
         break;
-      default:
-        EXPECT_EQ(must(table.count(where)), count);
-        EXPECT_EQ(scan_all(table, where).size(), count);
+      default: EXPECT_EQ(must(table.count(where)), count); EXPECT_EQ(scan_all(table, where).size(), count);
     }
     if (random.one_in(15)) {
       must(database.close());
@@ -200,7 +199,8 @@ TEST_F(WhereTest, UpdatesOfSeveralWritersAreDoneOneAfterTheOther) {
     writers.emplace_back([&, writer] {
       for (int64_t id = 0; id < 50; ++id) {
         const Value values[] = {{id}};
-        claimed[writer] += set_n(table, static_cast<int64_t>(writer) + 1, {.text = "n = 0 and id = ?", .values = values});
+        claimed[writer] +=
+            set_n(table, static_cast<int64_t>(writer) + 1, {.text = "n = 0 and id = ?", .values = values});
       }
     });
   }

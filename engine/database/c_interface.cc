@@ -153,7 +153,8 @@ Result<omendb::Value> to_value(const omendb_value& value) {
     case OMENDB_VALUE_LIST: break;
   }
   if (value.kind != OMENDB_VALUE_LIST)
-    return Error{ErrorCode::kInvalidArgument, fmt::format("a value is of kind 0 to 6, not {}", static_cast<int>(value.kind))};
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("a value is of kind 0 to 6, not {}", static_cast<int>(value.kind))};
   TRY_OK(require(value.list != nullptr || value.list_size == 0, "a value's list"));
   omendb::ValueList list;
   for (size_t i = 0; i < value.list_size; ++i) {

@@ -109,8 +109,8 @@ table::Effort choose_effort(const table::VectorIndex& index, const SearchQuery& 
 
 // Whether comparing with each of the rows that a condition leaves takes no more distances than a walk for so many of them among all the others: every row of the
 // beam takes about m new distances, and so do those that the walk passes through.
-bool fewer_than_walk(const table::VectorIndex& index, const table::LiveBitmap& rows, const table::LiveBitmap& searchable,
-                     size_t ef) {
+bool fewer_than_walk(const table::VectorIndex& index, const table::LiveBitmap& rows,
+                     const table::LiveBitmap& searchable, size_t ef) {
   const uint64_t passing = rows.live_count();
   return passing * passing <= uint64_t{ef} * index.graph().options().m * searchable.live_count();
 }
@@ -123,16 +123,17 @@ Result<Plan> make_plan(const table::TableVersion& version, const table::VectorCo
   TRY(rows, rows_where(version, query.where, column.searchable));
   table::Effort effort = flat ? table::Effort{0, true} : choose_effort(index, query);
   if (!query.where.text.empty() && fewer_than_walk(index, rows, column.searchable, effort.ef)) effort.exact = true;
-  return Plan{.version = version,
-          .column = column,
-          .rows = std::move(rows),
-          .vectors = version.vectors_view(index),
-          .queries = simd::is_of_bits(metric) ? std::as_bytes(query.bits).data() : std::as_bytes(query.vectors).data(),
-          .metric = metric,
-          .k = query.k,
-          .ef = effort.ef,
-          .radius = query.radius ? simd::to_kernel_bound(metric, *query.radius) : graph::kNoRadius,
-          .flat = effort.exact};
+  return Plan{
+      .version = version,
+      .column = column,
+      .rows = std::move(rows),
+      .vectors = version.vectors_view(index),
+      .queries = simd::is_of_bits(metric) ? std::as_bytes(query.bits).data() : std::as_bytes(query.vectors).data(),
+      .metric = metric,
+      .k = query.k,
+      .ef = effort.ef,
+      .radius = query.radius ? simd::to_kernel_bound(metric, *query.radius) : graph::kNoRadius,
+      .flat = effort.exact};
 }
 
 // The k best of both lists, nearest first; a row that stands in both is kept once.

@@ -127,7 +127,8 @@ class Binder {
   // One member, whose name is the kind of the node.
   Result<Expression> bind(const Node& node) {
     simdjson::dom::object object;
-    if (node.get(object) != simdjson::SUCCESS || object.size() != 1) return fault(last_place_, "nothing that has a value");
+    if (node.get(object) != simdjson::SUCCESS || object.size() != 1)
+      return fault(last_place_, "nothing that has a value");
     const auto member = *object.begin();
     const std::string_view name = member.key;
     const Node body(simdjson::dom::element(member.value));
@@ -229,7 +230,9 @@ class Binder {
 
   Result<Expression> bind_connective(const Node& node) {
     const std::string_view which = text_at(node, "boolop");
-    Expression out{.op = which == "AND_EXPR" ? Op::kAnd : which == "OR_EXPR" ? Op::kOr : Op::kNot,
+    Expression out{.op = which == "AND_EXPR"  ? Op::kAnd
+                         : which == "OR_EXPR" ? Op::kOr
+                                              : Op::kNot,
                    .kind = Kind::kBool,
                    .place = last_place_};
     for (const Node& input : list_at(node, "args")) {
@@ -337,7 +340,8 @@ class Binder {
   Result<Expression> bind_arithmetic(char name, size_t place, Expression left, Expression right) const {
     TRY_OK(agree(left, right));
     if (!is_number(left.kind) || !is_number(right.kind))
-      return fault(place, fmt::format("there is no {} of {} and {}", name, to_string(left.kind), to_string(right.kind)));
+      return fault(place,
+                   fmt::format("there is no {} of {} and {}", name, to_string(left.kind), to_string(right.kind)));
     const bool whole = left.kind == Kind::kInt64 && right.kind == Kind::kInt64;
     if (name == '%' && !whole) return fault(place, "% takes whole numbers");
     if (!whole) {
@@ -361,7 +365,8 @@ class Binder {
       return fault(place, fmt::format("{} takes a member out of json, and this is {}", name, to_string(json.kind)));
     if (is_untyped(key)) TRY_OK(convert(key, Kind::kString));
     if (key.kind != Kind::kString && key.kind != Kind::kInt64)
-      return fault(place, fmt::format("a member is named by a string or a whole number, not by {}", to_string(key.kind)));
+      return fault(place,
+                   fmt::format("a member is named by a string or a whole number, not by {}", to_string(key.kind)));
     const bool as_text = name == "->>";
     return combined(as_text ? Op::kMemberText : Op::kMember, as_text ? Kind::kString : Kind::kJson, place,
                     std::move(json), std::move(key));
@@ -455,8 +460,7 @@ class Binder {
     if (has(node["rexpr"], "A_ArrayExpr")) {
       TRY(bound, bind_items(list_at(node["rexpr"]["A_ArrayExpr"], "elements")));
       items = std::move(bound);
-    } else if (parameter.error() == simdjson::SUCCESS &&
-               std::holds_alternative<ValueList>(value_of(parameter).is)) {
+    } else if (parameter.error() == simdjson::SUCCESS && std::holds_alternative<ValueList>(value_of(parameter).is)) {
       for (const Value& value : std::get<ValueList>(value_of(parameter).is)) {
         auto constant = constant_of(value, place_of(parameter));
         if (!constant) return fault(place_of(parameter), "a list of values holds no lists");
@@ -527,8 +531,11 @@ class Binder {
     const auto kind = list ? (name == "text" || name == "varchar" ? std::optional(Kind::kStringList) : std::nullopt)
                            : cast_kind(name);
     if (!kind || has(type, "typmods"))
-      return fault(place, fmt::format("a condition casts to bool, bigint, float8, text, timestamp and text[], not to {}{}",
-                                      name, list ? "[]" : has(type, "typmods") ? "(...)" : ""));
+      return fault(
+          place, fmt::format("a condition casts to bool, bigint, float8, text, timestamp and text[], not to {}{}", name,
+                             list                   ? "[]"
+                             : has(type, "typmods") ? "(...)"
+                                                    : ""));
     if (name == "date" && !is_untyped(input)) return fault(place, "only constants are cast to date");
     if (is_untyped(input)) {
       TRY_OK(convert(input, *kind));

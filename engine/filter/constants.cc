@@ -58,8 +58,7 @@ std::vector<T> collect(const std::vector<Expression>& constants, const Convert& 
 
 template <class T>
 std::string store(Expression& constant, Kind kind, std::optional<T> value) {
-  if (!value)
-    return fmt::format("'{}' is no {}", std::get<std::string>(constant.constant), to_string(kind));
+  if (!value) return fmt::format("'{}' is no {}", std::get<std::string>(constant.constant), to_string(kind));
   constant.constant = std::move(*value);
   constant.kind = kind;
   constant.untyped = false;
@@ -111,7 +110,8 @@ std::string convert_untyped(Expression& constant, Kind kind) {
 
 Expression in_set(Expression input, const std::vector<Expression>& constants, size_t place) {
   Expression out{.op = Op::kIn, .kind = Kind::kBool, .place = place};
-  out.null_in_set = std::ranges::any_of(constants, [](const Expression& c) { return std::holds_alternative<std::monostate>(c.constant); });
+  out.null_in_set = std::ranges::any_of(
+      constants, [](const Expression& c) { return std::holds_alternative<std::monostate>(c.constant); });
   std::vector<Expression> known;
   std::ranges::copy_if(constants, std::back_inserter(known),
                        [](const Expression& c) { return !std::holds_alternative<std::monostate>(c.constant); });

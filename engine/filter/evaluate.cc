@@ -112,9 +112,7 @@ int compare_exactly(int64_t whole, double real) {
   return real > floor ? -1 : 0;
 }
 
-bool holds(Op op, int order) {
-  return op == Op::kLess ? order < 0 : op == Op::kLessOrEqual ? order <= 0 : order == 0;
-}
+bool holds(Op op, int order) { return op == Op::kLess ? order < 0 : op == Op::kLessOrEqual ? order <= 0 : order == 0; }
 
 template <class T, class Compare>
 Bits compare_values(const T* left, bool left_constant, const T* right, bool right_constant, const Compare& compare) {
@@ -269,7 +267,7 @@ class Evaluation {
   // Inputs from left to right, each only for rows that those before it leave open.
   Result<void> connect(const Expression& expression, const Bits& rows, Values& out) {
     const bool is_and = expression.op == Op::kAnd;
-    Bits open = rows;       // not decided: true so far of an AND, false of an OR, or null
+    Bits open = rows;  // not decided: true so far of an AND, false of an OR, or null
     Bits met_null{};
     for (const Expression& input : expression.inputs) {
       if (!any(open)) break;
@@ -320,9 +318,11 @@ class Evaluation {
     };
     const Kind kind = expression.inputs.front().kind;
     if (const auto* floats = std::get_if<std::vector<double>>(&expression.set)) {
-      find(*floats, [&](size_t row) { return input.floats[input.at(row)]; }, LessFloat());
+      find(
+          *floats, [&](size_t row) { return input.floats[input.at(row)]; }, LessFloat());
     } else if (const auto* texts = std::get_if<std::vector<std::string>>(&expression.set)) {
-      find(*texts, [&](size_t row) { return input.texts[input.at(row)]; }, std::less<std::string_view>());
+      find(
+          *texts, [&](size_t row) { return input.texts[input.at(row)]; }, std::less<std::string_view>());
     } else {
       const auto value_at = [&](size_t row) {
         return kind == Kind::kBool ? int64_t{test(input.truth, row)} : input.ints[input.at(row)];
@@ -341,7 +341,8 @@ class Evaluation {
       return {};
     }
     int64_t* ints = out.make_ints();
-    for_each_row(out.known, [&](size_t row) { overflow |= __builtin_sub_overflow(0, input.ints[input.at(row)], &ints[row]); });
+    for_each_row(out.known,
+                 [&](size_t row) { overflow |= __builtin_sub_overflow(0, input.ints[input.at(row)], &ints[row]); });
     if (overflow) return fault(expression, "a whole number leaves the range of 64 bits");
     return {};
   }
@@ -376,7 +377,8 @@ class Evaluation {
 
   Error no_value(const Expression& expression, std::string_view text) const {
     constexpr size_t kShownBytes = 60;
-    return fault(expression, fmt::format("'{}' in a row is no {}", text.substr(0, kShownBytes), to_string(expression.kind)));
+    return fault(expression,
+                 fmt::format("'{}' in a row is no {}", text.substr(0, kShownBytes), to_string(expression.kind)));
   }
 
   Result<void> cast_to_bool(const Expression& expression, Kind from, const Values& input, Values& out) const {
@@ -618,7 +620,8 @@ class Evaluation {
     return {};
   }
 
-  Result<void> calculate_floats(const Expression& expression, const Values& left, const Values& right, Values& out) const {
+  Result<void> calculate_floats(const Expression& expression, const Values& left, const Values& right,
+                                Values& out) const {
     double* floats = out.make_floats();
     bool by_zero = false;
     bool overflow = false;
@@ -630,9 +633,7 @@ class Evaluation {
         case Op::kAdd: c = a + b; break;
         case Op::kSubtract: c = a - b; break;
         case Op::kMultiply: c = a * b; break;
-        default:
-          by_zero |= b == 0 && !std::isnan(a);
-          c = a / b;
+        default: by_zero |= b == 0 && !std::isnan(a); c = a / b;
       }
       overflow |= std::isinf(c) && std::isfinite(a) && std::isfinite(b);
     });

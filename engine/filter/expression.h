@@ -20,26 +20,26 @@ enum class Op : uint8_t {
   kAnd,       // of all inputs
   kOr,
   kNot,
-  kIsNull,    // of any kind
-  kIsTrue,    // never null
+  kIsNull,  // of any kind
+  kIsTrue,  // never null
   kIsFalse,
-  kEqual,     // of two inputs of one kind, or of kInt64 and kFloat64, compared exactly
+  kEqual,  // of two inputs of one kind, or of kInt64 and kFloat64, compared exactly
   kLess,
   kLessOrEqual,
-  kSame,      // IS NOT DISTINCT FROM: as kEqual, but null equals null
-  kIn,        // the input is among `set`, which is sorted; null where it is not and a null was listed
-  kLike,      // input, pattern; folds ASCII case where `fold_case`
-  kAdd,       // of two kInt64 or two kFloat64
+  kSame,  // IS NOT DISTINCT FROM: as kEqual, but null equals null
+  kIn,    // the input is among `set`, which is sorted; null where it is not and a null was listed
+  kLike,  // input, pattern; folds ASCII case where `fold_case`
+  kAdd,   // of two kInt64 or two kFloat64
   kSubtract,
   kMultiply,
   kDivide,
   kRemainder,
   kNegate,
-  kCast,      // to `kind`
-  kContains,  // list, list: all of the second's are in the first
-  kOverlaps,  // list, list: one is in both
-  kElement,   // string, list: equals one of its strings
-  kMember,    // json, string or kInt64: the member of an object, the element of an array, as JSON
+  kCast,        // to `kind`
+  kContains,    // list, list: all of the second's are in the first
+  kOverlaps,    // list, list: one is in both
+  kElement,     // string, list: equals one of its strings
+  kMember,      // json, string or kInt64: the member of an object, the element of an array, as JSON
   kMemberText,  // the same as text; null where it is JSON's null
 };
 
@@ -48,7 +48,8 @@ struct List {
   std::vector<bool> known;  // false: null
 };
 
-using Scalar = std::variant<std::monostate, bool, int64_t, double, std::string, List>;  // kTimestamp is an int64_t, kJson a string
+using Scalar =
+    std::variant<std::monostate, bool, int64_t, double, std::string, List>;  // kTimestamp is an int64_t, kJson a string
 
 struct Expression {
   Op op = Op::kConstant;

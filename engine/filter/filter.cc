@@ -33,8 +33,8 @@ Result<std::shared_ptr<const Filter>> Filter::make(const Schema& schema, const W
   collect_columns(root, columns);
   std::ranges::sort(columns);
   columns.erase(std::ranges::unique(columns).begin(), columns.end());
-  return std::shared_ptr<const Filter>(new Filter(std::string(where.text), std::make_unique<const Expression>(std::move(root)),
-                                                  std::move(columns)));
+  return std::shared_ptr<const Filter>(
+      new Filter(std::string(where.text), std::make_unique<const Expression>(std::move(root)), std::move(columns)));
 }
 
 Result<void> Filter::evaluate(std::span<const ColumnSpan> columns, uint32_t first_row, std::span<uint64_t> rows) const {

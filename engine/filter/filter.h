@@ -21,8 +21,9 @@ inline constexpr uint32_t kRowsPerBlock = 1024;
 
 // The arrays of one column as a version of a table sees them; borrowed. Which are there depends on the type.
 struct ColumnSpan {
-  const std::byte* values = nullptr;    // fixed width: row after row
-  const std::byte* ends = nullptr;      // variable width: a u64 a row, where its bytes end; they begin where those of the row before end
+  const std::byte* values = nullptr;  // fixed width: row after row
+  const std::byte* ends =
+      nullptr;  // variable width: a u64 a row, where its bytes end; they begin where those of the row before end
   const std::byte* chars = nullptr;
   const std::byte* validity = nullptr;  // a byte a row, 0 = null; none where no row is null
 };

@@ -27,7 +27,9 @@ using Strings = std::vector<std::string>;
 // Rows in arrays as tables keep them.
 class Rows {
  public:
-  void add(const std::string& name, const Column<int64_t>& values, Type type = Type::kInt64) { add_fixed(name, type, values); }
+  void add(const std::string& name, const Column<int64_t>& values, Type type = Type::kInt64) {
+    add_fixed(name, type, values);
+  }
   void add(const std::string& name, const Column<double>& values) { add_fixed(name, Type::kFloat64, values); }
   void add(const std::string& name, const Column<bool>& values) { add_fixed(name, Type::kBool, values); }
   void add(const std::string& name, const Column<std::string>& values, Type type = Type::kString) {
@@ -127,8 +129,12 @@ Rows some_rows() {
   rows.add("at", Column<int64_t>{0, 86'400'000'000, {}, -1, 1'700'000'000'000'000, 5}, Type::kTimestamp);
   rows.add("tags", Column<Strings>{Strings{"a", "b"}, Strings{}, {}, Strings{"b"}, Strings{"", "a,b"}, Strings{"a"}});
   rows.add("doc",
-           Column<std::string>{R"({"k": "v", "n": 3})", R"({"k": null, "list": [10, "x", {"y": true}]})", "[1, 2]", {},
-                               R"({"k\u0065y": "a\"b\ud83d\ude00", "k": "first", "k": "last"})", R"("text")"},
+           Column<std::string>{R"({"k": "v", "n": 3})",
+                               R"({"k": null, "list": [10, "x", {"y": true}]})",
+                               "[1, 2]",
+                               {},
+                               R"({"k\u0065y": "a\"b\ud83d\ude00", "k": "first", "k": "last"})",
+                               R"("text")"},
            Type::kJson);
   return rows;
 }
@@ -171,7 +177,8 @@ TEST(Filter, CalculatesAndSaysWhereItCanNot) {
   EXPECT_EQ(rows.answer("n / 2 = -3 or n % 4 = 1"), "1 2");
   EXPECT_EQ(rows.answer("-n = 7 and n * 2 - 1 < +0"), "2");
   EXPECT_EQ(rows.answer("x * 2 + 1 = 2"), "0");
-  EXPECT_EQ(rows.answer("n + 1 > 0"), "where, character 3: a whole number leaves the range of 64 bits (near '+ 1 > 0')");
+  EXPECT_EQ(rows.answer("n + 1 > 0"),
+            "where, character 3: a whole number leaves the range of 64 bits (near '+ 1 > 0')");
   EXPECT_EQ(rows.answer("10 / n > 1"), "where, character 4: division by zero (near '/ n > 1')");
   EXPECT_EQ(rows.answer("n <> 0 and 10 / n > 1"), "1") << "what is false already is not divided";
   EXPECT_EQ(rows.answer("-9223372036854775808 % -1 = 0 and n = 5"), "1");
@@ -298,9 +305,9 @@ TEST(Filter, HasLimits) {
   EXPECT_EQ(rows.answer("n = 5" + repeated(" or n = 0", 5000)), "0 1");
   EXPECT_EQ(rows.answer("n in (5" + repeated(", 0", 20'000) + ")"), "0 1");
   EXPECT_EQ(rows.answer(repeated("(", 190) + "n = 5" + repeated(")", 190)), "1");
-  for (const std::string& deep :
-       {repeated("(", 5000) + "n = 5" + repeated(")", 5000), repeated("not ", 5000) + "ok", "n = 1" + repeated("+1", 8000),
-        "n = " + repeated("- ", 5000) + "1", "ok" + repeated(" is true", 5000), "n" + repeated("::int", 5000) + " = 1"}) {
+  for (const std::string& deep : {repeated("(", 5000) + "n = 5" + repeated(")", 5000), repeated("not ", 5000) + "ok",
+                                  "n = 1" + repeated("+1", 8000), "n = " + repeated("- ", 5000) + "1",
+                                  "ok" + repeated(" is true", 5000), "n" + repeated("::int", 5000) + " = 1"}) {
     EXPECT_NE(rows.answer(deep).find("more than 200 operators"), std::string::npos) << rows.answer(deep);
   }
   EXPECT_NE(rows.answer(std::string(kTextBytesMax + 1, ' ')).find("at most 1048576 bytes"), std::string::npos);
@@ -312,7 +319,8 @@ TEST(Filter, HasLimits) {
 TEST(Filter, RefusesBytesThatAreNoText) {
   const Rows rows = some_rows();
   EXPECT_EQ(code_of(Filter::make(rows.schema(), {.text = "s = '\xff'"})), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(code_of(Filter::make(rows.schema(), {.text = std::string_view("ok\0 or true", 11)})), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of(Filter::make(rows.schema(), {.text = std::string_view("ok\0 or true", 11)})),
+            ErrorCode::kInvalidArgument);
 }
 
 // Blocks, words and their ends, against a loop.
@@ -362,7 +370,8 @@ TEST(Filter, FindsNothingInColumnsWithoutArrays) {
   schema.columns.push_back({.name = "s", .type = Type::kString});
   const std::vector<std::byte> null(64);
   const ColumnSpan spans[] = {{.validity = null.data()}, {.validity = null.data()}};
-  for (const auto& [text, expected] : {std::pair("n = 0 or s = ''", uint64_t{0}), {"n is null and s is null", ~uint64_t{0}}}) {
+  for (const auto& [text, expected] :
+       {std::pair("n = 0 or s = ''", uint64_t{0}), {"n is null and s is null", ~uint64_t{0}}}) {
     uint64_t rows[] = {~uint64_t{0}};
     EXPECT_EQ(message_of(must(Filter::make(schema, {.text = text}))->evaluate(spans, 0, rows)), "");
     EXPECT_EQ(rows[0], expected) << text;

@@ -21,7 +21,8 @@ bool is_name_part(char c) { return is_name_start(c) || std::isdigit(static_cast<
 bool is_operator(char c) { return std::string_view("+-*/<>=~!@#%^&|`").find(c) != std::string_view::npos; }
 
 bool equals_folded(std::string_view word, std::string_view lower) {
-  return std::ranges::equal(word, lower, [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
+  return std::ranges::equal(word, lower,
+                            [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
 }
 
 // Reads the text token by token, as far as it takes to tell quotes, comments and parameters from the rest.
@@ -34,8 +35,8 @@ class Rewriter {
     while (at_ < text_.size()) TRY_OK(take_token());
     if (!open_.empty()) return fault_at(text_, open_.back().place, "this parenthesis is never closed");
     if (next_value_ != where_.values.size())
-      return Error{ErrorCode::kInvalidArgument, fmt::format("where: {} values are given for {} question marks",
-                                                            where_.values.size(), next_value_)};
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("where: {} values are given for {} question marks", where_.values.size(), next_value_)};
     out_.sql += kAfter;
     return std::move(out_);
   }
@@ -125,8 +126,7 @@ class Rewriter {
   Result<void> take_dollar() {
     size_t end = at_ + 1;
     while (end < text_.size() && is_name_part(text_[end]) && text_[end] != '$') ++end;
-    if (end >= text_.size() || text_[end] != '$')
-      return fault_at(text_, at_, "parameters are written ? or :name");
+    if (end >= text_.size() || text_[end] != '$') return fault_at(text_, at_, "parameters are written ? or :name");
     const std::string_view tag = text_.substr(at_, end + 1 - at_);
     const size_t close = text_.find(tag, end + 1);
     if (close == std::string_view::npos) return fault_at(text_, at_, "this quote is never closed");
@@ -167,8 +167,9 @@ class Rewriter {
     const Value* value = nullptr;
     if (name.empty()) {
       if (next_value_ >= where_.values.size())
-        return fault_at(text_, at_, fmt::format("question mark {} has no value: {} are given", next_value_ + 1,
-                                                where_.values.size()));
+        return fault_at(
+            text_, at_,
+            fmt::format("question mark {} has no value: {} are given", next_value_ + 1, where_.values.size()));
       value = &where_.values[next_value_++];
     } else {
       const auto found = std::ranges::find(where_.named, name, &Where::Named::name);
@@ -177,8 +178,8 @@ class Rewriter {
     }
     out_.parameters.push_back(value);
     // Blanks keep it apart from operators before it: `price<?`.
-    const std::string number = in_parentheses ? fmt::format("(${})", out_.parameters.size())
-                                              : fmt::format(" ${} ", out_.parameters.size());
+    const std::string number =
+        in_parentheses ? fmt::format("(${})", out_.parameters.size()) : fmt::format(" ${} ", out_.parameters.size());
     out_.sql += number;
     at_ += length;
     shift_ += static_cast<ptrdiff_t>(number.size()) - static_cast<ptrdiff_t>(length);
@@ -234,12 +235,15 @@ Error fault_at(std::string_view text, size_t offset_bytes, const std::string& wh
   const auto begins_character = [](char c) { return (c & 0xc0) != 0x80; };
   size_t offset = std::min(offset_bytes, text.size());
   while (offset > 0 && offset < text.size() && !begins_character(text[offset])) --offset;
-  const auto character = 1 + std::count_if(text.begin(), text.begin() + static_cast<ptrdiff_t>(offset), begins_character);
+  const auto character =
+      1 + std::count_if(text.begin(), text.begin() + static_cast<ptrdiff_t>(offset), begins_character);
   size_t end = std::min(text.size(), offset + kShownBytes);
   while (end < text.size() && !begins_character(text[end])) --end;
   std::string shown(text.substr(offset, end - offset));
-  std::ranges::replace_if(shown, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-  const std::string near = shown.empty() ? "at its end" : fmt::format("near '{}{}'", shown, end < text.size() ? "..." : "");
+  std::ranges::replace_if(
+      shown, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  const std::string near =
+      shown.empty() ? "at its end" : fmt::format("near '{}{}'", shown, end < text.size() ? "..." : "");
   return {code, fmt::format("where, character {}: {} ({})", character, what, near)};
 }
 

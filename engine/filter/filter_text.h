@@ -33,6 +33,7 @@ struct Statement {
 Result<Statement> make_statement(const Where& where);
 
 // "where, character 7: what (near 'price <')": places are told in characters, from 1, with some of the text.
-Error fault_at(std::string_view text, size_t offset_bytes, const std::string& what, ErrorCode code = ErrorCode::kInvalidArgument);
+Error fault_at(std::string_view text, size_t offset_bytes, const std::string& what,
+               ErrorCode code = ErrorCode::kInvalidArgument);
 
 }  // namespace omendb::filter

@@ -28,7 +28,8 @@ class Scanner {
     } else if (peek() == '{' || peek() == '[') {
       skip_nested();
     } else {
-      while (!at_end() && !is_blank(text_[at_]) && std::string_view(",]}:").find(text_[at_]) == std::string_view::npos) ++at_;
+      while (!at_end() && !is_blank(text_[at_]) && std::string_view(",]}:").find(text_[at_]) == std::string_view::npos)
+        ++at_;
     }
     const std::string_view value = text_.substr(begin, at_ - begin);
     skip_blanks();

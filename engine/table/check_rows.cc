@@ -311,8 +311,8 @@ Result<Rows> check_rows(const Schema& schema, std::string_view table, const Batc
 Result<Rows> check_values(const Schema& schema, std::string_view table, const BatchView& values) {
   TRY_OK(check_names(schema, table, values));
   if (values.row_count != 1 || values.columns.empty())
-    return Error{ErrorCode::kInvalidArgument, fmt::format("table '{}': an update takes one value for each of its columns",
-                                                          table)};
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("table '{}': an update takes one value for each of its columns", table)};
   Rows rows;
   rows.row_count = 1;
   for (const ColumnSpec& spec : schema.columns) {

@@ -42,7 +42,8 @@ RowsColumn repeat(const RowsColumn& column, uint32_t count, Rows& owner) {
   if (column.is_null(0)) return {.nulls = Nulls::kAll, .validity = {}, .values = {}, .lengths = {}};
   const auto copies = [&](std::span<const std::byte> one) {
     const std::span<std::byte> all = owner.own(one.size() * count);
-    for (size_t at = 0; at < all.size(); at += one.size()) std::ranges::copy(one, all.begin() + static_cast<ptrdiff_t>(at));
+    for (size_t at = 0; at < all.size(); at += one.size())
+      std::ranges::copy(one, all.begin() + static_cast<ptrdiff_t>(at));
     return all;
   };
   return {.nulls = Nulls::kNone, .validity = {}, .values = copies(column.values), .lengths = copies(column.lengths)};

@@ -25,13 +25,13 @@ struct Value {
 
 // A condition and its parameters; borrowed until the call returns. Values never become part of the text.
 struct Where {
-  std::string_view text{};             // empty: every row
-  std::span<const Value> values{};     // the n-th `?` stands for the n-th value
+  std::string_view text{};          // empty: every row
+  std::span<const Value> values{};  // the n-th `?` stands for the n-th value
   struct Named {
     std::string_view name;
     Value value;
   };
-  std::span<const Named> named{};      // `:name`
+  std::span<const Named> named{};  // `:name`
 };
 
 }  // namespace omendb

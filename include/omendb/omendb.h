@@ -148,10 +148,10 @@ typedef struct omendb_query {
   size_t k;
   size_t ef; /* 0 = chosen for the recall */
   int exact;
-  unsigned threads;    /* for several queries; 0 = what the hardware has */
-  double recall;       /* share of the true k nearest that is wanted, at most 1 (exact); 0 = 0.95 */
-  const float* radius; /* NULL = none; else only rows no farther than *radius, and at most k of them */
-  const uint8_t* bits; /* instead of vectors where the column holds bits: query_count x (dims + 7) / 8 */
+  unsigned threads;          /* for several queries; 0 = what the hardware has */
+  double recall;             /* share of the true k nearest that is wanted, at most 1 (exact); 0 = 0.95 */
+  const float* radius;       /* NULL = none; else only rows no farther than *radius, and at most k of them */
+  const uint8_t* bits;       /* instead of vectors where the column holds bits: query_count x (dims + 7) / 8 */
   const omendb_where* where; /* only rows for which it is true; NULL = every row */
 } omendb_query;
 

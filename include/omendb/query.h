@@ -31,7 +31,7 @@ struct SearchQuery {
   bool exact = false;    // compare with every row instead
   unsigned threads = 1;  // for several queries; 0 = what the hardware has
   std::span<const uint8_t>
-      bits{};  // instead of `vectors` where the column holds bits: query_count rows as ColumnView has them
+      bits{};     // instead of `vectors` where the column holds bits: query_count rows as ColumnView has them
   Where where{};  // only rows for which this is true
 };
 

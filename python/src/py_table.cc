@@ -128,8 +128,9 @@ PyScan scan(const PyTable& self, std::vector<std::string> columns, size_t batch_
             nb::handle params) {
   const Table& table = *self;
   const PyWhere where(condition, params);
-  Result<std::unique_ptr<Scan>> scan =
-      without_gil([&] { return table.scan({std::move(columns), batch_rows, where.view()}); });
+  Result<std::unique_ptr<Scan>> scan = without_gil([&] {
+    return table.scan({std::move(columns), batch_rows, where.view()});
+  });
   return PyScan(unwrap(std::move(scan), Failure::Of::kQuery));
 }
 
