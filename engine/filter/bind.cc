@@ -173,7 +173,11 @@ class Binder {
       const bool same_but_for_case = std::ranges::equal(column.name, name, [](char a, char b) {
         return (a >= 'A' && a <= 'Z' ? a + 32 : a) == (b >= 'A' && b <= 'Z' ? b + 32 : b);
       });
-      if (same_but_for_case) return fmt::format("no column '{}'; capitals need quotes: \"{}\"", name, column.name);
+      const bool capitals = std::ranges::any_of(column.name, [](char c) { return c >= 'A' && c <= 'Z'; });
+      const std::string_view quote = capitals ? "\"" : "";
+      if (same_but_for_case)
+        return fmt::format("no column '{}', but {}{}{}{}", name, quote, column.name, quote,
+                           capitals ? ": capitals need quotes" : "");
       known += fmt::format("{}{}", known.empty() ? "" : ", ", column.name);
     }
     return fmt::format("no column '{}'; there are {}", name, known);
@@ -277,6 +281,7 @@ class Binder {
   }
 
   Result<Expression> bind_operator(const Node& node, std::string_view name, size_t place) {
+    if (name.ends_with("~~") || name.ends_with("~~*")) return bind_like(node, name, place);
     TRY(right, bind(node["rexpr"]));
     if (!has(node, "lexpr")) return bind_sign(name, place, std::move(right));
     TRY(left, bind(node["lexpr"]));
@@ -498,9 +503,13 @@ class Binder {
         out.inputs.push_back(std::move(equal));
       }
     }
-    if (!constants.empty() || out.inputs.empty()) {
-      out.inputs.push_back(in_set(std::move(input), constants, place));
+    if (items.empty()) {  // nothing is among nothing, not even null; but what can not be calculated still says so
+      Expression never{.kind = Kind::kBool, .place = place};
+      never.constant = false;
+      return combined(Op::kAnd, Kind::kBool, place, of_one(Op::kIsNull, Kind::kBool, place, std::move(input)),
+                      std::move(never));
     }
+    if (!constants.empty()) out.inputs.push_back(in_set(std::move(input), constants, place));
     if (out.inputs.size() == 1) return std::move(out.inputs.front());
     return out;
   }
@@ -536,9 +545,11 @@ class Binder {
                              list                   ? "[]"
                              : has(type, "typmods") ? "(...)"
                                                     : ""));
-    if (name == "date" && !is_untyped(input)) return fault(place, "only constants are cast to date");
+    if (name == "date" && (!is_untyped(input) || input.kind == Kind::kNull))
+      return fault(place, "only constants are cast to date");
     if (is_untyped(input)) {
       TRY_OK(convert(input, *kind));
+      if (name == "date") input.constant = midnight_before(std::get<int64_t>(input.constant));
       return input;
     }
     if (input.kind == *kind) return input;

@@ -450,9 +450,9 @@ class Evaluation {
         return {};
       }
       case Op::kLike: return match(expression, left, right, out);
+      case Op::kElement: out.known = both(rows, right.known); return find_element(expression, left, right, out);
       case Op::kContains:
-      case Op::kOverlaps:
-      case Op::kElement: return compare_lists(expression, left, right, out);
+      case Op::kOverlaps: return compare_lists(expression, left, right, out);
       case Op::kMember:
       case Op::kMemberText: return take_member(expression, left, right, out);
       default: return calculate(expression, left, right, out);
@@ -539,18 +539,29 @@ class Evaluation {
     const bool second_has_null = has_null(second);
     for_each_row(out.known, [&](size_t row) {
       bool truth = false;
-      if (expression.op == Op::kElement) {
-        const std::string_view wanted = left.texts[left.at(row)];
-        truth = find_in(second, right, row, [wanted](std::string_view string) { return string == wanted; });
-        // As `in`: what equals none of a list with nulls may equal one of them.
-        if (!truth && second_has_null) out.known[row / 64] &= ~(uint64_t{1} << row % 64);
-      } else if (expression.op == Op::kOverlaps) {
+      if (expression.op == Op::kOverlaps) {
         truth = find_in(second, right, row, [&](std::string_view string) { return in_first(row, string); });
       } else {  // a null is contained in nothing
         truth = !second_has_null &&
                 !find_in(second, right, row, [&](std::string_view string) { return !in_first(row, string); });
       }
       if (truth) set(out.truth, row);
+    });
+    return {};
+  }
+
+  // As `in`: nothing is in an empty list, not even null; what equals none of a list with nulls may equal one of them.
+  static Result<void> find_element(const Expression& expression, const Values& left, const Values& right, Values& out) {
+    const Expression& list = expression.inputs[1];
+    const bool list_has_null = has_null(list);
+    const Bits in_list = out.known;
+    for_each_row(in_list, [&](size_t row) {
+      const bool known = test(left.known, row);
+      const std::string_view wanted = known ? left.texts[left.at(row)] : std::string_view();
+      const bool found = known && find_in(list, right, row, [&](std::string_view string) { return string == wanted; });
+      const bool empty = !list_has_null && !find_in(list, right, row, [](std::string_view) { return true; });
+      if (found) set(out.truth, row);
+      if (!found && !empty && (!known || list_has_null)) out.known[row / 64] &= ~(uint64_t{1} << row % 64);
     });
     return {};
   }
@@ -623,8 +634,10 @@ class Evaluation {
   Result<void> calculate_floats(const Expression& expression, const Values& left, const Values& right,
                                 Values& out) const {
     double* floats = out.make_floats();
+    const bool is_product = expression.op == Op::kMultiply || expression.op == Op::kDivide;
     bool by_zero = false;
     bool overflow = false;
+    bool underflow = false;
     for_each_row(out.known, [&](size_t row) {
       const double a = left.floats[left.at(row)];
       const double b = right.floats[right.at(row)];
@@ -636,9 +649,11 @@ class Evaluation {
         default: by_zero |= b == 0 && !std::isnan(a); c = a / b;
       }
       overflow |= std::isinf(c) && std::isfinite(a) && std::isfinite(b);
+      underflow |= is_product && c == 0 && a != 0 && b != 0 && std::isfinite(b);
     });
     if (by_zero) return fault(expression, "division by zero");
     if (overflow) return fault(expression, "a number leaves the range of float64");
+    if (underflow) return fault(expression, "a number is too small for float64");
     return {};
   }
 

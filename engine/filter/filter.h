@@ -16,7 +16,7 @@
 namespace omendb::filter {
 
 inline constexpr size_t kTextBytesMax = size_t{1} << 20;
-inline constexpr size_t kDepthMax = 200;  // of parentheses and operators in each other
+inline constexpr size_t kDepthMax = 100;  // of parentheses, operators and words that may lie in each other
 inline constexpr uint32_t kRowsPerBlock = 1024;
 
 // The arrays of one column as a version of a table sees them; borrowed. Which are there depends on the type.

@@ -44,7 +44,7 @@ class Rewriter {
  private:
   struct Parenthesis {
     size_t place = 0;
-    size_t operators = 0;  // that may lie in each other at this level
+    size_t operators = 0;  // and words, that may lie in each other at this level
   };
 
   Result<void> take_token() {
@@ -85,16 +85,24 @@ class Rewriter {
     shift_ += static_cast<ptrdiff_t>(count);
     out_.insertions.push_back({out_.sql.size(), shift_});
   }
+  Result<void> skip(size_t count) {
+    out_.sql += ' ';
+    at_ += count;
+    shift_ += 1 - static_cast<ptrdiff_t>(count);
+    out_.insertions.push_back({out_.sql.size(), shift_});
+    return {};
+  }
   void insert(std::string_view what) {
     out_.sql += what;
     shift(what.size());
   }
 
+  // PostgreSQL's scanner takes a time that grows with the square of comments in each other: it never sees them.
   Result<void> take_comment() {
     const size_t begin = at_;
     if (starts("--")) {
       const size_t end = text_.find('\n', at_);
-      return copy((end == std::string_view::npos ? text_.size() : end) - at_);
+      return skip((end == std::string_view::npos ? text_.size() : end) - at_);
     }
     size_t depth = 0;
     size_t end = at_;
@@ -105,7 +113,7 @@ class Rewriter {
       depth -= two == "*/" ? 1U : 0U;
       end += two == "/*" || two == "*/" ? 2U : 1U;
     } while (depth != 0);
-    return copy(end - begin);
+    return skip(end - begin);
   }
 
   Result<void> take_quoted(size_t from, char quote, bool backslashes, bool in_parentheses = false) {
@@ -139,8 +147,11 @@ class Rewriter {
     const size_t behind = at_ + length;
     if (behind < text_.size() && text_[behind] == '\'' && equals_folded(word, "e"))
       return take_quoted(behind + 1, '\'', true);
-    if (equals_folded(word, "and") || equals_folded(word, "or")) operators() = 0;
-    if (equals_folded(word, "not") || equals_folded(word, "is")) TRY_OK(go_deeper());
+    const bool closes_between = betweens_ > 0 && equals_folded(word, "and");
+    if (equals_folded(word, "between")) ++betweens_;
+    if (closes_between) --betweens_;
+    if (!closes_between && (equals_folded(word, "and") || equals_folded(word, "or"))) operators() = 0;
+    TRY_OK(go_deeper());  // `not`, `is`, `in` and others nest; which do is PostgreSQL's business
     after_in_ = equals_folded(word, "in");
     return wrapped(length, after_in);
   }
@@ -156,10 +167,15 @@ class Rewriter {
   Result<void> take_operator() {
     TRY_OK(go_deeper());
     if (starts("::")) return copy(2);
-    size_t end = at_;
-    while (end < text_.size() && is_operator(text_[end])) ++end;
-    for (const std::string_view comment : {"--", "/*"}) end = std::min(end, text_.find(comment, at_));
-    return copy(std::max<size_t>(end - at_, 1));
+    size_t end = at_ + 1;  // of a run, which PostgreSQL may take for several signs
+    const auto begins_comment = [this](size_t at) {
+      const std::string_view two = text_.substr(at, 2);
+      return two == "--" || two == "/*";
+    };
+    for (; end < text_.size() && is_operator(text_[end]) && !begins_comment(end); ++end) {
+      if (text_[end] == '+' || text_[end] == '-') TRY_OK(go_deeper());
+    }
+    return copy(end - at_);
   }
 
   Result<void> take_parameter(size_t length, bool in_parentheses) {
@@ -178,12 +194,13 @@ class Rewriter {
     }
     out_.parameters.push_back(value);
     // Blanks keep it apart from operators before it: `price<?`.
-    const std::string number =
-        in_parentheses ? fmt::format("(${})", out_.parameters.size()) : fmt::format(" ${} ", out_.parameters.size());
+    insert(in_parentheses ? "(" : " ");
+    const std::string number = fmt::format("${}", out_.parameters.size());
     out_.sql += number;
     at_ += length;
     shift_ += static_cast<ptrdiff_t>(number.size()) - static_cast<ptrdiff_t>(length);
     out_.insertions.push_back({out_.sql.size(), shift_});
+    insert(in_parentheses ? ")" : " ");
     return {};
   }
 
@@ -208,7 +225,8 @@ class Rewriter {
     size_t depth = open_.size() + outside_;
     for (const Parenthesis& parenthesis : open_) depth += parenthesis.operators;
     if (depth <= kDepthMax) return {};
-    return fault_at(text_, at_, fmt::format("more than {} operators and parentheses lie in each other", kDepthMax));
+    return fault_at(text_, at_,
+                    fmt::format("more than {} operators, words and parentheses may lie in each other", kDepthMax));
   }
 
   const Where& where_;
@@ -218,7 +236,8 @@ class Rewriter {
   size_t next_value_ = 0;
   ptrdiff_t shift_ = 0;
   bool after_in_ = false;
-  size_t outside_ = 0;  // operators outside of all parentheses
+  size_t outside_ = 0;   // operators outside of all parentheses
+  size_t betweens_ = 0;  // whose `and` has not come yet
   std::vector<Parenthesis> open_;
 };
 

@@ -16,6 +16,16 @@ struct ParserAnswer {
   ParserAnswer& operator=(const ParserAnswer&) = delete;
 };
 
+// Of a character, from 1, in bytes.
+size_t offset_of(std::string_view sql, int character) {
+  size_t offset = 0;
+  for (int left = character; offset < sql.size(); ++offset) {
+    const bool begins = (sql[offset] & 0xc0) != 0x80;
+    if (begins && --left <= 0) break;
+  }
+  return offset;
+}
+
 // "SELECT WHERE (...)" and nothing else.
 bool is_condition_alone(const simdjson::dom::object& select) {
   for (const auto& [key, value] : select) {
@@ -29,8 +39,8 @@ bool is_condition_alone(const simdjson::dom::object& select) {
 Result<std::unique_ptr<Tree>> Tree::parse(const Statement& statement, std::string_view text) {
   const ParserAnswer answer(statement.sql);
   if (const PgQueryError* error = answer.result.error; error != nullptr) {
-    const auto cursor = static_cast<size_t>(std::max(error->cursorpos, 1) - 1);  // in bytes of the statement, from 1
-    return fault_at(text, statement.place_of(cursor), error->message);
+    const size_t place = statement.place_of(offset_of(statement.sql, error->cursorpos));
+    return fault_at(text, place, place >= text.size() ? "the condition is not complete" : error->message);
   }
   auto tree = std::make_unique<Tree>();
   simdjson::dom::element root;

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int64_t kMicrosPerSecond = 1'000'000;
 constexpr int64_t kMicrosPerDay = 86'400 * kMicrosPerSecond;
+constexpr int64_t kYearMax = 294'276;  // PostgreSQL's; 64 bits of microseconds end a little later
 
 bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -71,7 +72,9 @@ class TimeReader {
     const int64_t month = digits(1, 2);
     skip('-');
     const int64_t day = digits(1, 2);
-    if (failed_ || year < 1 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return {};
+    if (failed_ || year < 1 || year > kYearMax || month < 1 || month > 12 || day < 1 ||
+        day > days_in_month(year, month))
+      return {};
     int64_t micros = days_of(year, month, day) * kMicrosPerDay;
     if (!rest_.empty() && (rest_.front() == 'T' || rest_.front() == 't' || is_blank(rest_.front()))) {
       rest_.remove_prefix(1);
@@ -110,16 +113,13 @@ class TimeReader {
     failed_ = failed_ || minutes > 59 || seconds > 60 || whole * kMicrosPerSecond + micros > kMicrosPerDay;
     return whole * kMicrosPerSecond + micros;
   }
-  // Rounded to microseconds.
+  // Rounded to microseconds, halves to the even one.
   int64_t fraction() {
-    double value = 0;
-    double scale = 1;
-    failed_ = failed_ || rest_.empty() || !is_digit(rest_.front());
-    for (; !rest_.empty() && is_digit(rest_.front()); rest_.remove_prefix(1)) {
-      scale /= 10;
-      value += scale * (rest_.front() - '0');
-    }
-    return std::llround(value * static_cast<double>(kMicrosPerSecond));
+    std::string digits = "0.";
+    for (; !rest_.empty() && is_digit(rest_.front()); rest_.remove_prefix(1)) digits += rest_.front();
+    const auto value = float64_of(digits);
+    failed_ = failed_ || digits.size() == 2 || !value;
+    return failed_ ? 0 : static_cast<int64_t>(std::nearbyint(*value * static_cast<double>(kMicrosPerSecond)));
   }
   int64_t zone() {
     while (!rest_.empty() && is_blank(rest_.front())) rest_.remove_prefix(1);
@@ -153,7 +153,7 @@ class ListReader {
     if (trimmed(rest_).empty()) return list;
     for (bool more = true; more;) {
       std::string element;
-      bool quoted = false;
+      bool quoted = false;  // or a part of it escaped
       if (!take(element, quoted)) return {};
       more = !rest_.empty();
       if (more) rest_.remove_prefix(1);  // the comma
@@ -167,24 +167,26 @@ class ListReader {
  private:
   bool take(std::string& element, bool& quoted) {
     rest_ = skip_blanks(rest_);
-    quoted = !rest_.empty() && rest_.front() == '"';
-    if (quoted) rest_.remove_prefix(1);
+    const bool in_quotes = !rest_.empty() && rest_.front() == '"';
+    quoted = in_quotes;
+    if (in_quotes) rest_.remove_prefix(1);
     bool closed = false;
     while (!rest_.empty() && !closed) {
       char c = rest_.front();
-      if (!quoted && c == ',') break;
-      if (!quoted && (c == '{' || c == '}' || c == '"')) return false;
+      if (!in_quotes && c == ',') break;
+      if (!in_quotes && (c == '{' || c == '}' || c == '"')) return false;
       rest_.remove_prefix(1);
-      closed = quoted && c == '"';
+      closed = in_quotes && c == '"';
       if (c == '\\') {
         if (rest_.empty()) return false;
+        quoted = true;
         c = rest_.front();
         rest_.remove_prefix(1);
       }
       if (!closed) element += c;
     }
-    if (!quoted) {
-      element = std::string(trimmed(element));
+    if (!in_quotes) {
+      if (!quoted) element = std::string(trimmed(element));
       return !element.empty();
     }
     rest_ = skip_blanks(rest_);
@@ -237,6 +239,11 @@ std::optional<int64_t> timestamp_of(std::string_view text) {
   text = trimmed(text);
   if (lower(text) == "epoch") return 0;
   return TimeReader(text).read();
+}
+
+int64_t midnight_before(int64_t microseconds) {
+  const int64_t rest = microseconds % kMicrosPerDay;
+  return microseconds - (rest < 0 ? rest + kMicrosPerDay : rest);
 }
 
 std::optional<List> list_of(std::string_view text) { return ListReader(text).read(); }

@@ -19,6 +19,7 @@ std::optional<double> float64_of(std::string_view text);  // also infinity, nan
 // "2024-05-17", and a time "12:30", "12:30:15.25" behind a blank or T, and a zone "Z", "+02", "+05:30" behind that; none is UTC. Microseconds since 1970-01-01; also
 // "epoch".
 std::optional<int64_t> timestamp_of(std::string_view text);
+int64_t midnight_before(int64_t microseconds);
 // "{a,b,"c d",NULL}".
 std::optional<List> list_of(std::string_view text);
 

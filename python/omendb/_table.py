@@ -137,10 +137,11 @@ class Table:
         """Removes rows by key (one or several), or those for which a condition is true; keys that do not exist are no
         error. Returns how many rows there were.
         """
-        if where is not None:
+        condition, values = to_where(where, params)
+        if condition is not None:
             if keys is not None:
                 raise QueryError("delete() takes keys or where=, not both")
-            return self._raw.erase_where(*to_where(where, params))
+            return self._raw.erase_where(condition, values)
         if keys is None:
             raise InvalidArgumentError("delete() needs keys or where=; clear() removes every row")
         return self._raw.erase([keys] if isinstance(keys, (str, int, np.integer)) else _to_list(keys))
@@ -278,7 +279,7 @@ class Table:
         names = None if select is None else self._schema.checked_names(select, self.name)
         if recall is not None and not _is_share(recall):
             raise QueryError(f"recall is a number above 0 and at most 1, not {recall!r}")
-        condition, values = to_where(where, params)
+        condition, values = (None, None) if where is None and params is None else to_where(where, params)
         limit = (NEAREST_ROWS if radius is None else HITS_MAX) if k is None else k
         try:
             raw = self._search(

@@ -24,6 +24,7 @@ def to_where(where: str | None, params: Params | None) -> tuple[str | None, list
         return None, None
     if not isinstance(where, str):
         raise QueryError(f"where is a condition in a str, not {type(where).__name__}")
+    _check_text(where, "where")
     if params is None:
         return where, None
     if isinstance(params, Mapping):
@@ -35,6 +36,13 @@ def to_where(where: str | None, params: Params | None) -> tuple[str | None, list
     return where, [_to_value(value, f"question mark {place}") for place, value in enumerate(params, 1)]
 
 
+def _check_text(text: str, what: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise QueryError(f"{what} has half of a character (a lone surrogate): {text[:60]!a}") from None
+
+
 def _to_value(value: Any, place: str, inside: bool = False) -> Any:
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
@@ -42,6 +50,8 @@ def _to_value(value: Any, place: str, inside: bool = False) -> Any:
         return _to_timestamp(value, place)
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, str):
+        _check_text(value, f"the value of {place}")
     if value is None or isinstance(value, (bool, float, str)):
         return value
     if isinstance(value, int):
