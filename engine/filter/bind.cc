@@ -60,7 +60,7 @@ std::vector<Node> list_at(const Node& node, const char* key) {
   simdjson::dom::array list;
   if (node[key].get(list) != simdjson::SUCCESS) return {};
   std::vector<Node> nodes;
-  for (simdjson::dom::element item : list) nodes.emplace_back(std::move(item));
+  for (const simdjson::dom::element item : list) nodes.emplace_back(simdjson::dom::element(item));
   return nodes;
 }
 
@@ -329,7 +329,8 @@ class Binder {
     return {};
   }
 
-  Result<Expression> compared(Op op, size_t place, Expression left, Expression right) const {
+  // Whether two sides are compared at all; untyped constants take the other's kind.
+  Result<void> check_comparison(size_t place, Expression& left, Expression& right) const {
     const auto either_is = [&](Kind kind) { return left.kind == kind || right.kind == kind; };
     if (either_is(Kind::kJson))
       return fault(place, "JSON is not compared: take a text out of it, column->>'name', and cast that if need be");
@@ -339,6 +340,11 @@ class Binder {
     const bool numbers = is_number(left.kind) && is_number(right.kind);
     if (left.kind != right.kind && !numbers)
       return fault(place, fmt::format("{} and {} are not compared", to_string(left.kind), to_string(right.kind)));
+    return {};
+  }
+
+  Result<Expression> compared(Op op, size_t place, Expression left, Expression right) const {
+    TRY_OK(check_comparison(place, left, right));
     return combined(op, Kind::kBool, place, std::move(left), std::move(right));
   }
 
@@ -493,15 +499,14 @@ class Binder {
         out.inputs.push_back(combined(Op::kElement, Kind::kBool, place, std::move(looked_for), std::move(item)));
         continue;
       }
-      const bool constant = is_constant(item);
-      TRY(compared_with, constant ? Result<Expression>(std::move(input)) : copy_of(input));
-      TRY(equal, compared(Op::kEqual, place, std::move(compared_with), std::move(item)));
-      if (constant) {
-        constants.push_back(std::move(equal.inputs[1]));
-        input = std::move(equal.inputs[0]);  // with the kind that it took on
-      } else {
-        out.inputs.push_back(std::move(equal));
+      if (is_constant(item)) {
+        TRY_OK(check_comparison(place, input, item));
+        constants.push_back(std::move(item));
+        continue;
       }
+      TRY(compared_with, copy_of(input));
+      TRY(equal, compared(Op::kEqual, place, std::move(compared_with), std::move(item)));
+      out.inputs.push_back(std::move(equal));
     }
     if (items.empty()) {  // nothing is among nothing, not even null; but what can not be calculated still says so
       Expression never{.kind = Kind::kBool, .place = place};

@@ -14,7 +14,7 @@ namespace {
 template <class T>
 void sort_unique(std::vector<T>& values) {
   std::ranges::sort(values);
-  values.erase(std::ranges::unique(values).begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
 }
 
 // The whole number that equals `value`, if there is one.

@@ -159,7 +159,7 @@ class Evaluation {
     switch (expression.op) {
       case Op::kColumn: return read_column(expression, rows, out);
       case Op::kConstant: return make_constant(expression, out);
-      case Op::kAnd: return connect(expression, rows, out);
+      case Op::kAnd:
       case Op::kOr: return connect(expression, rows, out);
       case Op::kNot:
       case Op::kIsNull:

@@ -32,7 +32,7 @@ Result<std::shared_ptr<const Filter>> Filter::make(const Schema& schema, const W
   std::vector<uint32_t> columns;
   collect_columns(root, columns);
   std::ranges::sort(columns);
-  columns.erase(std::ranges::unique(columns).begin(), columns.end());
+  columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
   return std::shared_ptr<const Filter>(
       new Filter(std::string(where.text), std::make_unique<const Expression>(std::move(root)), std::move(columns)));
 }
