@@ -249,6 +249,43 @@ static void test_bits(omendb_database* database) {
   CHECK(omendb_drop_table(database, "bits") == OMENDB_OK);
 }
 
+static void test_conditions(omendb_table* table) {
+  omendb_value value = {.kind = OMENDB_VALUE_INT64, .number = 20};
+  omendb_where where = {.text = "id >= ?", .values = &value, .value_count = 1};
+  uint64_t count = 0;
+  CHECK(omendb_count_where(table, &where, &count) == OMENDB_OK && count == 2);
+  CHECK(omendb_count_where(table, NULL, &count) == OMENDB_OK && count == 3);
+  const omendb_value items[2] = {{.kind = OMENDB_VALUE_INT64, .number = 10}, {.kind = OMENDB_VALUE_NULL}};
+  value = (omendb_value){.kind = OMENDB_VALUE_LIST, .name = "ids", .list = items, .list_size = 2};
+  where.text = "id in :ids";
+  CHECK(omendb_count_where(table, &where, &count) == OMENDB_OK && count == 1);
+
+  const float vector[2] = {0.0F, 0.0F};
+  const omendb_query query = {.vectors = vector, .query_count = 1, .dims = 2, .k = 3, .where = &where};
+  omendb_hits* hits = NULL;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK);
+  const omendb_hits_view view = omendb_hits_get(hits);
+  CHECK(view.offsets[1] == 1 && view.keys.ints[0] == 10);
+  omendb_hits_free(hits);
+
+  const char* const text = "ten";
+  const int64_t offsets[2] = {0, 3};
+  const omendb_column label = {.name = "label", .offsets = offsets, .chars = text};
+  CHECK(omendb_update_where(table, &label, 1, &where, &count) == OMENDB_OK && count == 1);
+  where = (omendb_where){.text = "label = 'ten'"};
+  CHECK(omendb_count_where(table, &where, &count) == OMENDB_OK && count == 1);
+  where.text = "";
+  CHECK(omendb_erase_where(table, &where, &count) == OMENDB_INVALID_ARGUMENT);
+  where.text = "lable = 'ten'";
+  CHECK(omendb_erase_where(table, &where, &count) == OMENDB_SCHEMA);
+  CHECK(strstr(omendb_last_error(), "character 1") != NULL);
+  where.text = "id > 1000";
+  CHECK(omendb_erase_where(table, &where, &count) == OMENDB_OK && count == 0);
+  value.list = NULL;
+  where = (omendb_where){.text = "id in :ids", .values = &value, .value_count = 1};
+  CHECK(omendb_count_where(table, &where, &count) == OMENDB_INVALID_ARGUMENT);
+}
+
 static void test_removing(omendb_database* database, omendb_table* table) {
   const int64_t keys[2] = {20, 99};
   uint64_t removed = 0;
@@ -299,6 +336,7 @@ int main(void) {
   test_bits(database);
   omendb_table* same = NULL;
   CHECK(omendb_open_table(database, "things", &same) == OMENDB_OK);
+  test_conditions(table);
   test_removing(database, table);
   CHECK(omendb_close(database) == OMENDB_OK);
   uint64_t count = 0;

@@ -11,6 +11,7 @@ packages=(
   python3 python3-venv python3-dev                               # the Python package and the command line
   libhdf5-dev                                                    # `omen import` and `omen bench ann` of HDF5 files
   wordnet-base                                                   # the dictionary that `make demo` searches
+  postgresql-15                                                  # the oracle of conditions (tests/filter_oracle)
 )
 
 if ! command -v dpkg-query >/dev/null; then

@@ -110,19 +110,21 @@ def add_export(commands):
 def add_search(commands):
     parser = commands.add_parser(
         "search",
-        help="rows nearest to a vector, a file's vectors, or another row",
-        epilog='example: omen search shop.omen docs --vector "0.1, 0.2, 0.3" -k 5 --select title',
+        help="rows nearest to a vector, a file's vectors, or another row, or those of a condition",
+        epilog="example: omen search shop.omen docs --vector '0.1, 0.2, 0.3' --where 'year >= 2020' -k 5 --select title",
     )
     parser.add_argument("dir")
     parser.add_argument("table")
-    query = parser.add_mutually_exclusive_group(required=True)
+    query = parser.add_mutually_exclusive_group()
     query.add_argument("--vector", metavar="X,X,...", help="the numbers themselves")
     query.add_argument("--vector-file", metavar="FILE", help="npy, fvecs, bvecs or hdf5: each row is a query")
     query.add_argument(
         "--like", metavar="KEY", help="the vector of the row with this key (that row itself is left out)"
     )
     query.add_argument("--text", metavar="WORDS", help=argparse.SUPPRESS)
-    query.add_argument("--where", metavar="EXPR", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--where", metavar="EXPR", help="only rows for which this is true, as in SQL; alone: the first k of them"
+    )
     parser.add_argument("--dataset", metavar="NAME", help="which dataset of an HDF5 file (default: test)")
     parser.add_argument("--row", type=int, metavar="N", help="only row N of --vector-file, from 0")
     parser.add_argument("-k", type=int, help="how many rows (default: 10; with --radius at most so many, default 10,000)")

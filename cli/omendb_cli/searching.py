@@ -152,8 +152,11 @@ def cell(value):
 
 
 def run(arguments):
-    if arguments.text is not None or arguments.where is not None:
-        raise Failure("searching by --text and --where comes with a later version; this one searches by vectors")
+    if arguments.text is not None:
+        raise Failure("searching by --text comes with a later version; this one searches by vectors and --where")
+    by_vector = any(given is not None for given in (arguments.vector, arguments.vector_file, arguments.like))
+    if not by_vector and arguments.where is None:
+        raise Usage("--vector, --vector-file, --like or --where is needed")
     k = arguments.k if arguments.k is not None else 10 if arguments.radius is None else HITS_MAX
     if not 1 <= k <= HITS_MAX:
         raise Usage(f"-k must be 1 to {HITS_MAX:,}, got {k}")
@@ -161,9 +164,11 @@ def run(arguments):
         raise Usage(f"--recall must be above 0 and at most 1, got {arguments.recall:g}")
     with database.connect(arguments.dir, read_only=True) as opened:
         table = database.open_table(opened, arguments.table, arguments.dir)
+        names = shown_columns(arguments, table)
+        if not by_vector:
+            return print_passing(arguments, table, names, k)
         column = vector_column(arguments, table)
         vectors, left_out = queries(arguments, table, column)
-        names = shown_columns(arguments, table)
         options = {"k": min(HITS_MAX, k + (left_out is not None)), "column": column.name}
         if arguments.radius is not None:
             options["radius"] = arguments.radius
@@ -173,6 +178,8 @@ def run(arguments):
             options["ef"] = arguments.ef
         if arguments.exact:
             options["exact"] = True
+        if arguments.where is not None:
+            options["where"] = arguments.where
         started_at = time.perf_counter()
         found = table.search(vectors, **options)
         seconds = time.perf_counter() - started_at
@@ -181,6 +188,27 @@ def run(arguments):
         screen.say(json.dumps({"seconds": round(seconds, 6), "queries": results}, ensure_ascii=False))
     else:
         print_results(results, names, seconds)
+
+
+def print_passing(arguments, table, names, k):
+    """The first k rows for which the condition is true, and how many there are."""
+    started_at = time.perf_counter()
+    total = table.count(arguments.where)
+    key = table.primary_key
+    rows = []
+    for batch in table.scan(where=arguments.where, select=[key, *names], batch_rows=k):
+        rows += [{"key": row.pop(key), **{name: cell(row[name]) for name in names}} for row in batch.to_pylist()]
+        if len(rows) >= k:
+            break
+    seconds = time.perf_counter() - started_at
+    if arguments.json:
+        screen.say(json.dumps({"seconds": round(seconds, 6), "count": total, "rows": rows[:k]}, ensure_ascii=False))
+        return
+    if rows:
+        screen.table(["key", *names], [(row["key"], *(text(row[name]) for name in names)) for row in rows[:k]], numeric=[])
+    shown = min(k, len(rows))
+    part = f", {shown:,} shown" if shown < total else ""
+    screen.note(f"{total:,} {'row' if total == 1 else 'rows'}{part} in {screen.seconds_text(seconds)}")
 
 
 def print_results(results, names, seconds):

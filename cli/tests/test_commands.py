@@ -276,6 +276,19 @@ def test_search_by_numbers_and_by_file(database, tmp_path, omen, vectors):
     assert [rows[0]["key"] for rows in one] == ["k4"]
 
 
+def test_a_condition_leaves_rows_out_beside_a_vector_and_alone(database, omen):
+    rows = rows_of(database, "docs")
+    wanted = [key for key, year in zip(rows["id"].to_pylist(), rows["year"].to_pylist()) if year is not None and year >= 2000]
+    assert 0 < len(wanted) < 200
+    near = omen("search", database, "docs", "--like", wanted[0], "--where", "year >= 2000", "-k", 200, "--json").json()
+    assert {row["key"] for row in near["queries"][0]} == set(wanted[1:])
+    alone = omen("search", database, "docs", "--where", "year >= 2000", "-k", 3, "--select", "year", "--json").json()
+    assert alone["count"] == len(wanted) and [row["key"] for row in alone["rows"]] == wanted[:3]
+    ran = omen("search", database, "docs", "--where", "year >= 2000", "-k", 3)
+    assert ran.status == 0 and f"{len(wanted)} rows, 3 shown" in ran.err and "distance" not in ran.out
+    assert "0 rows" in omen("search", database, "docs", "--where", "year > 3000").err
+
+
 def test_search_prints_a_table_that_fits_the_line(database, omen):
     ran = omen("search", database, "docs", "--like", "k7", "-k", 3)
     lines = ran.out.splitlines()
@@ -301,6 +314,9 @@ def test_search_prints_a_table_that_fits_the_line(database, omen):
         (["--like", "k1", "--column", "w"], 2, "--column w"),
         (["--vector-file", "missing.npy"], 1, "no such file"),
         (["--text", "red"], 1, "later version"),
+        ([], 2, "--where is needed"),
+        (["--where", "yeer = 1"], 1, "where, character 1: no column 'yeer'"),
+        (["--like", "k1", "--where", "yeer = 1"], 1, "where, character 1: no column 'yeer'"),
     ],
 )
 def test_wrong_searches_are_refused_in_one_line(database, refused, arguments, status, complaint):

@@ -139,6 +139,59 @@ void store(uint64_t* out, uint64_t value) {
   if (out != nullptr) *out = value;
 }
 
+Result<omendb::Value> to_value(const omendb_value& value) {
+  switch (value.kind) {
+    case OMENDB_VALUE_NULL: return omendb::Value{};
+    case OMENDB_VALUE_BOOL: return omendb::Value{value.number != 0};
+    case OMENDB_VALUE_INT64: return omendb::Value{value.number};
+    case OMENDB_VALUE_FLOAT64: return omendb::Value{value.real};
+    case OMENDB_VALUE_TIMESTAMP: return omendb::Value{omendb::Timestamp{value.number}};
+    case OMENDB_VALUE_STRING: {
+      TRY_OK(require(value.string != nullptr, "a value's string"));
+      return omendb::Value{std::string(value.string)};
+    }
+    case OMENDB_VALUE_LIST: break;
+  }
+  if (value.kind != OMENDB_VALUE_LIST)
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("a value is of kind 0 to 6, not {}", static_cast<int>(value.kind))};
+  TRY_OK(require(value.list != nullptr || value.list_size == 0, "a value's list"));
+  omendb::ValueList list;
+  for (size_t i = 0; i < value.list_size; ++i) {
+    if (value.list[i].kind == OMENDB_VALUE_LIST)
+      return Error{ErrorCode::kInvalidArgument, "a list of values holds no lists"};
+    TRY(item, to_value(value.list[i]));
+    list.push_back(std::move(item));
+  }
+  return omendb::Value{std::move(list)};
+}
+
+// Owns what a Where borrows.
+struct Condition {
+  std::vector<omendb::Value> values;
+  std::vector<omendb::Where::Named> named;
+  const char* text = "";
+
+  omendb::Where view() const { return {.text = text, .values = values, .named = named}; }
+};
+
+Result<Condition> to_condition(const omendb_where* where) {
+  Condition condition;
+  if (where == nullptr) return condition;
+  TRY_OK(require(where->text != nullptr, "the text of a condition"));
+  TRY_OK(require(where->values != nullptr || where->value_count == 0, "the values of a condition"));
+  condition.text = where->text;
+  for (size_t i = 0; i < where->value_count; ++i) {
+    TRY(value, to_value(where->values[i]));
+    if (where->values[i].name == nullptr) {
+      condition.values.push_back(std::move(value));
+    } else {
+      condition.named.push_back({where->values[i].name, std::move(value)});
+    }
+  }
+  return condition;
+}
+
 using WriteMethod = Result<uint64_t> (omendb::Table::*)(const omendb::BatchView&);
 
 omendb_status write(omendb_table* table, WriteMethod method, const omendb_column* columns, size_t column_count,
@@ -266,6 +319,38 @@ omendb_status omendb_erase_string(omendb_table* table, const char* const* keys, 
   return views.ok() ? erase(table, {{}, *views}, removed) : fail(views.error());
 }
 
+omendb_status omendb_erase_where(omendb_table* table, const omendb_where* where, uint64_t* removed) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(table != nullptr && where != nullptr, "table or where"));
+    TRY(condition, to_condition(where));
+    TRY(count, table->table.erase(condition.view()));
+    store(removed, count);
+    return {};
+  });
+}
+
+omendb_status omendb_update_where(omendb_table* table, const omendb_column* columns, size_t column_count,
+                                  const omendb_where* where, uint64_t* changed) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(table != nullptr && where != nullptr, "table or where"));
+    TRY(views, to_views(columns, column_count));
+    TRY(condition, to_condition(where));
+    TRY(count, table->table.update({1, views}, condition.view()));
+    store(changed, count);
+    return {};
+  });
+}
+
+omendb_status omendb_count_where(omendb_table* table, const omendb_where* where, uint64_t* count) {
+  return guarded([&]() -> Result<void> {
+    TRY_OK(require(table != nullptr && count != nullptr, "table or count"));
+    TRY(condition, to_condition(where));
+    TRY(rows, table->table.count(condition.view()));
+    *count = rows;
+    return {};
+  });
+}
+
 omendb_status omendb_clear(omendb_table* table, uint64_t* removed) {
   return guarded([&]() -> Result<void> {
     TRY_OK(require(table != nullptr, "table"));
@@ -330,6 +415,8 @@ omendb_status omendb_search(omendb_table* table, const omendb_query* query, omen
     search.exact = query->exact != 0;
     search.threads = query->threads;
     search.recall = query->recall;
+    TRY(condition, to_condition(query->where));
+    search.where = condition.view();
     TRY(hits, table->table.search(search));
     *out = new omendb_hits{std::move(hits)};
     return {};

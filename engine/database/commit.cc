@@ -2,6 +2,8 @@
 
 #include "engine/base/try.h"
 #include "engine/database/engine.h"
+#include "engine/exec/rows_where.h"
+#include "engine/filter/filter.h"
 #include "engine/table/schema_format.h"
 
 #include <fmt/format.h>
@@ -182,6 +184,61 @@ Result<uint64_t> Engine::write(TableId id, const BatchView& batch, table::OnConf
   return uint64_t{rows.row_count};
 }
 
+namespace {
+
+// For a statement: forgetting the condition must not mean every row.
+Result<std::shared_ptr<const filter::Filter>> make_filter(const table::TableVersion& version, const Where& where,
+                                                          std::string_view if_empty) {
+  if (where.text.empty())
+    return Error{ErrorCode::kInvalidArgument, fmt::format("where: an empty condition {}", if_empty)};
+  return filter::Filter::make(version.info->schema, where);
+}
+
+Result<std::vector<RowId>> find_rows(const table::TableVersion& version, const filter::Filter& filter) {
+  TRY(passing, exec::rows_where(version, filter, version.live));
+  try {
+    std::vector<RowId> rows;
+    rows.reserve(passing.live_count());
+    passing.for_each([&rows](RowId row) { rows.push_back(row); });
+    return rows;
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  }
+}
+
+// The rows that pass, whole, with the given values in place of their own.
+Result<table::Rows> changed_rows(const table::TableVersion& version, const filter::Filter& filter,
+                                 const BatchView& values, const table::Rows& checked) {
+  TRY(ids, find_rows(version, filter));
+  TRY(rows, table::copy_rows(version, ids));
+  try {
+    for (const ColumnView& value : values.columns) {
+      const size_t column = *version.info->schema.find(value.name);
+      rows.columns[column] = table::repeat(checked.columns[column], rows.row_count, rows);
+    }
+    return rows;
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  }
+}
+
+Result<table::TableChange> prepare_erase_where(table::TableStore& table, const filter::Filter& filter) {
+  const std::shared_ptr<const table::TableVersion> version = table.version();
+  TRY(rows, find_rows(*version, filter));
+  try {
+    const table::ColumnReader& keys = version->columns[version->info->key_column];
+    const bool of_ints = version->info->schema.columns[version->info->key_column].type == Type::kInt64;
+    std::vector<int64_t> ints;
+    std::vector<std::string_view> strings;
+    for (const RowId row : rows) of_ints ? ints.push_back(keys.int64(row)) : strings.push_back(keys.bytes(row));
+    return table.prepare_erase({.ints = ints, .strings = strings});
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  }
+}
+
+}  // namespace
+
 Result<uint64_t> Engine::erase(TableId id, const KeysView& keys) {
   TRY_OK(writable());
   CommitNumber number;
@@ -198,6 +255,48 @@ Result<uint64_t> Engine::erase(TableId id, const KeysView& keys) {
   }
   TRY_OK(finish_commit(number));
   return removed_count;
+}
+
+Result<uint64_t> Engine::erase(TableId id, const Where& where) {
+  TRY_OK(writable());
+  TRY(pinned, table_version(id));
+  TRY(filter, make_filter(*pinned, where, "removes nothing; clear() removes every row"));
+  CommitNumber number;
+  uint64_t removed_count = 0;
+  {
+    const std::lock_guard lock(commit_mutex_);
+    TRY_OK(writable());
+    TRY(table, store_of_table(id));
+    TRY(change, prepare_erase_where(*table, *filter));
+    if (change.removed.empty()) return uint64_t{0};
+    removed_count = change.removed.size();
+    TRY(logged, commit_change(*table, std::move(change), {}));
+    number = logged;
+  }
+  TRY_OK(finish_commit(number));
+  return removed_count;
+}
+
+Result<uint64_t> Engine::update(TableId id, const BatchView& values, const Where& where) {
+  TRY_OK(writable());
+  TRY(pinned, table_version(id));
+  TRY(checked, table::check_values(pinned->info->schema, pinned->info->name, values));
+  TRY(filter, make_filter(*pinned, where, "changes nothing; upsert() replaces rows"));
+  TRY_OK(wait_for_room(id, 0));
+  CommitNumber number;
+  uint64_t changed_count = 0;
+  {
+    const std::lock_guard lock(commit_mutex_);
+    TRY_OK(writable());
+    TRY(table, store_of_table(id));
+    TRY(rows, changed_rows(*table->version(), *filter, values, checked));
+    if (rows.row_count == 0) return uint64_t{0};
+    changed_count = rows.row_count;
+    TRY(logged, commit_rows(*table, rows, table::OnConflict::kReplace));
+    number = logged;
+  }
+  TRY_OK(finish_commit(number));
+  return changed_count;
 }
 
 void Engine::forget_storage(const table::TableStore& table) {

@@ -5,6 +5,7 @@
 #include "engine/base/try.h"
 #include "engine/database/engine.h"
 #include "engine/exec/recall_measurement.h"
+#include "engine/exec/rows_where.h"
 #include "engine/exec/vector_search.h"
 #include "engine/os/memory_file.h"
 #include "engine/os/posix_file.h"
@@ -75,13 +76,14 @@ Batch gather(const table::TableVersion& version, std::span<const RowId> rows, st
 
 class TableScan final : public Scan {
  public:
-  TableScan(std::shared_ptr<const table::TableVersion> version, std::vector<size_t> columns, size_t batch_rows)
-      : version_(std::move(version)), columns_(std::move(columns)), batch_rows_(batch_rows) {}
+  TableScan(std::shared_ptr<const table::TableVersion> version, table::LiveBitmap rows, std::vector<size_t> columns,
+            size_t batch_rows)
+      : version_(std::move(version)), rows_(std::move(rows)), columns_(std::move(columns)), batch_rows_(batch_rows) {}
 
   Result<std::optional<Batch>> next() override {
     std::vector<RowId> rows;
     for (; next_ < version_->row_count() && rows.size() < batch_rows_; ++next_) {
-      if (version_->live.contains({next_})) rows.push_back({next_});
+      if (rows_.contains({next_})) rows.push_back({next_});
     }
     if (rows.empty()) return std::optional<Batch>();
     return std::optional(gather(*version_, rows, columns_));
@@ -89,6 +91,7 @@ class TableScan final : public Scan {
 
  private:
   std::shared_ptr<const table::TableVersion> version_;
+  table::LiveBitmap rows_;
   std::vector<size_t> columns_;
   size_t batch_rows_;
   uint32_t next_ = 0;
@@ -110,6 +113,10 @@ Result<uint64_t> Table::upsert(const BatchView& rows) {
   return impl_->engine->write(impl_->info->id, rows, table::OnConflict::kReplace);
 }
 Result<uint64_t> Table::erase(const KeysView& keys) { return impl_->engine->erase(impl_->info->id, keys); }
+Result<uint64_t> Table::erase(const Where& where) { return impl_->engine->erase(impl_->info->id, where); }
+Result<uint64_t> Table::update(const BatchView& values, const Where& where) {
+  return impl_->engine->update(impl_->info->id, values, where);
+}
 Result<uint64_t> Table::clear() { return impl_->engine->clear(impl_->info->id); }
 
 Result<Batch> Table::get(const KeysView& keys, std::span<const std::string> columns,
@@ -128,16 +135,19 @@ Result<Batch> Table::get(const KeysView& keys, std::span<const std::string> colu
   return gather(*version, rows, positions);
 }
 
-Result<uint64_t> Table::count() const {
+Result<uint64_t> Table::count(const Where& where) const {
   TRY(version, impl_->engine->table_version(impl_->info->id));
-  return uint64_t{version->live.live_count()};
+  TRY(rows, exec::rows_where(*version, where, version->live));
+  return uint64_t{rows.live_count()};
 }
 
 Result<std::unique_ptr<Scan>> Table::scan(const ScanOptions& options) const {
   TRY(version, impl_->engine->table_version(impl_->info->id));
   TRY(columns, find_columns(*version->info, options.columns));
   if (options.batch_rows == 0) return Error{ErrorCode::kInvalidArgument, "a scan's batches have at least one row"};
-  return std::unique_ptr<Scan>(std::make_unique<TableScan>(std::move(version), std::move(columns), options.batch_rows));
+  TRY(rows, exec::rows_where(*version, options.where, version->live));
+  return std::unique_ptr<Scan>(
+      std::make_unique<TableScan>(std::move(version), std::move(rows), std::move(columns), options.batch_rows));
 }
 
 Result<Hits> Table::search(const SearchQuery& query) const {

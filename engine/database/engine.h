@@ -62,6 +62,8 @@ class Engine {
   // --- statements (commit.cc): all or nothing; durable and visible when they return ---
   Result<uint64_t> write(TableId id, const BatchView& batch, table::OnConflict on_conflict);
   Result<uint64_t> erase(TableId id, const KeysView& keys);
+  Result<uint64_t> erase(TableId id, const Where& where);
+  Result<uint64_t> update(TableId id, const BatchView& values, const Where& where);
   Result<uint64_t> clear(TableId id);
   Result<TableId> create_table(std::string_view name, const Schema& schema, bool exist_ok);
   Result<void> drop_table(std::string_view name);

@@ -308,4 +308,25 @@ Result<Rows> check_rows(const Schema& schema, std::string_view table, const Batc
   return rows;
 }
 
+Result<Rows> check_values(const Schema& schema, std::string_view table, const BatchView& values) {
+  TRY_OK(check_names(schema, table, values));
+  if (values.row_count != 1 || values.columns.empty())
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("table '{}': an update takes one value for each of its columns", table)};
+  Rows rows;
+  rows.row_count = 1;
+  for (const ColumnSpec& spec : schema.columns) {
+    const auto view = std::ranges::find(values.columns, spec.name, &ColumnView::name);
+    if (view == values.columns.end()) {
+      rows.columns.push_back({.nulls = Nulls::kAll, .validity = {}, .values = {}, .lengths = {}});
+      continue;
+    }
+    const Place place{table, spec};
+    if (spec.primary_key) return place.schema("a primary key is not updated: delete its row and insert another");
+    TRY(column, check_column(place, &*view, 1, rows));
+    rows.columns.push_back(column);
+  }
+  return rows;
+}
+
 }  // namespace omendb::table

@@ -58,6 +58,13 @@ int64_t ColumnReader::int64(RowId row) const {
   return value;
 }
 
+ColumnReader::Arrays ColumnReader::arrays() const {
+  const auto first = [](const std::shared_ptr<const storage::Mapping>& array) {
+    return array == nullptr ? nullptr : array->data();
+  };
+  return {first(values_), first(ends_), first(chars_), first(validity_)};
+}
+
 // What ends at the last row is where the next one begins: that entry of `ends` stays, with its extent.
 std::vector<ColumnReader::ArrayExtents> ColumnReader::extents_of(RowRange rows) const {
   std::vector<ArrayExtents> extents;

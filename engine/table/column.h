@@ -41,6 +41,14 @@ class ColumnReader {
   // What keeps the addresses of fixed-width values good; a later version's may be another, where those of all rows lie.
   const std::shared_ptr<const storage::Mapping>& mapping() const { return values_; }
   bool has_nulls() const { return validity_ != nullptr; }
+  // The first bytes of the column's arrays, null for those that it does not have; for scans.
+  struct Arrays {
+    const std::byte* values = nullptr;
+    const std::byte* ends = nullptr;  // a u64 a row
+    const std::byte* chars = nullptr;
+    const std::byte* validity = nullptr;  // a byte a row, 0 = null
+  };
+  Arrays arrays() const;
   bool same_addresses(const ColumnReader& other) const {
     return values_ == other.values_ && ends_ == other.ends_ && chars_ == other.chars_ && validity_ == other.validity_;
   }

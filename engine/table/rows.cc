@@ -38,6 +38,17 @@ uint32_t RowsColumn::length(size_t row) const {
 
 std::span<std::byte> Rows::own(size_t size_bytes) { return owned.emplace_back(size_bytes); }
 
+RowsColumn repeat(const RowsColumn& column, uint32_t count, Rows& owner) {
+  if (column.is_null(0)) return {.nulls = Nulls::kAll, .validity = {}, .values = {}, .lengths = {}};
+  const auto copies = [&](std::span<const std::byte> one) {
+    const std::span<std::byte> all = owner.own(one.size() * count);
+    for (size_t at = 0; at < all.size(); at += one.size())
+      std::ranges::copy(one, all.begin() + static_cast<ptrdiff_t>(at));
+    return all;
+  };
+  return {.nulls = Nulls::kNone, .validity = {}, .values = copies(column.values), .lengths = copies(column.lengths)};
+}
+
 namespace {
 
 constexpr std::string_view kSource = "log: insert record";

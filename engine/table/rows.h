@@ -54,6 +54,12 @@ struct Rows {
 // string lengths where the batch has no nulls. Fails: kSchema, kInvalidArgument, naming column and row. Changes nothing.
 Result<Rows> check_rows(const Schema& schema, std::string_view table, const BatchView& batch);
 
+// Checks one row of values for some columns, not for the primary key, as check_rows does. Columns that are not given are null in the answer.
+Result<Rows> check_values(const Schema& schema, std::string_view table, const BatchView& values);
+
+// The first row of a column, `count` times; its bytes are owned by `owner`.
+RowsColumn repeat(const RowsColumn& column, uint32_t count, Rows& owner);
+
 // --- log records of rows (docs/format/records.md) ---
 
 struct InsertRecord {

@@ -112,6 +112,34 @@ typedef struct omendb_column {
   const uint8_t* bits; /* rows x (dims + 7) / 8 */
 } omendb_column;
 
+typedef enum omendb_value_kind {
+  OMENDB_VALUE_NULL = 0,
+  OMENDB_VALUE_BOOL = 1,
+  OMENDB_VALUE_INT64 = 2,
+  OMENDB_VALUE_FLOAT64 = 3,
+  OMENDB_VALUE_STRING = 4,
+  OMENDB_VALUE_TIMESTAMP = 5,
+  OMENDB_VALUE_LIST = 6
+} omendb_value_kind;
+
+/* What a parameter of a condition stands for. */
+typedef struct omendb_value {
+  omendb_value_kind kind;
+  const char* name;   /* of `:name`; NULL: of the next `?` */
+  int64_t number;     /* bool, int64, timestamp: microseconds since 1970-01-01 UTC */
+  double real;        /* float64 */
+  const char* string; /* UTF-8 */
+  const struct omendb_value* list;
+  size_t list_size;
+} omendb_value;
+
+/* A condition in SQL (docs/filters.md). */
+typedef struct omendb_where {
+  const char* text;
+  const omendb_value* values;
+  size_t value_count;
+} omendb_where;
+
 typedef struct omendb_query {
   const float* vectors; /* query_count x dims */
   size_t query_count;
@@ -120,10 +148,11 @@ typedef struct omendb_query {
   size_t k;
   size_t ef; /* 0 = chosen for the recall */
   int exact;
-  unsigned threads;    /* for several queries; 0 = what the hardware has */
-  double recall;       /* share of the true k nearest that is wanted, at most 1 (exact); 0 = 0.95 */
-  const float* radius; /* NULL = none; else only rows no farther than *radius, and at most k of them */
-  const uint8_t* bits; /* instead of vectors where the column holds bits: query_count x (dims + 7) / 8 */
+  unsigned threads;          /* for several queries; 0 = what the hardware has */
+  double recall;             /* share of the true k nearest that is wanted, at most 1 (exact); 0 = 0.95 */
+  const float* radius;       /* NULL = none; else only rows no farther than *radius, and at most k of them */
+  const uint8_t* bits;       /* instead of vectors where the column holds bits: query_count x (dims + 7) / 8 */
+  const omendb_where* where; /* only rows for which it is true; NULL = every row */
 } omendb_query;
 
 /* Hits of query i are entries offsets[i] .. offsets[i + 1], nearest first. Borrowed from the handle. */
@@ -159,6 +188,11 @@ OMENDB_API omendb_status omendb_erase_int64(omendb_table* table, const int64_t* 
                                             uint64_t* removed);
 OMENDB_API omendb_status omendb_erase_string(omendb_table* table, const char* const* keys, size_t key_count,
                                              uint64_t* removed);
+/* Rows for which a condition is true: removed; given one value (one row of them) in some columns, not the primary key; counted. */
+OMENDB_API omendb_status omendb_erase_where(omendb_table* table, const omendb_where* where, uint64_t* removed);
+OMENDB_API omendb_status omendb_update_where(omendb_table* table, const omendb_column* columns, size_t column_count,
+                                             const omendb_where* where, uint64_t* changed);
+OMENDB_API omendb_status omendb_count_where(omendb_table* table, const omendb_where* where, uint64_t* count);
 OMENDB_API omendb_status omendb_clear(omendb_table* table, uint64_t* removed);
 OMENDB_API omendb_status omendb_count(omendb_table* table, uint64_t* count);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <omendb/batch.h>
+#include <omendb/filter.h>
 #include <omendb/status.h>
 
 #include <cstddef>
@@ -30,7 +31,8 @@ struct SearchQuery {
   bool exact = false;    // compare with every row instead
   unsigned threads = 1;  // for several queries; 0 = what the hardware has
   std::span<const uint8_t>
-      bits{};  // instead of `vectors` where the column holds bits: query_count rows as ColumnView has them
+      bits{};     // instead of `vectors` where the column holds bits: query_count rows as ColumnView has them
+  Where where{};  // only rows for which this is true
 };
 
 inline constexpr size_t kSearchRowsMax = 10'000;

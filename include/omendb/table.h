@@ -1,6 +1,7 @@
 #pragma once
 
 #include <omendb/batch.h>
+#include <omendb/filter.h>
 #include <omendb/query.h>
 #include <omendb/schema.h>
 #include <omendb/stats.h>
@@ -36,6 +37,7 @@ struct TableStats {
 struct ScanOptions {
   std::vector<std::string> columns;  // empty = all
   size_t batch_rows = 4096;
+  Where where{};  // only rows for which this is true
 };
 
 // Reads rows of one version, batch by batch, in order of arrival (rows moved meanwhile, to give space back, arrive again). Threads: one at a time.
@@ -60,13 +62,19 @@ class Table {
   Result<uint64_t> upsert(const BatchView& rows);
   // Removes rows by key; keys that do not exist are not an error. Returns how many were there.
   Result<uint64_t> erase(const KeysView& keys);
+  // Sets columns to one value each, in the rows for which a condition is true, as they are when no other statement is under way. `values`: one row, without the
+  // primary key. Returns how many rows. Cost: as an upsert of these rows. Fails: kInvalidArgument also for an empty condition.
+  Result<uint64_t> update(const BatchView& values, const Where& where);
+  // Removes the rows for which a condition is true, as they are when no other statement is under way. Returns how many. Fails: kInvalidArgument also for an empty one.
+  Result<uint64_t> erase(const Where& where);
   // Removes every row.
   Result<uint64_t> clear();
 
   // Rows in the order of `keys`; `found` (if given) gets one byte a key, and rows not found are left out. `columns` empty = all.
   Result<Batch> get(const KeysView& keys, std::span<const std::string> columns = {},
                     std::vector<uint8_t>* found = nullptr) const;
-  Result<uint64_t> count() const;
+  // Rows, or those for which a condition is true.
+  Result<uint64_t> count(const Where& where = {}) const;
   Result<std::unique_ptr<Scan>> scan(const ScanOptions& options) const;
 
   // Cost: about 50 us a query at a million rows of 128 floats; see docs/performance.md.

@@ -15,8 +15,6 @@ _ARGUMENTS = {
     "query": f"text search {MULTIMODAL}",
     "text_columns": f"text search {MULTIMODAL}",
     "highlights": f"text search {MULTIMODAL}",
-    "where": f"filtering {MULTIMODAL}",
-    "params": f"filtering {MULTIMODAL}",
     "fuse": f"hybrid search {MULTIMODAL}",
     "rerank": f"hybrid search {MULTIMODAL}",
     "offset": f"paging {MULTIMODAL}",

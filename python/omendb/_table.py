@@ -18,6 +18,7 @@ from ._later import MULTIMODAL, in_thread, not_yet, refuse
 from ._progress import Progress
 from ._rows import Rows
 from ._schema import TableSchema
+from ._where import Params, to_where
 
 if TYPE_CHECKING:
     from ._database import Database
@@ -119,17 +120,30 @@ class Table:
                 raise
         return written
 
-    def update(self, values: dict[str, Any], where: str, params: Sequence[Any] | None = None) -> int:
-        """Not there yet: NotSupportedError."""
-        raise not_yet("update()", f"filtering {MULTIMODAL}; upsert() replaces whole rows")
-
-    def delete(self, keys: Key | Iterable[Key] | None = None, **later: Any) -> int:
-        """Removes rows by key (one or several); keys that do not exist are no error. Returns how many rows there
-        were.
+    def update(self, values: dict[str, Any], where: str, params: Params | None = None) -> int:
+        """Sets columns to one value each in the rows for which a condition is true (docs/filters.md); returns in how
+        many. `values`: of any columns but the primary key. Costs as much as an upsert of these rows.
         """
-        refuse("delete", later)
+        if not isinstance(values, dict):
+            raise SchemaError(f"update() takes a dict of one value a column, not {type(values).__name__}")
+        batch = _rows.to_batch([values], self._schema, self.name)
+        if where is None:
+            raise QueryError("update() needs a condition: where=")
+        return self._raw.update(*batch.__arrow_c_array__(), *to_where(where, params))
+
+    def delete(
+        self, keys: Key | Iterable[Key] | None = None, *, where: str | None = None, params: Params | None = None
+    ) -> int:
+        """Removes rows by key (one or several), or those for which a condition is true; keys that do not exist are no
+        error. Returns how many rows there were.
+        """
+        condition, values = to_where(where, params)
+        if condition is not None:
+            if keys is not None:
+                raise QueryError("delete() takes keys or where=, not both")
+            return self._raw.erase_where(condition, values)
         if keys is None:
-            raise InvalidArgumentError("delete() needs keys; clear() removes every row")
+            raise InvalidArgumentError("delete() needs keys or where=; clear() removes every row")
         return self._raw.erase([keys] if isinstance(keys, (str, int, np.integer)) else _to_list(keys))
 
     def clear(self) -> int:
@@ -156,22 +170,27 @@ class Table:
         aligned = [next(rows) if there else None for there in found]
         return aligned[0] if single else aligned
 
-    def count(self, **later: Any) -> int:
-        """How many rows there are."""
-        refuse("count", later)
-        return self._raw.count()
+    def count(self, where: str | None = None, params: Params | None = None) -> int:
+        """How many rows there are, or for how many a condition is true (docs/filters.md). `params`: the values of its
+        `?`, or a dict of those of its `:name`.
+        """
+        return self._raw.count(*to_where(where, params))
 
     def scan(
-        self, *, select: Iterable[str] | None = None, batch_rows: int = SCAN_ROWS, **later: Any
+        self,
+        *,
+        where: str | None = None,
+        params: Params | None = None,
+        select: Iterable[str] | None = None,
+        batch_rows: int = SCAN_ROWS,
     ) -> pa.RecordBatchReader:
         """All rows of the newest version in order of arrival, batch by batch. Later writes do not show. Rows that were moved
         in the background, to give space back, come where they were moved to: at the end."""
-        refuse("scan", later)
         names = self._schema.checked_names(select, self.name)
         if isinstance(batch_rows, bool) or not isinstance(batch_rows, int) or batch_rows < 1:
             raise QueryError(f"batch_rows is a positive integer, not {batch_rows!r}")
         schema = pa.schema([self._schema.arrow.field(name) for name in names])
-        batches = _scan_batches(self._raw.scan(names, batch_rows), schema)
+        batches = _scan_batches(self._raw.scan(names, batch_rows, *to_where(where, params)), schema)
         _open_scans.add(batches)
         return pa.RecordBatchReader.from_batches(schema, batches)
 
@@ -188,6 +207,8 @@ class Table:
         ef: int | None = None,
         exact: bool = False,
         threads: int | None = None,
+        where: str | None = None,
+        params: Params | None = None,
         **later: Any,
     ) -> Hits: ...
     @overload
@@ -203,6 +224,8 @@ class Table:
         ef: int | None = None,
         exact: bool = False,
         threads: int | None = None,
+        where: str | None = None,
+        params: Params | None = None,
         **later: Any,
     ) -> HitsList: ...
     @overload
@@ -218,6 +241,8 @@ class Table:
         ef: int | None = None,
         exact: bool = False,
         threads: int | None = None,
+        where: str | None = None,
+        params: Params | None = None,
         **later: Any,
     ) -> Any: ...
     def search(
@@ -232,6 +257,8 @@ class Table:
         ef: int | None = None,
         exact: bool = False,
         threads: int | None = None,
+        where: str | None = None,
+        params: Params | None = None,
         **later: Any,
     ) -> Any:
         """The k rows nearest to a vector (10 by default) -> Hits; for an array of vectors (two dimensions) ->
@@ -244,15 +271,20 @@ class Table:
         engine chooses the width of the graph search by what it has measured with the table's own rows, and 1 compares
         with every row. `ef`: that width itself, whatever the recall; with a radius, how many rows beyond it are looked
         at. `exact`: compare with every row. `threads`: for several vectors, all cores by default.
+        `where`: only rows for which a condition is true (docs/filters.md); `params`: the values of its `?`, or a dict
+        of those of its `:name`.
         """
         if later:
             refuse("search", later)
         names = None if select is None else self._schema.checked_names(select, self.name)
         if recall is not None and not _is_share(recall):
             raise QueryError(f"recall is a number above 0 and at most 1, not {recall!r}")
+        condition, values = (None, None) if where is None and params is None else to_where(where, params)
         limit = (NEAREST_ROWS if radius is None else HITS_MAX) if k is None else k
         try:
-            raw = self._search(vector, limit, radius, column or "", recall or 0.0, ef or 0, exact, threads)
+            raw = self._search(
+                vector, limit, radius, column or "", recall or 0.0, ef or 0, exact, threads, condition, values
+            )
         except BufferError:
             query = self._to_query(vector, column)
             return self.search(
@@ -265,6 +297,8 @@ class Table:
                 ef=ef,
                 exact=exact,
                 threads=threads,
+                where=where,
+                params=params,
             )
         except TypeError:
             raise _wrong_search_argument(limit, radius, column, ef, exact, threads) from None
@@ -308,6 +342,7 @@ class Table:
     ainsert = in_thread(insert)
     aupsert = in_thread(upsert)
     adelete = in_thread(delete)
+    aupdate = in_thread(update)
     aclear = in_thread(clear)
     aget = in_thread(get)
     acount = in_thread(count)

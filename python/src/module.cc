@@ -10,6 +10,7 @@
 #include "py_map.h"
 #include "py_schema.h"
 #include "py_table.h"
+#include "py_where.h"
 
 NB_MODULE(_omendb, module) {
   using namespace omendb::python;
@@ -18,6 +19,7 @@ NB_MODULE(_omendb, module) {
   bind_schema(module);
   bind_batch(module);
   bind_hits(module);
+  bind_where(module);
   bind_table(module);
   bind_database(module);
   bind_map(module);

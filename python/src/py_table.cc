@@ -9,6 +9,7 @@
 #include "py_batch.h"
 #include "py_hits.h"
 #include "py_keys.h"
+#include "py_where.h"
 
 #include <memory>
 #include <optional>
@@ -42,6 +43,27 @@ uint64_t erase(const PyTable& self, const nb::list& keys) {
   return unwrap(without_gil([&] { return table.erase(given.view()); }));
 }
 
+uint64_t update(const PyTable& self, const nb::capsule& schema, const nb::capsule& array, nb::handle condition,
+                nb::handle params) {
+  const ArrowRows values = unwrap(ArrowRows::read(*static_cast<const ArrowSchema*>(schema.data("arrow_schema")),
+                                                  *static_cast<const ArrowArray*>(array.data("arrow_array"))));
+  Table& table = *self;
+  const PyWhere where(condition, params);
+  return unwrap(without_gil([&] { return table.update(values.view(), where.view()); }), Failure::Of::kQuery);
+}
+
+uint64_t erase_where(const PyTable& self, nb::handle condition, nb::handle params) {
+  Table& table = *self;
+  const PyWhere where(condition, params);
+  return unwrap(without_gil([&] { return table.erase(where.view()); }), Failure::Of::kQuery);
+}
+
+uint64_t count(const PyTable& self, nb::handle condition, nb::handle params) {
+  const Table& table = *self;
+  const PyWhere where(condition, params);
+  return unwrap(without_gil([&] { return table.count(where.view()); }), Failure::Of::kQuery);
+}
+
 // (rows that exist, one byte a key: was it found)
 nb::tuple get(const PyTable& self, const nb::list& keys, const std::vector<std::string>& columns) {
   const Table& table = *self;
@@ -53,9 +75,18 @@ nb::tuple get(const PyTable& self, const nb::list& keys, const std::vector<std::
 }
 
 PyHits search_table(const PyTable& self, nb::handle vectors, size_t k, std::optional<float> radius,
-                    std::string_view column, double recall, size_t ef, bool exact, std::optional<unsigned> threads) {
+                    std::string_view column, double recall, size_t ef, bool exact, std::optional<unsigned> threads,
+                    nb::handle condition, nb::handle params) {
+  const PyWhere where(condition, params);
   return search(*self, vectors,
-                {.vectors = {}, .column = column, .k = k, .radius = radius, .recall = recall, .ef = ef, .exact = exact},
+                {.vectors = {},
+                 .column = column,
+                 .k = k,
+                 .radius = radius,
+                 .recall = recall,
+                 .ef = ef,
+                 .exact = exact,
+                 .where = where.view()},
                 threads);
 }
 
@@ -93,9 +124,14 @@ nb::dict index_to_dict(const IndexStats& index) {
   return result;
 }
 
-PyScan scan(const PyTable& self, std::vector<std::string> columns, size_t batch_rows) {
+PyScan scan(const PyTable& self, std::vector<std::string> columns, size_t batch_rows, nb::handle condition,
+            nb::handle params) {
   const Table& table = *self;
-  return PyScan(unwrap(without_gil([&] { return table.scan({std::move(columns), batch_rows}); })));
+  const PyWhere where(condition, params);
+  Result<std::unique_ptr<Scan>> scan = without_gil([&] {
+    return table.scan({std::move(columns), batch_rows, where.view()});
+  });
+  return PyScan(unwrap(std::move(scan), Failure::Of::kQuery));
 }
 
 nb::object next_batch(const PyScan& self) {
@@ -154,16 +190,17 @@ void bind_table(nb::module_& module) {
       .def("get", &get, nb::arg("keys"), nb::arg("columns"),
            nb::sig("def get(self, keys: list[typing.Any], columns: list[str]) -> tuple[Batch, bytes]"),
            "The rows that exist, in the order of the keys, and one byte a key that says whether it was found.")
-      .def(
-          "count",
-          [](const PyTable& self) {
-            const Table& table = *self;
-            return unwrap(without_gil([&] { return table.count(); }));
-          },
-          "How many rows there are.")
-      .def("scan", &scan, nb::arg("columns"), nb::arg("batch_rows"), "Reads all rows of the newest version.")
+      .def("update", &update, nb::arg("schema"), nb::arg("array"), nb::arg("where"), nb::arg("params").none(),
+           "Sets the columns of an Arrow record batch of one row where a condition is true; returns in how many rows.")
+      .def("erase_where", &erase_where, nb::arg("where"), nb::arg("params").none(),
+           "Removes the rows for which a condition is true; returns how many.")
+      .def("count", &count, nb::arg("where").none() = nb::none(), nb::arg("params").none() = nb::none(),
+           "How many rows there are, or for how many a condition is true.")
+      .def("scan", &scan, nb::arg("columns"), nb::arg("batch_rows"), nb::arg("where").none() = nb::none(),
+           nb::arg("params").none() = nb::none(), "Reads the rows of the newest version.")
       .def("search", &search_table, nb::arg("vectors").none(), nb::arg("k"), nb::arg("radius").none(),
            nb::arg("column"), nb::arg("recall"), nb::arg("ef"), nb::arg("exact"), nb::arg("threads").none(),
+           nb::arg("where").none() = nb::none(), nb::arg("params").none() = nb::none(),
            "Nearest rows to one or several vectors of float32, or of bits in bytes; BufferError for any other buffer.")
       .def(
           "measure_recall", &measure_recall, nb::arg("column"), nb::arg("k"), nb::arg("efs"), nb::arg("query_count"),

@@ -1,0 +1,22 @@
+#pragma once
+
+// Which rows of a version a condition is true for.
+
+#include <omendb/status.h>
+
+#include "engine/filter/filter.h"
+#include "engine/table/live_bitmap.h"
+#include "engine/table/table_version.h"
+
+namespace omendb::exec {
+
+// Those of `among` that pass. The version must stay pinned. Cost: a pass over the columns that the condition names. Fails: kInvalidArgument, for a row without an answer;
+// kOutOfMemory.
+Result<table::LiveBitmap> rows_where(const table::TableVersion& version, const filter::Filter& filter,
+                                     const table::LiveBitmap& among);
+
+// The same for a condition in words; all of `among` if it is empty. Fails besides: kInvalidArgument, kSchema.
+Result<table::LiveBitmap> rows_where(const table::TableVersion& version, const Where& where,
+                                     const table::LiveBitmap& among);
+
+}  // namespace omendb::exec

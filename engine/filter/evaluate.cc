@@ -1,0 +1,686 @@
+#include "engine/filter/evaluate.h"
+
+#include "engine/base/try.h"
+#include "engine/filter/filter_text.h"
+#include "engine/filter/json_path.h"
+#include "engine/filter/like.h"
+#include "engine/filter/scalar_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace omendb::filter {
+namespace {
+
+template <class Visit>
+void for_each_row(const Bits& rows, const Visit& visit) {
+  for (size_t w = 0; w < kWordsPerBlock; ++w) {
+    for (uint64_t word = rows[w]; word != 0; word &= word - 1)
+      visit(w * 64 + static_cast<size_t>(std::countr_zero(word)));
+  }
+}
+
+void set(Bits& bits, size_t row) { bits[row / 64] |= uint64_t{1} << row % 64; }
+bool test(const Bits& bits, size_t row) { return (bits[row / 64] >> row % 64 & 1) != 0; }
+bool any(const Bits& bits) {
+  return std::ranges::any_of(bits, [](uint64_t word) { return word != 0; });
+}
+
+template <class Combine>
+Bits zip(const Bits& left, const Bits& right, const Combine& combine) {
+  Bits out;
+  for (size_t w = 0; w < kWordsPerBlock; ++w) out[w] = combine(left[w], right[w]);
+  return out;
+}
+Bits both(const Bits& left, const Bits& right) { return zip(left, right, std::bit_and<uint64_t>()); }
+Bits either(const Bits& left, const Bits& right) { return zip(left, right, std::bit_or<uint64_t>()); }
+Bits without(const Bits& left, const Bits& right) {
+  return zip(left, right, [](uint64_t a, uint64_t b) { return a & ~b; });
+}
+
+// Bytes that are 0 or 1 as bits: a multiplication gathers eight.
+Bits packed(const std::array<uint8_t, kRowsPerBlock>& bytes) {
+  Bits out{};
+  for (size_t i = 0; i < kRowsPerBlock; i += 8) {
+    uint64_t eight = 0;
+    std::memcpy(&eight, &bytes[i], sizeof eight);
+    out[i / 64] |= (eight * 0x0102040810204080U >> 56) << i % 64;
+  }
+  return out;
+}
+
+// What an expression is for every row of a block. Values of rows that are not asked for, or not known, are anything.
+struct Values {
+  Bits known{};  // not null
+  Bits truth{};  // kBool
+  // Of row i: at i, or at 0 for constants.
+  const int64_t* ints = nullptr;
+  const double* floats = nullptr;
+  const std::string_view* texts = nullptr;  // also JSON, and lists as columns keep them
+  bool constant = false;
+
+  std::unique_ptr<int64_t[]> own_ints;
+  std::unique_ptr<double[]> own_floats;
+  std::unique_ptr<std::string_view[]> own_texts;
+  std::deque<std::string> own_bytes;
+  std::vector<std::deque<std::string>> kept_bytes;  // of inputs that texts point into
+
+  size_t at(size_t row) const { return constant ? 0 : row; }
+  int64_t* make_ints() {
+    own_ints = std::make_unique_for_overwrite<int64_t[]>(kRowsPerBlock);
+    ints = own_ints.get();
+    return own_ints.get();
+  }
+  double* make_floats() {
+    own_floats = std::make_unique_for_overwrite<double[]>(kRowsPerBlock);
+    floats = own_floats.get();
+    return own_floats.get();
+  }
+  std::string_view* make_texts() {
+    own_texts = std::make_unique<std::string_view[]>(kRowsPerBlock);
+    texts = own_texts.get();
+    return own_texts.get();
+  }
+};
+
+struct LessFloat {  // PostgreSQL's order: NaN is the largest, and equals itself
+  bool operator()(double a, double b) const { return (a < b) | ((a == a) & (b != b)); }
+};
+struct EqualFloat {
+  bool operator()(double a, double b) const { return (a == b) | ((a != a) & (b != b)); }
+};
+struct LessOrEqualFloat {
+  bool operator()(double a, double b) const { return (a <= b) | (b != b); }
+};
+
+// -1, 0, 1. Exact, where a conversion to a float would round.
+int compare_exactly(int64_t whole, double real) {
+  constexpr double kLimit = 9'223'372'036'854'775'808.0;  // 2^63
+  if (std::isnan(real) || real >= kLimit) return -1;
+  if (real < -kLimit) return 1;
+  const double floor = std::floor(real);
+  const auto floor_whole = static_cast<int64_t>(floor);
+  if (whole != floor_whole) return whole < floor_whole ? -1 : 1;
+  return real > floor ? -1 : 0;
+}
+
+bool holds(Op op, int order) { return op == Op::kLess ? order < 0 : op == Op::kLessOrEqual ? order <= 0 : order == 0; }
+
+template <class T, class Compare>
+Bits compare_values(const T* left, bool left_constant, const T* right, bool right_constant, const Compare& compare) {
+  std::array<uint8_t, kRowsPerBlock> bytes;
+  if (right_constant && !left_constant) {
+    const T value = *right;
+    for (size_t i = 0; i < kRowsPerBlock; ++i) bytes[i] = compare(left[i], value) ? 1 : 0;
+  } else if (left_constant && !right_constant) {
+    const T value = *left;
+    for (size_t i = 0; i < kRowsPerBlock; ++i) bytes[i] = compare(value, right[i]) ? 1 : 0;
+  } else if (left_constant) {
+    bytes.fill(compare(*left, *right) ? 1 : 0);
+  } else {
+    for (size_t i = 0; i < kRowsPerBlock; ++i) bytes[i] = compare(left[i], right[i]) ? 1 : 0;
+  }
+  return packed(bytes);
+}
+
+// Visits the strings of a list as columns keep it, until visit(string, known) returns true. Strings of columns are always known.
+template <class Visit>
+bool find_string(std::string_view list, const Visit& visit) {
+  uint32_t count = 0;
+  if (list.size() < sizeof count) return false;
+  std::memcpy(&count, list.data(), sizeof count);
+  list.remove_prefix(sizeof count);
+  for (uint32_t i = 0; i < count && list.size() >= sizeof(uint32_t); ++i) {
+    uint32_t length = 0;
+    std::memcpy(&length, list.data(), sizeof length);
+    list.remove_prefix(sizeof length);
+    const std::string_view string = list.substr(0, length);
+    list.remove_prefix(string.size());
+    if (visit(string)) return true;
+  }
+  return false;
+}
+
+class Evaluation {
+ public:
+  Evaluation(std::string_view text, std::span<const ColumnSpan> columns, uint32_t first_row, size_t row_count)
+      : text_(text), columns_(columns), first_row_(first_row), row_count_(row_count) {}
+
+  // `rows`: whose values are wanted.
+  Result<void> evaluate(const Expression& expression, const Bits& rows, Values& out) {
+    switch (expression.op) {
+      case Op::kColumn: return read_column(expression, rows, out);
+      case Op::kConstant: return make_constant(expression, out);
+      case Op::kAnd:
+      case Op::kOr: return connect(expression, rows, out);
+      case Op::kNot:
+      case Op::kIsNull:
+      case Op::kIsTrue:
+      case Op::kIsFalse: return test_truth(expression, rows, out);
+      case Op::kNegate:
+      case Op::kCast:
+      case Op::kIn: return of_one_input(expression, rows, out);
+      default: return of_two_inputs(expression, rows, out);
+    }
+  }
+
+ private:
+  Error fault(const Expression& expression, const std::string& what) const {
+    return fault_at(text_, expression.place, what);
+  }
+
+  // --- leaves ---
+
+  Result<void> read_column(const Expression& expression, const Bits& rows, Values& out) const {
+    const ColumnSpan& column = columns_[expression.column];
+    out.known = rows;
+    if (column.validity != nullptr) {
+      for_each_row(rows, [&](size_t row) {
+        if (column.validity[first_row_ + row] == std::byte{0}) out.known[row / 64] &= ~(uint64_t{1} << row % 64);
+      });
+    }
+    switch (expression.kind) {
+      case Kind::kBool: read_bools(column, out); break;
+      case Kind::kInt64:
+      case Kind::kTimestamp: out.ints = numbers<int64_t>(column, out); break;
+      case Kind::kFloat64: out.floats = numbers<double>(column, out); break;
+      case Kind::kVector: break;
+      default: read_texts(column, out);
+    }
+    return {};
+  }
+
+  // A column whose rows are all null has no arrays.
+  static void read_nothing(Values& out) { out.known = {}; }
+
+  void read_bools(const ColumnSpan& column, Values& out) const {
+    if (column.values == nullptr) return read_nothing(out);
+    std::array<uint8_t, kRowsPerBlock> bytes{};
+    std::memcpy(bytes.data(), column.values + first_row_, row_count_);
+    for (uint8_t& byte : bytes) byte &= 1;
+    out.truth = packed(bytes);
+  }
+
+  // In place where a whole block is there to be read.
+  template <class T>
+  const T* numbers(const ColumnSpan& column, Values& out) const {
+    if (column.values == nullptr) read_nothing(out);
+    const std::byte* from = column.values == nullptr ? nullptr : column.values + size_t{first_row_} * sizeof(T);
+    if (from != nullptr && row_count_ == kRowsPerBlock) return reinterpret_cast<const T*>(from);
+    T* into = nullptr;
+    if constexpr (std::is_same_v<T, double>) {
+      into = out.make_floats();
+    } else {
+      into = out.make_ints();
+    }
+    std::fill_n(into, kRowsPerBlock, T{});
+    if (from != nullptr) std::memcpy(into, from, row_count_ * sizeof(T));
+    return into;
+  }
+
+  void read_texts(const ColumnSpan& column, Values& out) const {
+    std::string_view* texts = out.make_texts();
+    if (column.ends == nullptr) return read_nothing(out);
+    const auto end_of = [&column](uint64_t row) {
+      uint64_t end = 0;
+      std::memcpy(&end, column.ends + row * sizeof end, sizeof end);
+      return end;
+    };
+    for_each_row(out.known, [&](size_t row) {
+      const uint64_t at = uint64_t{first_row_} + row;
+      const uint64_t begin = at == 0 ? 0 : end_of(at - 1);
+      texts[row] = {reinterpret_cast<const char*>(column.chars) + begin, static_cast<size_t>(end_of(at) - begin)};
+    });
+  }
+
+  Result<void> make_constant(const Expression& expression, Values& out) const {
+    out.constant = true;
+    const Scalar& scalar = expression.constant;
+    // Something to point to, whatever is compared.
+    out.make_ints()[0] = 0;
+    out.make_floats()[0] = 0;
+    out.make_texts();
+    if (std::holds_alternative<std::monostate>(scalar)) return {};
+    out.known.fill(~uint64_t{0});
+    if (const auto* truth = std::get_if<bool>(&scalar)) {
+      out.truth.fill(*truth ? ~uint64_t{0} : 0);
+    } else if (const auto* whole = std::get_if<int64_t>(&scalar)) {
+      out.own_ints[0] = *whole;
+    } else if (const auto* real = std::get_if<double>(&scalar)) {
+      out.own_floats[0] = *real;
+    } else if (const auto* string = std::get_if<std::string>(&scalar)) {
+      out.own_texts[0] = *string;
+    }
+    return {};
+  }
+
+  // --- truth ---
+
+  // Inputs from left to right, each only for rows that those before it leave open.
+  Result<void> connect(const Expression& expression, const Bits& rows, Values& out) {
+    const bool is_and = expression.op == Op::kAnd;
+    Bits open = rows;  // not decided: true so far of an AND, false of an OR, or null
+    Bits met_null{};
+    for (const Expression& input : expression.inputs) {
+      if (!any(open)) break;
+      Values values;
+      TRY_OK(evaluate(input, open, values));
+      const Bits truth = both(values.known, values.truth);
+      const Bits decided = is_and ? without(values.known, truth) : truth;
+      met_null = either(met_null, without(open, values.known));
+      open = without(open, decided);
+    }
+    // A row that was decided is false of an AND, true of an OR; one that is open is the opposite, or null.
+    const Bits decided = without(rows, open);
+    out.known = either(decided, without(open, met_null));
+    out.truth = is_and ? without(open, met_null) : decided;
+    return {};
+  }
+
+  Result<void> test_truth(const Expression& expression, const Bits& rows, Values& out) {
+    Values values;
+    TRY_OK(evaluate(expression.inputs.front(), rows, values));
+    out.known = rows;
+    const Bits truth = both(values.known, values.truth);
+    switch (expression.op) {
+      case Op::kNot: out.known = both(rows, values.known); [[fallthrough]];
+      case Op::kIsFalse: out.truth = without(values.known, truth); break;
+      case Op::kIsTrue: out.truth = truth; break;
+      default: out.truth = without(rows, values.known);
+    }
+    return {};
+  }
+
+  // --- one input ---
+
+  Result<void> of_one_input(const Expression& expression, const Bits& rows, Values& out) {
+    Values input;
+    TRY_OK(evaluate(expression.inputs.front(), rows, input));
+    out.known = both(rows, input.known);
+    if (expression.op == Op::kIn) return look_up(expression, input, out);
+    if (expression.op == Op::kNegate) return negate(expression, input, out);
+    return cast(expression, expression.inputs.front().kind, input, out);
+  }
+
+  Result<void> look_up(const Expression& expression, const Values& input, Values& out) const {
+    const auto find = [&](const auto& set_of_values, const auto& value_at, const auto& less) {
+      for_each_row(out.known, [&](size_t row) {
+        if (std::binary_search(set_of_values.begin(), set_of_values.end(), value_at(row), less)) set(out.truth, row);
+      });
+    };
+    const Kind kind = expression.inputs.front().kind;
+    if (const auto* floats = std::get_if<std::vector<double>>(&expression.set)) {
+      find(
+          *floats, [&](size_t row) { return input.floats[input.at(row)]; }, LessFloat());
+    } else if (const auto* texts = std::get_if<std::vector<std::string>>(&expression.set)) {
+      find(
+          *texts, [&](size_t row) { return input.texts[input.at(row)]; }, std::less<std::string_view>());
+    } else {
+      const auto value_at = [&](size_t row) {
+        return kind == Kind::kBool ? int64_t{test(input.truth, row)} : input.ints[input.at(row)];
+      };
+      find(std::get<std::vector<int64_t>>(expression.set), value_at, std::less<int64_t>());
+    }
+    if (expression.null_in_set) out.known = both(out.known, out.truth);
+    return {};
+  }
+
+  Result<void> negate(const Expression& expression, const Values& input, Values& out) const {
+    bool overflow = false;
+    if (expression.kind == Kind::kFloat64) {
+      double* floats = out.make_floats();
+      for_each_row(out.known, [&](size_t row) { floats[row] = -input.floats[input.at(row)]; });
+      return {};
+    }
+    int64_t* ints = out.make_ints();
+    for_each_row(out.known,
+                 [&](size_t row) { overflow |= __builtin_sub_overflow(0, input.ints[input.at(row)], &ints[row]); });
+    if (overflow) return fault(expression, "a whole number leaves the range of 64 bits");
+    return {};
+  }
+
+  Result<void> cast(const Expression& expression, Kind from, const Values& input, Values& out) const {
+    switch (expression.kind) {
+      case Kind::kString: return cast_to_string(from, input, out);
+      case Kind::kFloat64:
+        if (from == Kind::kInt64) {
+          double* floats = out.make_floats();
+          for_each_row(out.known, [&](size_t row) { floats[row] = static_cast<double>(input.ints[input.at(row)]); });
+          return {};
+        }
+        return parse(expression, float64_of, input, out, out.make_floats());
+      case Kind::kTimestamp: return parse(expression, timestamp_of, input, out, out.make_ints());
+      case Kind::kBool: return cast_to_bool(expression, from, input, out);
+      default: return cast_to_int(expression, from, input, out);
+    }
+  }
+
+  template <class T, class Parse>
+  Result<void> parse(const Expression& expression, const Parse& parse_text, const Values& input, const Values& out,
+                     T* into) const {
+    std::optional<std::string_view> bad;
+    for_each_row(out.known, [&](size_t row) {
+      const auto value = parse_text(input.texts[input.at(row)]);
+      if (!value && !bad) bad = input.texts[input.at(row)];
+      into[row] = value.value_or(T{});
+    });
+    return bad ? Result<void>(no_value(expression, *bad)) : Result<void>();
+  }
+
+  Error no_value(const Expression& expression, std::string_view text) const {
+    constexpr size_t kShownBytes = 60;
+    return fault(expression,
+                 fmt::format("'{}' in a row is no {}", text.substr(0, kShownBytes), to_string(expression.kind)));
+  }
+
+  Result<void> cast_to_bool(const Expression& expression, Kind from, const Values& input, Values& out) const {
+    if (from == Kind::kInt64) {
+      for_each_row(out.known, [&](size_t row) {
+        if (input.ints[input.at(row)] != 0) set(out.truth, row);
+      });
+      return {};
+    }
+    std::optional<std::string_view> bad;
+    for_each_row(out.known, [&](size_t row) {
+      const auto value = bool_of(input.texts[input.at(row)]);
+      if (!value && !bad) bad = input.texts[input.at(row)];
+      if (value.value_or(false)) set(out.truth, row);
+    });
+    return bad ? Result<void>(no_value(expression, *bad)) : Result<void>();
+  }
+
+  Result<void> cast_to_int(const Expression& expression, Kind from, const Values& input, Values& out) const {
+    int64_t* ints = out.make_ints();
+    if (from == Kind::kString) return parse(expression, int64_of, input, out, ints);
+    if (from == Kind::kBool) {
+      for_each_row(out.known, [&](size_t row) { ints[row] = test(input.truth, row) ? 1 : 0; });
+      return {};
+    }
+    bool outside = false;
+    for_each_row(out.known, [&](size_t row) {
+      const double rounded = std::nearbyint(input.floats[input.at(row)]);  // halves to the even number
+      const bool fits = rounded >= -9'223'372'036'854'775'808.0 && rounded < 9'223'372'036'854'775'808.0;
+      outside |= !fits;
+      ints[row] = fits ? static_cast<int64_t>(rounded) : 0;
+    });
+    if (outside) return fault(expression, "a number leaves the range of 64 bits");
+    return {};
+  }
+
+  static Result<void> cast_to_string(Kind from, const Values& input, Values& out) {
+    std::string_view* texts = out.make_texts();
+    for_each_row(out.known, [&](size_t row) {
+      const size_t at = input.at(row);
+      switch (from) {
+        case Kind::kBool: texts[row] = test(input.truth, row) ? "true" : "false"; return;
+        case Kind::kInt64: out.own_bytes.push_back(std::to_string(input.ints[at])); break;
+        case Kind::kFloat64: out.own_bytes.push_back(text_of(input.floats[at])); break;
+        case Kind::kTimestamp: out.own_bytes.push_back(text_of_timestamp(input.ints[at])); break;
+        default: out.own_bytes.emplace_back(input.texts[at]);  // JSON, as it stands
+      }
+      texts[row] = out.own_bytes.back();
+    });
+    return {};
+  }
+
+  // --- two inputs ---
+
+  Result<void> of_two_inputs(const Expression& expression, const Bits& rows, Values& out) {
+    Values left;
+    Values right;
+    TRY_OK(evaluate(expression.inputs[0], rows, left));
+    TRY_OK(evaluate(expression.inputs[1], rows, right));
+    out.known = both(rows, both(left.known, right.known));
+    switch (expression.op) {
+      case Op::kEqual:
+      case Op::kLess:
+      case Op::kLessOrEqual: out.truth = compare(expression, left, right, out.known); return {};
+      case Op::kSame: {
+        const Bits equal = both(out.known, compare(expression, left, right, out.known));
+        out.truth = either(equal, without(without(rows, left.known), right.known));
+        out.known = rows;
+        return {};
+      }
+      case Op::kLike: return match(expression, left, right, out);
+      case Op::kElement: out.known = both(rows, right.known); return find_element(expression, left, right, out);
+      case Op::kContains:
+      case Op::kOverlaps: return compare_lists(expression, left, right, out);
+      case Op::kMember:
+      case Op::kMemberText: return take_member(expression, left, right, out);
+      default: return calculate(expression, left, right, out);
+    }
+  }
+
+  static Bits compare(const Expression& expression, const Values& left, const Values& right, const Bits& rows) {
+    const Kind kind = expression.inputs[0].kind;
+    const Op op = expression.op;
+    if (kind != expression.inputs[1].kind) return compare_mixed(expression, left, right, rows);
+    if (kind == Kind::kInt64 || kind == Kind::kTimestamp) {
+      const auto with = [&](const auto& how) {
+        return compare_values(left.ints, left.constant, right.ints, right.constant, how);
+      };
+      if (op == Op::kLess) return with(std::less<int64_t>());
+      if (op == Op::kLessOrEqual) return with(std::less_equal<int64_t>());
+      return with(std::equal_to<int64_t>());
+    }
+    if (kind == Kind::kFloat64) {
+      const auto with = [&](const auto& how) {
+        return compare_values(left.floats, left.constant, right.floats, right.constant, how);
+      };
+      if (op == Op::kLess) return with(LessFloat());
+      if (op == Op::kLessOrEqual) return with(LessOrEqualFloat());
+      return with(EqualFloat());
+    }
+    Bits truth{};
+    for_each_row(rows, [&](size_t row) {
+      const int order = kind == Kind::kBool ? int{test(left.truth, row)} - int{test(right.truth, row)}
+                                            : left.texts[left.at(row)].compare(right.texts[right.at(row)]);
+      if (holds(op, order)) set(truth, row);
+    });
+    return truth;
+  }
+
+  // A whole number and a float.
+  static Bits compare_mixed(const Expression& expression, const Values& left, const Values& right, const Bits& rows) {
+    const bool whole_first = expression.inputs[0].kind == Kind::kInt64;
+    Bits truth{};
+    for_each_row(rows, [&](size_t row) {
+      const int order = whole_first ? compare_exactly(left.ints[left.at(row)], right.floats[right.at(row)])
+                                    : -compare_exactly(right.ints[right.at(row)], left.floats[left.at(row)]);
+      // NaN is above every number, from either side.
+      if (holds(expression.op, order)) set(truth, row);
+    });
+    return truth;
+  }
+
+  Result<void> match(const Expression& expression, const Values& texts, const Values& patterns, Values& out) const {
+    bool bad = false;
+    for_each_row(out.known, [&](size_t row) {
+      const std::string_view pattern = patterns.texts[patterns.at(row)];
+      bad |= !patterns.constant && ends_in_escape(pattern);
+      if (like(texts.texts[texts.at(row)], pattern, expression.fold_case)) set(out.truth, row);
+    });
+    if (bad) return fault(expression, "a pattern does not end in a backslash");
+    return {};
+  }
+
+  // --- lists ---
+
+  // Strings of the list in a row; of a constant they are not in the form of columns. `has_null`: one of them is unknown.
+  template <class Visit>
+  static bool find_in(const Expression& expression, const Values& values, size_t row, const Visit& visit) {
+    if (const List* list = std::get_if<List>(&expression.constant)) {
+      for (size_t i = 0; i < list->strings.size(); ++i) {
+        if (list->known[i] && visit(std::string_view(list->strings[i]))) return true;
+      }
+      return false;
+    }
+    return find_string(values.texts[values.at(row)], visit);
+  }
+  static bool has_null(const Expression& expression) {
+    const List* list = std::get_if<List>(&expression.constant);
+    return list != nullptr && std::ranges::find(list->known, false) != list->known.end();
+  }
+
+  Result<void> compare_lists(const Expression& expression, const Values& left, const Values& right, Values& out) const {
+    const Expression& first = expression.inputs[0];
+    const Expression& second = expression.inputs[1];
+    const auto in_first = [&](size_t row, std::string_view wanted) {
+      return find_in(first, left, row, [wanted](std::string_view string) { return string == wanted; });
+    };
+    const bool second_has_null = has_null(second);
+    for_each_row(out.known, [&](size_t row) {
+      bool truth = false;
+      if (expression.op == Op::kOverlaps) {
+        truth = find_in(second, right, row, [&](std::string_view string) { return in_first(row, string); });
+      } else {  // a null is contained in nothing
+        truth = !second_has_null &&
+                !find_in(second, right, row, [&](std::string_view string) { return !in_first(row, string); });
+      }
+      if (truth) set(out.truth, row);
+    });
+    return {};
+  }
+
+  // As `in`: nothing is in an empty list, not even null; what equals none of a list with nulls may equal one of them.
+  static Result<void> find_element(const Expression& expression, const Values& left, const Values& right, Values& out) {
+    const Expression& list = expression.inputs[1];
+    const bool list_has_null = has_null(list);
+    const Bits in_list = out.known;
+    for_each_row(in_list, [&](size_t row) {
+      const bool known = test(left.known, row);
+      const std::string_view wanted = known ? left.texts[left.at(row)] : std::string_view();
+      const bool found = known && find_in(list, right, row, [&](std::string_view string) { return string == wanted; });
+      const bool empty = !list_has_null && !find_in(list, right, row, [](std::string_view) { return true; });
+      if (found) set(out.truth, row);
+      if (!found && !empty && (!known || list_has_null)) out.known[row / 64] &= ~(uint64_t{1} << row % 64);
+    });
+    return {};
+  }
+
+  // --- JSON ---
+
+  static Result<void> take_member(const Expression& expression, Values& json, const Values& keys, Values& out) {
+    const bool by_name = expression.inputs[1].kind == Kind::kString;
+    const bool as_text = expression.op == Op::kMemberText;
+    std::string_view* texts = out.make_texts();
+    std::string buffer;
+    Bits found{};
+    for_each_row(out.known, [&](size_t row) {
+      const std::string_view whole = json.texts[json.at(row)];
+      auto member = by_name ? member_of(whole, keys.texts[keys.at(row)]) : element_of(whole, keys.ints[keys.at(row)]);
+      if (member && as_text) {
+        member = text_of_json(*member, buffer);
+        if (member && member->data() == buffer.data()) {
+          out.own_bytes.emplace_back(*member);
+          member = out.own_bytes.back();
+        }
+      }
+      if (!member) return;
+      texts[row] = *member;
+      set(found, row);
+    });
+    out.known = found;
+    keep_bytes(json, out);
+    return {};
+  }
+
+  // A member lies in the bytes of the value it was taken out of.
+  static void keep_bytes(Values& of, Values& out) {
+    out.kept_bytes = std::move(of.kept_bytes);
+    out.kept_bytes.push_back(std::move(of.own_bytes));
+  }
+
+  // --- numbers ---
+
+  Result<void> calculate(const Expression& expression, const Values& left, const Values& right, Values& out) const {
+    if (expression.kind == Kind::kFloat64) return calculate_floats(expression, left, right, out);
+    int64_t* ints = out.make_ints();
+    bool overflow = false;
+    bool by_zero = false;
+    const auto each = [&](const auto& operation) {
+      for_each_row(out.known, [&](size_t row) {
+        overflow |= operation(left.ints[left.at(row)], right.ints[right.at(row)], &ints[row]);
+      });
+    };
+    const auto divides = [&by_zero](int64_t a, int64_t b, int64_t* result, bool remainder) {
+      *result = 0;
+      by_zero |= b == 0;
+      if (b == 0) return false;
+      if (b == -1) return remainder ? false : __builtin_sub_overflow(0, a, result);
+      *result = remainder ? a % b : a / b;
+      return false;
+    };
+    switch (expression.op) {
+      case Op::kAdd: each([](int64_t a, int64_t b, int64_t* c) { return __builtin_add_overflow(a, b, c); }); break;
+      case Op::kSubtract: each([](int64_t a, int64_t b, int64_t* c) { return __builtin_sub_overflow(a, b, c); }); break;
+      case Op::kMultiply: each([](int64_t a, int64_t b, int64_t* c) { return __builtin_mul_overflow(a, b, c); }); break;
+      case Op::kDivide: each([&](int64_t a, int64_t b, int64_t* c) { return divides(a, b, c, false); }); break;
+      default: each([&](int64_t a, int64_t b, int64_t* c) { return divides(a, b, c, true); });
+    }
+    if (by_zero) return fault(expression, "division by zero");
+    if (overflow) return fault(expression, "a whole number leaves the range of 64 bits");
+    return {};
+  }
+
+  Result<void> calculate_floats(const Expression& expression, const Values& left, const Values& right,
+                                Values& out) const {
+    double* floats = out.make_floats();
+    const bool is_product = expression.op == Op::kMultiply || expression.op == Op::kDivide;
+    bool by_zero = false;
+    bool overflow = false;
+    bool underflow = false;
+    for_each_row(out.known, [&](size_t row) {
+      const double a = left.floats[left.at(row)];
+      const double b = right.floats[right.at(row)];
+      double& c = floats[row];
+      switch (expression.op) {
+        case Op::kAdd: c = a + b; break;
+        case Op::kSubtract: c = a - b; break;
+        case Op::kMultiply: c = a * b; break;
+        default: by_zero |= b == 0 && !std::isnan(a); c = a / b;
+      }
+      overflow |= std::isinf(c) && std::isfinite(a) && std::isfinite(b);
+      underflow |= is_product && c == 0 && a != 0 && b != 0 && std::isfinite(b);
+    });
+    if (by_zero) return fault(expression, "division by zero");
+    if (overflow) return fault(expression, "a number leaves the range of float64");
+    if (underflow) return fault(expression, "a number is too small for float64");
+    return {};
+  }
+
+  const std::string_view text_;
+  const std::span<const ColumnSpan> columns_;
+  const uint32_t first_row_;
+  const size_t row_count_;  // that may be read from arrays
+};
+
+// Rows up to the last one that is asked for: arrays may end there.
+size_t rows_to_read(const Bits& rows) {
+  for (size_t w = kWordsPerBlock; w > 0; --w) {
+    if (rows[w - 1] != 0) return w * 64 - static_cast<size_t>(std::countl_zero(rows[w - 1]));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Result<void> evaluate_block(const Expression& condition, std::string_view text, std::span<const ColumnSpan> columns,
+                            uint32_t first_row, Bits& rows) {
+  const size_t row_count = rows_to_read(rows);
+  if (row_count == 0) return {};
+  Values values;
+  TRY_OK(Evaluation(text, columns, first_row, row_count).evaluate(condition, rows, values));
+  rows = both(rows, both(values.known, values.truth));
+  return {};
+}
+
+}  // namespace omendb::filter

@@ -1,0 +1,57 @@
+#pragma once
+
+// A condition, parsed and bound to a schema: three-valued logic as SQL has it, a row passes where it is true. docs/filters.md says what may stand in one.
+
+#include <omendb/filter.h>
+#include <omendb/schema.h>
+#include <omendb/status.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace omendb::filter {
+
+inline constexpr size_t kTextBytesMax = size_t{1} << 20;
+inline constexpr size_t kDepthMax = 100;  // of parentheses, operators and words that may lie in each other
+inline constexpr uint32_t kRowsPerBlock = 1024;
+
+// The arrays of one column as a version of a table sees them; borrowed. Which are there depends on the type.
+struct ColumnSpan {
+  const std::byte* values = nullptr;  // fixed width: row after row
+  const std::byte* ends =
+      nullptr;  // variable width: a u64 a row, where its bytes end; they begin where those of the row before end
+  const std::byte* chars = nullptr;
+  const std::byte* validity = nullptr;  // a byte a row, 0 = null; none where no row is null
+};
+
+struct Expression;
+
+// Immutable; any number of threads. Memory: a few hundred bytes an operator, and the constants.
+class Filter {
+ public:
+  // Fails: kInvalidArgument (syntax, types, parameters), kSchema (no such column); messages name the place in the text. Cost: about 20 us, and 1 us a constant.
+  static Result<std::shared_ptr<const Filter>> make(const Schema& schema, const Where& where);
+  ~Filter();
+  Filter(const Filter&) = delete;
+  Filter& operator=(const Filter&) = delete;
+
+  // Positions in the schema of the columns that evaluate() reads, rising.
+  std::span<const uint32_t> columns() const { return columns_; }
+
+  // Clears the bits of `rows` for which the condition is not true. Bit i of word w stands for row `first_row` + 64 w + i; `first_row` is a multiple of 64. Only rows
+  // whose bit is set are read. `columns`: of the whole schema, filled where columns() says. Fails: kInvalidArgument, for a row that has no answer.
+  Result<void> evaluate(std::span<const ColumnSpan> columns, uint32_t first_row, std::span<uint64_t> rows) const;
+
+ private:
+  Filter(std::string text, std::unique_ptr<const Expression> root, std::vector<uint32_t> columns);
+
+  std::string text_;
+  std::unique_ptr<const Expression> root_;
+  std::vector<uint32_t> columns_;
+};
+
+}  // namespace omendb::filter

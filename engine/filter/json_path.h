@@ -1,0 +1,19 @@
+#pragma once
+
+// Members of a JSON value that is known to be valid (checked when the row was written): a scan, nothing is built.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace omendb::filter {
+
+// The member of an object, as it stands in the text; of equal names the last. Nothing: no object, or no such member.
+std::optional<std::string_view> member_of(std::string_view json, std::string_view name);
+// The element of an array, from 0, or from -1 backwards.
+std::optional<std::string_view> element_of(std::string_view json, int64_t index);
+// A string without its quotes and escapes, in `buffer` where it has some; anything else as it stands. Nothing: null.
+std::optional<std::string_view> text_of_json(std::string_view json, std::string& buffer);
+
+}  // namespace omendb::filter
