@@ -23,7 +23,8 @@ run "$work/python/bin/python" -m pip download --disable-pip-version-check --no-d
   -r "$tools/pg_query.lock" -d "$work"
 run tar -xzf "$work"/pglast-*.tar.gz -C "$work"
 source=$(echo "$work"/pglast-*/libpg_query)
-run make -C "$source" -j"$(nproc)" CC="${PG_QUERY_CC:-gcc}" CFLAGS_OPT_LEVEL=-O2 libpg_query.a
+# Without DEBUG every call leads the whole process's stderr into a pipe for a moment: two threads at once would lose it for good.
+run make -C "$source" -j"$(nproc)" CC="${PG_QUERY_CC:-gcc}" CPPFLAGS=-DDEBUG CFLAGS_OPT_LEVEL=-O2 libpg_query.a
 strip -g "$source/libpg_query.a"
 cp "$source"/libpg_query.a "$source"/pg_query.h "$source"/postgres_deparse.h "$source"/pg_query_scan_tokens.h "$source/LICENSE" "$folder/"
 printf '%s\n' "$stamp" >"$folder/stamp"

@@ -159,11 +159,24 @@ class Binder {
     const std::vector<Node> fields = list_at(node, "fields");
     if (fields.size() != 1 || !has(fields[0], "String")) return fault(place, "a column is named by one word");
     const std::string_view name = text_at(fields[0]["String"], "sval");
-    const auto found = std::ranges::find(schema_.columns, name, &ColumnSpec::name);
+    const auto found = find_column(name);
     if (found == schema_.columns.end()) return fault(place, unknown_column(name), ErrorCode::kSchema);
     Expression out{.op = Op::kColumn, .kind = kind_of(*found), .place = place};
     out.column = static_cast<uint32_t>(found - schema_.columns.begin());
     return out;
+  }
+
+  // PostgreSQL cuts names off where they are longer than 63 bytes; such a one stands for the column that begins so, if there is but one.
+  std::vector<ColumnSpec>::const_iterator find_column(std::string_view name) const {
+    constexpr size_t kWholeBytesMax = 63;
+    constexpr size_t kCutBytesMin = kWholeBytesMax - 3;  // whole characters are left
+    const auto begins_so = [&](const ColumnSpec& column) {
+      return column.name.size() > kWholeBytesMax && column.name.starts_with(name);
+    };
+    const auto found = std::ranges::find(schema_.columns, name, &ColumnSpec::name);
+    if (found != schema_.columns.end() || name.size() < kCutBytesMin) return found;
+    return std::ranges::count_if(schema_.columns, begins_so) == 1 ? std::ranges::find_if(schema_.columns, begins_so)
+                                                                  : found;
   }
 
   // PostgreSQL reads names without quotes as lower case.

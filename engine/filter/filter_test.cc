@@ -5,11 +5,16 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -322,6 +327,41 @@ TEST(Filter, RefusesBytesThatAreNoText) {
   EXPECT_EQ(code_of(Filter::make(rows.schema(), {.text = "s = '\xff'"})), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code_of(Filter::make(rows.schema(), {.text = std::string_view("ok\0 or true", 11)})),
             ErrorCode::kInvalidArgument);
+}
+
+TEST(Filter, KnowsLongNames) {
+  const std::string long_name(100, 'n');
+  const std::string other(63, 'm');
+  Rows rows;
+  rows.add(long_name, Column<int64_t>{1, 2});
+  rows.add(other + "1", Column<int64_t>{1, 2});
+  rows.add(other + "2", Column<int64_t>{1, 2});
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(rows.answer(long_name + " = 2"), "1");
+  EXPECT_NE(rows.answer(other + "1 = 2").find("no column"), std::string::npos) << "two begin so";
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "") << "the parser's notices";
+}
+
+// The parser would like to collect what it writes to stderr: a file descriptor of the whole process.
+TEST(Filter, LeavesStderrAlone) {
+  const Rows rows = some_rows();
+  struct stat before {};
+  ASSERT_EQ(fstat(STDERR_FILENO, &before), 0);
+  std::atomic<size_t> left{2};
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < 2; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 500; ++i)
+        EXPECT_EQ(code_of(Filter::make(rows.schema(), {.text = "n = 1 and s like 'a%'"})), std::nullopt);
+      --left;
+    });
+  }
+  while (left > 0) {
+    struct stat now {};
+    ASSERT_EQ(fstat(STDERR_FILENO, &now), 0);
+    ASSERT_EQ(now.st_ino, before.st_ino);
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 // Blocks, words and their ends, against a loop.
