@@ -137,6 +137,7 @@ Result<Batch> Table::get(const KeysView& keys, std::span<const std::string> colu
 
 Result<uint64_t> Table::count(const Where& where) const {
   TRY(version, impl_->engine->table_version(impl_->info->id));
+  if (where.text.empty()) return uint64_t{version->live.live_count()};
   TRY(rows, exec::rows_where(*version, where, version->live));
   return uint64_t{rows.live_count()};
 }

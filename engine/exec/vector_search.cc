@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <utility>
 
 namespace omendb::exec {
 namespace {
@@ -24,7 +26,7 @@ struct Scratch {
 struct Plan {
   const table::TableVersion& version;
   const table::VectorColumnVersion& column;
-  table::LiveBitmap rows;  // that may be answers
+  std::optional<table::LiveBitmap> passing;  // of a condition
   graph::VectorsView vectors;
   const std::byte* queries;  // row after row, as the column's
   simd::Metric metric;
@@ -32,6 +34,8 @@ struct Plan {
   size_t ef;
   float radius;  // as the kernels return distances; infinite: none
   bool flat;     // compare with every row
+
+  graph::LiveRows rows() const { return passing ? passing->view() : column.searchable.view(); }  // that may be answers
 };
 
 // The fewest rows beyond the radius that a walk passes: what reaches recall 0.95 on sets whose graphs are easy to search (graph_range_test.cc).
@@ -124,16 +128,18 @@ Result<Plan> make_plan(const table::TableVersion& version, const table::VectorCo
   const table::VectorIndex& index = *column.index;
   const simd::Metric metric = index.graph().options().metric;
   const bool flat = query.exact || index.watermark() == 0 || index.small(version);
-  TRY(rows, rows_where(version, query.where, column.searchable));
   table::Effort effort = flat ? table::Effort{0, true} : choose_effort(index, query);
+  std::optional<table::LiveBitmap> passing;
   if (!query.where.text.empty()) {
+    TRY(rows, rows_where(version, query.where, column.searchable));
     if (query.ef == 0) effort.ef = widened(effort.ef);
     effort.exact = effort.exact || fewer_than_walk(index, rows, column.searchable, effort.ef);
+    passing = std::move(rows);
   }
   return Plan{
       .version = version,
       .column = column,
-      .rows = std::move(rows),
+      .passing = std::move(passing),
       .vectors = version.vectors_view(index),
       .queries = simd::is_of_bits(metric) ? std::as_bytes(query.bits).data() : std::as_bytes(query.vectors).data(),
       .metric = metric,
@@ -153,7 +159,7 @@ void merge(std::vector<graph::Neighbor>& best, const std::vector<graph::Neighbor
 }
 
 void search_graph(const Plan& plan, const std::byte* query, Scratch& scratch) {
-  const graph::LiveRows live = plan.rows.view();
+  const graph::LiveRows live = plan.rows();
   const uint32_t tail_start = plan.column.index->watermark();
   scratch.neighbors.resize(plan.k);
   const table::VectorIndex::LinkedVectors linked = plan.column.index->linked_vectors(plan.version);
@@ -184,7 +190,7 @@ VectorHits search_range(const Plan& plan, const SearchQuery& query, size_t first
   }
   const std::byte* queries = plan.queries + first * plan.vectors.row_bytes;
   if (plan.flat) {
-    const graph::LiveRows live = plan.rows.view();
+    const graph::LiveRows live = plan.rows();
     std::vector<std::vector<graph::Neighbor>> nearest;
     graph::flat_scan_batch(plan.metric, plan.vectors, queries, last - first, live, {0}, {live.row_count}, plan.k,
                            nearest, plan.radius);
