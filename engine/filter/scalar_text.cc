@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t kMicrosPerSecond = 1'000'000;
 constexpr int64_t kMicrosPerDay = 86'400 * kMicrosPerSecond;
-constexpr int64_t kYearMax = 294'276;  // PostgreSQL's; 64 bits of microseconds end a little later
+constexpr int64_t kYearMax = 294'246;  // the last whole one in 64 bits of microseconds
 
 bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
