@@ -181,6 +181,39 @@ TEST_F(WhereTest, SearchesFindTheNearestOfTheRowsThatPass) {
   }
 }
 
+// Half of the clusters pass: those who ask from the others have their neighbours far away, behind rows that do not.
+TEST_F(WhereTest, SearchesFindWhatPassesFarFromTheirQuery) {
+  const uint64_t seed = 25;
+  base::Random random(seed);
+  constexpr size_t kClusters = 40;
+  auto database = must(Database::open(":memory:", {}));
+  auto table = must(database.create_table("t", small_schema()));
+  std::vector<Row> centers(kClusters);
+  for (Row& center : centers) center = random_row(random);
+  const auto near = [&](size_t cluster) {
+    Row row{.n = static_cast<int64_t>(cluster), .s = {}, .v = centers[cluster].v};
+    for (float& value : row.v) value += static_cast<float>(random.below(1000)) / 1000;
+    return row;
+  };
+  Model model;
+  for (size_t id = 0; id < base::scaled(20'000); ++id) model[static_cast<int64_t>(id)] = near(id % kClusters);
+  write(table, model);
+  must(table.wait_for_index());
+  size_t found = 0;
+  size_t wanted = 0;
+  for (size_t query = 0; query < 40; ++query) {
+    const std::vector<float> vector = near(kClusters / 2 + query % (kClusters / 2)).v;
+    const Where where{.text = "n < 20"};
+    const Hits hits = must(table.search({.vectors = vector, .where = where}));
+    const Hits exact = must(table.search({.vectors = vector, .exact = true, .where = where}));
+    ASSERT_EQ(hits.rows.size(), exact.rows.size());
+    for (const int64_t id : exact.keys.ints) found += std::ranges::count(hits.keys.ints, id) > 0 ? 1U : 0U;
+    wanted += exact.rows.size();
+  }
+  EXPECT_GE(static_cast<double>(found), 0.95 * static_cast<double>(wanted))
+      << found << " of " << wanted << ", seed " << seed;
+}
+
 // What a condition meets under the commit lock is the newest state: no two writers change one row on the same ground.
 TEST_F(WhereTest, UpdatesOfSeveralWritersAreDoneOneAfterTheOther) {
   auto database = must(Database::open(":memory:", {}));

@@ -35,6 +35,9 @@ struct Plan {
   float radius;  // as the kernels return distances; infinite: none
   bool flat;     // compare with every row
 
+  double passing_share() const {  // 0 without a condition
+    return passing ? static_cast<double>(passing->live_count()) / column.searchable.live_count() : 0;
+  }
   graph::LiveRows rows() const { return passing ? passing->view() : column.searchable.view(); }  // that may be answers
 };
 
@@ -164,7 +167,8 @@ void search_graph(const Plan& plan, const std::byte* query, Scratch& scratch) {
   scratch.neighbors.resize(plan.k);
   const table::VectorIndex::LinkedVectors linked = plan.column.index->linked_vectors(plan.version);
   const size_t found = plan.column.index->graph().search(
-      linked.view, query, live, {.k = plan.k, .ef = plan.ef, .radius = plan.radius}, scratch.neighbors);
+      linked.view, query, live, {.k = plan.k, .ef = plan.ef, .radius = plan.radius, .live_share = plan.passing_share()},
+      scratch.neighbors);
   scratch.neighbors.resize(found);
   if (tail_start >= live.row_count) return;
   graph::flat_scan(plan.metric, plan.vectors, query, live, {tail_start}, {live.row_count}, plan.k, scratch.tail,

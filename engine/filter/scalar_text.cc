@@ -106,8 +106,10 @@ class TimeReader {
     const int64_t hours = digits(1, 2);
     skip(':');
     const int64_t minutes = digits(2, 2);
-    const int64_t seconds = take(':') ? digits(2, 2) : 0;
-    const int64_t micros = take('.') ? fraction() : 0;
+    const bool has_seconds = take(':');
+    const int64_t seconds = has_seconds ? digits(2, 2) : 0;
+    const int64_t micros =
+        has_seconds && take('.') ? fraction() : 0;  // PostgreSQL reads 12:30.5 as minutes and seconds
     const int64_t whole = (hours * 60 + minutes) * 60 + seconds;
     // 24:00 is the next day's midnight, and a leap second the next minute.
     failed_ = failed_ || minutes > 59 || seconds > 60 || whole * kMicrosPerSecond + micros > kMicrosPerDay;
@@ -171,22 +173,25 @@ class ListReader {
     quoted = in_quotes;
     if (in_quotes) rest_.remove_prefix(1);
     bool closed = false;
+    size_t kept_bytes = 0;  // of what is not in quotes: up to the last character that is escaped or no blank
     while (!rest_.empty() && !closed) {
       char c = rest_.front();
+      bool kept = !is_blank(c);
       if (!in_quotes && c == ',') break;
       if (!in_quotes && (c == '{' || c == '}' || c == '"')) return false;
       rest_.remove_prefix(1);
       closed = in_quotes && c == '"';
       if (c == '\\') {
         if (rest_.empty()) return false;
-        quoted = true;
+        quoted = kept = true;
         c = rest_.front();
         rest_.remove_prefix(1);
       }
       if (!closed) element += c;
+      if (kept) kept_bytes = element.size();
     }
     if (!in_quotes) {
-      if (!quoted) element = std::string(trimmed(element));
+      element.resize(kept_bytes);
       return !element.empty();
     }
     rest_ = skip_blanks(rest_);

@@ -30,6 +30,8 @@ def to_where(where: str | None, params: Params | None) -> tuple[str | None, list
     if isinstance(params, Mapping):
         if not all(isinstance(name, str) for name in params):
             raise QueryError("params= is a list of the values of ?, or a dict of those of :name")
+        for name in params:
+            _check_text(name, "the name of a parameter")
         return where, {name: _to_value(value, f":{name}") for name, value in params.items()}
     if isinstance(params, (str, bytes)) or not isinstance(params, Iterable):
         raise QueryError(f"params= is a list or a dict of values, not {type(params).__name__}")

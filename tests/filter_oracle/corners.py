@@ -47,7 +47,7 @@ CASTS = [
     "'+5'::float8 = 5", "'+5'::int8 = 5", "'+-5'::int8 = 5", "'-inf'::float8 < 0", "'+Infinity'::float8 > 0", "'1e'::float8 = 1",
     "'--1'::int8 = 1", "''::float8 = 0", "'9223372036854775808'::int8 > 0", "'-9223372036854775808'::int8 < 0", "'x'::float8 = 1",
     "name::int8 = 7", "name::bool", "digits::int8 = 7", "day::timestamp > '2000-01-01'", "year = '2024'", "year = '2024.0'",
-    "stock = 'yes'", "stock = 'maybe'", "stock < 'yes'", "stock::text = 'true'", "tags::text is null", "tags::int8 = 1",
+    "stock = 'yes'", "stock = 'maybe'", "stock < 'yes'", "stock::text = 'true'", "tags::int8 = 1",
     "added::int8 = 1", "extra::int8 = 1", "year::timestamp = added",
 ]
 JSON = [
@@ -64,13 +64,13 @@ TRUTH = [
     "0 not between 1 and null", "'b' between 'a' and 'c'", "true > false", "true between false and true", "1 in (null, 1)",
     "1 in (null, 2) is null", "1 not in (2, 3)", "1 in (1) in (true)", "1 isnull isnull", "1 + 1 in (2)", "true is true is not false",
     "1 = 2 is false", "1 = 1 = true", "1 < 2 < 3", "not 1 = 2", "not true = false", "false and true or true", "true or true and false",
-    "not false and false", "stock", "name", "'no' or stock", "stock and year", "year = true", "year = name",
-    "added = 1", "stock + 1 = 2", "year = added", "weight % 2 = 1", "year % 2.5 = 1", "- name = 1", "- stock",
+    "not false and false", "stock", "'no' or stock", "stock and year", "year = true", "year = name",
+    "added = 1", "stock + 1 = 2", "year = added", "weight % 2 = 1", "- name = 1", "- stock",
     "v is null or v is not null",
 ]
 STRINGS = [
     "'Z' < 'a'", "'ä' > 'z'", "'a ' = 'a'", "'' < 'a'", r"E'\u00e4' = 'ä'", r"U&'\00e4' = 'ä'", "'a'\n'b' = 'ab'", "'a' 'b' = 'ab'",
-    "$$a$$ = 'a'", "N'a' = 'a'", "$q$'$$'$q$ = '''$$'''", r"E'\'' = ''''", r"'\' = E'\\'", "name < 'b'", "name >= '日'",
+    "$$a$$ = 'a'", "$q$'$$'$q$ = '''$$'''", r"E'\'' = ''''", r"'\' = E'\\'", "name < 'b'", "name >= '日'",
     "title is distinct from name", "name <= title", "name in ('a', 'abc', null)", '"name" = \'a\'', '"NAME" = \'a\'', "NAME = 'a'",
     "name = 'a' -- a comment", "/* /* */ */ name = 'a'", "name = 'a' and", "stock stock", "stock or", "and stock",
 ]
