@@ -84,8 +84,8 @@ struct SearchOptions {
   // Below infinity: all live rows no farther than this, at most the k nearest of them. `ef` then counts the rows beyond the radius that the walk passes, is not raised
   // to k, and there may be fewer than k answers. As simd::DistanceKernels returns distances.
   float radius = std::numeric_limits<float>::infinity();
-  // Where a condition chose the live rows: which share of all they are; 0 = none did. A walk for the k nearest that meets far fewer of them around the query compares with every live row
-  // instead, because what passes elsewhere is linked to this region by a few ways only, whatever the beam.
+  // Where a condition chose the live rows: which share of all they are; 0 = none did. A walk for the k nearest that meets far fewer of them around the query compares
+  // with every live row instead, because what passes elsewhere is linked to this region by a few ways only, whatever the beam.
   double live_share = 0;
 };
 
