@@ -239,7 +239,8 @@ Result<table::TableChange> prepare_erase_where(table::TableStore& table, const f
 
 }  // namespace
 
-Result<uint64_t> Engine::erase(TableId id, const KeysView& keys) {
+// `prepare` makes the change under the commit lock, of the newest state.
+Result<uint64_t> Engine::erase_prepared(TableId id, const PrepareErase& prepare) {
   TRY_OK(writable());
   CommitNumber number;
   uint64_t removed_count = 0;
@@ -247,7 +248,7 @@ Result<uint64_t> Engine::erase(TableId id, const KeysView& keys) {
     const std::lock_guard lock(commit_mutex_);
     TRY_OK(writable());
     TRY(table, store_of_table(id));
-    TRY(change, table->prepare_erase(keys));
+    TRY(change, prepare(*table));
     if (change.removed.empty()) return uint64_t{0};
     removed_count = change.removed.size();
     TRY(logged, commit_change(*table, std::move(change), {}));
@@ -257,24 +258,15 @@ Result<uint64_t> Engine::erase(TableId id, const KeysView& keys) {
   return removed_count;
 }
 
+Result<uint64_t> Engine::erase(TableId id, const KeysView& keys) {
+  return erase_prepared(id, [&](table::TableStore& table) { return table.prepare_erase(keys); });
+}
+
 Result<uint64_t> Engine::erase(TableId id, const Where& where) {
   TRY_OK(writable());
   TRY(pinned, table_version(id));
   TRY(filter, make_filter(*pinned, where, "removes nothing; clear() removes every row"));
-  CommitNumber number;
-  uint64_t removed_count = 0;
-  {
-    const std::lock_guard lock(commit_mutex_);
-    TRY_OK(writable());
-    TRY(table, store_of_table(id));
-    TRY(change, prepare_erase_where(*table, *filter));
-    if (change.removed.empty()) return uint64_t{0};
-    removed_count = change.removed.size();
-    TRY(logged, commit_change(*table, std::move(change), {}));
-    number = logged;
-  }
-  TRY_OK(finish_commit(number));
-  return removed_count;
+  return erase_prepared(id, [&](table::TableStore& table) { return prepare_erase_where(table, *filter); });
 }
 
 Result<uint64_t> Engine::update(TableId id, const BatchView& values, const Where& where) {

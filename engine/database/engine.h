@@ -114,6 +114,8 @@ class Engine {
 
   // commit.cc; those marked (locked) are called with commit_mutex_ held
   Result<void> writable() const;
+  using PrepareErase = std::function<Result<table::TableChange>(table::TableStore&)>;
+  Result<uint64_t> erase_prepared(TableId id, const PrepareErase& prepare);
   Result<std::shared_ptr<table::TableStore>> store_of_table(TableId id) const;                    // (locked)
   std::shared_ptr<table::TableStore> store_of_version(const table::TableVersion& version) const;  // (locked)
   Result<CommitNumber> log_commit(std::span<const storage::LogRecord> records);                   // (locked)

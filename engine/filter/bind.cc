@@ -1,6 +1,7 @@
 #include "engine/filter/bind.h"
 
 #include "engine/base/try.h"
+#include "engine/filter/characters.h"
 #include "engine/filter/constants.h"
 #include "engine/filter/like.h"
 #include "engine/filter/scalar_text.h"
@@ -183,10 +184,9 @@ class Binder {
   std::string unknown_column(std::string_view name) const {
     std::string known;
     for (const ColumnSpec& column : schema_.columns) {
-      const bool same_but_for_case = std::ranges::equal(column.name, name, [](char a, char b) {
-        return (a >= 'A' && a <= 'Z' ? a + 32 : a) == (b >= 'A' && b <= 'Z' ? b + 32 : b);
-      });
-      const bool capitals = std::ranges::any_of(column.name, [](char c) { return c >= 'A' && c <= 'Z'; });
+      const bool same_but_for_case =
+          std::ranges::equal(column.name, name, [](char a, char b) { return lower(a) == lower(b); });
+      const bool capitals = std::ranges::any_of(column.name, [](char c) { return c != lower(c); });
       const std::string_view quote = capitals ? "\"" : "";
       if (same_but_for_case)
         return fmt::format("no column '{}', but {}{}{}{}", name, quote, column.name, quote,
@@ -485,11 +485,8 @@ class Binder {
       TRY(bound, bind_items(list_at(node["rexpr"]["A_ArrayExpr"], "elements")));
       items = std::move(bound);
     } else if (parameter.error() == simdjson::SUCCESS && std::holds_alternative<ValueList>(value_of(parameter).is)) {
-      for (const Value& value : std::get<ValueList>(value_of(parameter).is)) {
-        auto constant = constant_of(value, place_of(parameter));
-        if (!constant) return fault(place_of(parameter), "a list of values holds no lists");
-        items.push_back(std::move(*constant));
-      }
+      TRY(bound, bind_items({node["rexpr"]}));
+      items = std::move(bound);
     } else {
       TRY(list, bind(node["rexpr"]));
       if (is_untyped(list)) TRY_OK(convert(list, Kind::kStringList));

@@ -1,21 +1,19 @@
 #include "engine/filter/constants.h"
 
+#include "engine/filter/float_order.h"
 #include "engine/filter/scalar_text.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <functional>
+#include <utility>
 
 namespace omendb::filter {
 namespace {
 
-template <class T>
-void sort_unique(std::vector<T>& values) {
-  std::ranges::sort(values);
-  values.erase(std::unique(values.begin(), values.end()), values.end());
-}
+bool is_null(const Expression& constant) { return std::holds_alternative<std::monostate>(constant.constant); }
 
 // The whole number that equals `value`, if there is one.
 std::optional<int64_t> exact_int64(double value) {
@@ -42,17 +40,17 @@ std::optional<double> as_float64(const Expression& constant) {
 
 std::optional<std::string> as_string(const Expression& constant) { return std::get<std::string>(constant.constant); }
 
-// PostgreSQL's order of floats: NaN equals itself and is the largest.
-bool float_less(double a, double b) { return std::isnan(b) ? !std::isnan(a) : a < b; }
-bool float_same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
-
-template <class T, class Convert>
-std::vector<T> collect(const std::vector<Expression>& constants, const Convert& convert) {
+// The constants that are known, sorted, each once.
+template <class T, class Convert, class Less = std::less<T>, class Equal = std::equal_to<T>>
+std::vector<T> set_of(const std::vector<Expression>& constants, const Convert& convert, Less less = {},
+                      Equal equal = {}) {
   std::vector<T> values;
   for (const Expression& constant : constants) {
-    if (constant.kind == Kind::kNull) continue;
+    if (is_null(constant)) continue;
     if (auto value = convert(constant)) values.push_back(std::move(*value));
   }
+  std::sort(values.begin(), values.end(), less);
+  values.erase(std::unique(values.begin(), values.end(), equal), values.end());
   return values;
 }
 
@@ -110,24 +108,13 @@ std::string convert_untyped(Expression& constant, Kind kind) {
 
 Expression in_set(Expression input, const std::vector<Expression>& constants, size_t place) {
   Expression out{.op = Op::kIn, .kind = Kind::kBool, .place = place};
-  out.null_in_set = std::ranges::any_of(
-      constants, [](const Expression& c) { return std::holds_alternative<std::monostate>(c.constant); });
-  std::vector<Expression> known;
-  std::ranges::copy_if(constants, std::back_inserter(known),
-                       [](const Expression& c) { return !std::holds_alternative<std::monostate>(c.constant); });
+  out.null_in_set = std::ranges::any_of(constants, is_null);
   if (input.kind == Kind::kFloat64) {
-    std::vector<double> values = collect<double>(known, as_float64);
-    std::ranges::sort(values, float_less);
-    values.erase(std::unique(values.begin(), values.end(), float_same), values.end());
-    out.set = std::move(values);
+    out.set = set_of<double>(constants, as_float64, LessFloat(), EqualFloat());
   } else if (input.kind == Kind::kString) {
-    auto values = collect<std::string>(known, as_string);
-    sort_unique(values);
-    out.set = std::move(values);
+    out.set = set_of<std::string>(constants, as_string);
   } else {
-    auto values = collect<int64_t>(known, as_int64);
-    sort_unique(values);
-    out.set = std::move(values);
+    out.set = set_of<int64_t>(constants, as_int64);
   }
   out.inputs.push_back(std::move(input));
   return out;

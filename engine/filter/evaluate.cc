@@ -2,6 +2,7 @@
 
 #include "engine/base/try.h"
 #include "engine/filter/filter_text.h"
+#include "engine/filter/float_order.h"
 #include "engine/filter/json_path.h"
 #include "engine/filter/like.h"
 #include "engine/filter/scalar_text.h"
@@ -28,6 +29,7 @@ void for_each_row(const Bits& rows, const Visit& visit) {
   }
 }
 
+void clear(Bits& bits, size_t row) { bits[row / 64] &= ~(uint64_t{1} << row % 64); }
 void set(Bits& bits, size_t row) { bits[row / 64] |= uint64_t{1} << row % 64; }
 bool test(const Bits& bits, size_t row) { return (bits[row / 64] >> row % 64 & 1) != 0; }
 bool any(const Bits& bits) {
@@ -67,6 +69,11 @@ struct Values {
   const std::string_view* texts = nullptr;  // also JSON, and lists as columns keep them
   bool constant = false;
 
+  // A constant's, or nothing in particular.
+  int64_t one_int = 0;
+  double one_float = 0;
+  std::string_view one_text{};
+
   std::unique_ptr<int64_t[]> own_ints;
   std::unique_ptr<double[]> own_floats;
   std::unique_ptr<std::string_view[]> own_texts;
@@ -89,16 +96,6 @@ struct Values {
     texts = own_texts.get();
     return own_texts.get();
   }
-};
-
-struct LessFloat {  // PostgreSQL's order: NaN is the largest, and equals itself
-  bool operator()(double a, double b) const { return (a < b) | ((a == a) & (b != b)); }
-};
-struct EqualFloat {
-  bool operator()(double a, double b) const { return (a == b) | ((a != a) & (b != b)); }
-};
-struct LessOrEqualFloat {
-  bool operator()(double a, double b) const { return (a <= b) | (b != b); }
 };
 
 // -1, 0, 1. Exact, where a conversion to a float would round.
@@ -131,7 +128,7 @@ Bits compare_values(const T* left, bool left_constant, const T* right, bool righ
   return packed(bytes);
 }
 
-// Visits the strings of a list as columns keep it, until visit(string, known) returns true. Strings of columns are always known.
+// Visits the strings of a list as columns keep it, until visit(string) returns true; none of them is null.
 template <class Visit>
 bool find_string(std::string_view list, const Visit& visit) {
   uint32_t count = 0;
@@ -184,7 +181,7 @@ class Evaluation {
     out.known = rows;
     if (column.validity != nullptr) {
       for_each_row(rows, [&](size_t row) {
-        if (column.validity[first_row_ + row] == std::byte{0}) out.known[row / 64] &= ~(uint64_t{1} << row % 64);
+        if (column.validity[first_row_ + row] == std::byte{0}) clear(out.known, row);
       });
     }
     switch (expression.kind) {
@@ -241,23 +238,22 @@ class Evaluation {
     });
   }
 
-  Result<void> make_constant(const Expression& expression, Values& out) const {
+  static Result<void> make_constant(const Expression& expression, Values& out) {
     out.constant = true;
     const Scalar& scalar = expression.constant;
-    // Something to point to, whatever is compared.
-    out.make_ints()[0] = 0;
-    out.make_floats()[0] = 0;
-    out.make_texts();
+    out.ints = &out.one_int;
+    out.floats = &out.one_float;
+    out.texts = &out.one_text;
     if (std::holds_alternative<std::monostate>(scalar)) return {};
     out.known.fill(~uint64_t{0});
     if (const auto* truth = std::get_if<bool>(&scalar)) {
       out.truth.fill(*truth ? ~uint64_t{0} : 0);
     } else if (const auto* whole = std::get_if<int64_t>(&scalar)) {
-      out.own_ints[0] = *whole;
+      out.one_int = *whole;
     } else if (const auto* real = std::get_if<double>(&scalar)) {
-      out.own_floats[0] = *real;
+      out.one_float = *real;
     } else if (const auto* string = std::get_if<std::string>(&scalar)) {
-      out.own_texts[0] = *string;
+      out.one_text = *string;
     }
     return {};
   }
@@ -561,7 +557,7 @@ class Evaluation {
       const bool found = known && find_in(list, right, row, [&](std::string_view string) { return string == wanted; });
       const bool empty = !list_has_null && !find_in(list, right, row, [](std::string_view) { return true; });
       if (found) set(out.truth, row);
-      if (!found && !empty && (!known || list_has_null)) out.known[row / 64] &= ~(uint64_t{1} << row % 64);
+      if (!found && !empty && (!known || list_has_null)) clear(out.known, row);
     });
     return {};
   }

@@ -1,6 +1,7 @@
 #include "engine/filter/filter_text.h"
 
 #include "engine/base/try.h"
+#include "engine/filter/characters.h"
 #include "engine/filter/filter.h"
 
 #include <fmt/format.h>
@@ -20,9 +21,8 @@ bool is_name_start(char c) { return std::isalpha(static_cast<unsigned char>(c)) 
 bool is_name_part(char c) { return is_name_start(c) || std::isdigit(static_cast<unsigned char>(c)) != 0 || c == '$'; }
 bool is_operator(char c) { return std::string_view("+-*/<>=~!@#%^&|`").find(c) != std::string_view::npos; }
 
-bool equals_folded(std::string_view word, std::string_view lower) {
-  return std::ranges::equal(word, lower,
-                            [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
+bool equals_folded(std::string_view word, std::string_view wanted) {
+  return std::ranges::equal(word, wanted, [](char a, char b) { return lower(a) == b; });
 }
 
 // Reads the text token by token, as far as it takes to tell quotes, comments and parameters from the rest.
@@ -251,7 +251,6 @@ size_t Statement::place_of(size_t sql_offset) const {
 
 Error fault_at(std::string_view text, size_t offset_bytes, const std::string& what, ErrorCode code) {
   constexpr size_t kShownBytes = 40;
-  const auto begins_character = [](char c) { return (c & 0xc0) != 0x80; };
   size_t offset = std::min(offset_bytes, text.size());
   while (offset > 0 && offset < text.size() && !begins_character(text[offset])) --offset;
   const auto character =

@@ -1,17 +1,17 @@
 #include "engine/filter/like.h"
 
+#include "engine/filter/characters.h"
+
 #include <cstddef>
 
 namespace omendb::filter {
 namespace {
 
-char folded(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-bool equal(char a, char b, bool fold_case) { return a == b || (fold_case && folded(a) == folded(b)); }
-bool continues_character(char c) { return (c & 0xc0) == 0x80; }
+bool equal(char a, char b, bool fold_case) { return a == b || (fold_case && lower(a) == lower(b)); }
 
 size_t next_character(std::string_view text, size_t at) {
   ++at;
-  while (at < text.size() && continues_character(text[at])) ++at;
+  while (at < text.size() && !begins_character(text[at])) ++at;
   return at;
 }
 

@@ -1,5 +1,7 @@
 #include "engine/filter/parse.h"
 
+#include "engine/filter/characters.h"
+
 #include <fmt/format.h>
 #include <pg_query.h>
 
@@ -20,8 +22,7 @@ struct ParserAnswer {
 size_t offset_of(std::string_view sql, int character) {
   size_t offset = 0;
   for (int left = character; offset < sql.size(); ++offset) {
-    const bool begins = (sql[offset] & 0xc0) != 0x80;
-    if (begins && --left <= 0) break;
+    if (begins_character(sql[offset]) && --left <= 0) break;
   }
   return offset;
 }

@@ -16,8 +16,6 @@ namespace omendb::filter {
 // A tree of one condition, as libpg_query's JSON: nodes are objects of one member, its name says what they are.
 class Tree {
  public:
-  using Node = simdjson::dom::object;
-
   // Fails: kInvalidArgument, with the parser's words and the place in `text`, what the author wrote.
   static Result<std::unique_ptr<Tree>> parse(const Statement& statement, std::string_view text);
 

@@ -1,5 +1,7 @@
 #include "engine/filter/scalar_text.h"
 
+#include "engine/filter/characters.h"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -17,19 +19,24 @@ constexpr int64_t kYearMax = 294'246;  // the last whole one in 64 bits of micro
 bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-std::string_view trimmed(std::string_view text) {
+std::string_view skip_blanks(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  return text;
+}
+
+std::string_view trimmed(std::string_view text) {
+  text = skip_blanks(text);
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
 }
 
-std::string lower(std::string_view text) {
+std::string lowered(std::string_view text) {
   std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  for (char& c : out) c = lower(c);
   return out;
 }
 
-// Days since 1970-01-01 of a day of the Gregorian calendar, and back (Howard Hinnant, "chrono-compatible low-level date algorithms").
+// Days since 1970-01-01 of a day of the Gregorian calendar, and back; the years of std::chrono end at 32,767 (Howard Hinnant, "chrono-compatible low-level date algorithms").
 int64_t days_of(int64_t year, int64_t month, int64_t day) {
   year -= month <= 2 ? 1 : 0;
   const int64_t era = (year >= 0 ? year : year - 399) / 400;
@@ -124,9 +131,9 @@ class TimeReader {
     return failed_ ? 0 : static_cast<int64_t>(std::nearbyint(*value * static_cast<double>(kMicrosPerSecond)));
   }
   int64_t zone() {
-    while (!rest_.empty() && is_blank(rest_.front())) rest_.remove_prefix(1);
+    rest_ = skip_blanks(rest_);
     if (take('Z') || take('z') || rest_.empty()) return 0;
-    if (lower(rest_) == "utc") {
+    if (lowered(rest_) == "utc") {
       rest_ = {};
       return 0;
     }
@@ -159,7 +166,7 @@ class ListReader {
       if (!take(element, quoted)) return {};
       more = !rest_.empty();
       if (more) rest_.remove_prefix(1);  // the comma
-      const bool null = !quoted && lower(element) == "null";
+      const bool null = !quoted && lowered(element) == "null";
       list.strings.push_back(null ? "" : element);
       list.known.push_back(!null);
     }
@@ -197,18 +204,13 @@ class ListReader {
     rest_ = skip_blanks(rest_);
     return closed && (rest_.empty() || rest_.front() == ',');
   }
-  static std::string_view skip_blanks(std::string_view text) {
-    while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-    return text;
-  }
-
   std::string_view rest_;
 };
 
 }  // namespace
 
 std::optional<bool> bool_of(std::string_view text) {
-  const std::string word = lower(trimmed(text));
+  const std::string word = lowered(trimmed(text));
   if (word.empty()) return {};
   const auto begins = [&](std::string_view whole, size_t least) {
     return word.size() >= least && whole.substr(0, word.size()) == word;
@@ -230,7 +232,7 @@ std::optional<int64_t> int64_of(std::string_view text) {
 std::optional<double> float64_of(std::string_view text) {
   text = trimmed(text);
   if (text.starts_with('+') && text.size() > 1 && text[1] != '-') text.remove_prefix(1);
-  const std::string word = lower(text);
+  const std::string word = lowered(text);
   if (word == "nan") return std::numeric_limits<double>::quiet_NaN();
   if (word == "infinity" || word == "inf") return std::numeric_limits<double>::infinity();
   if (word == "-infinity" || word == "-inf") return -std::numeric_limits<double>::infinity();
@@ -242,7 +244,7 @@ std::optional<double> float64_of(std::string_view text) {
 
 std::optional<int64_t> timestamp_of(std::string_view text) {
   text = trimmed(text);
-  if (lower(text) == "epoch") return 0;
+  if (lowered(text) == "epoch") return 0;
   return TimeReader(text).read();
 }
 

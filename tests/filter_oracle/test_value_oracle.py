@@ -3,19 +3,15 @@
 import json
 import math
 import os
-import pathlib
 import random
 import re
 import struct
-import sys
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-
-from filter_oracle import postgres, rows  # noqa: E402  (tests are no installed package)
+from filter_oracle import rows
 
 omendb = pytest.importorskip("omendb")
 
@@ -25,15 +21,6 @@ COUNT = max(200, int(4_000 * SCALE))
 FIELD = "\x1f"  # between values that PostgreSQL prints
 NULL = "\x1e"
 KINDS = {"int8": "int64", "float8": "float64", "text": "string", "bool": "bool", "timestamp": "timestamp", "json": "json"}
-
-
-@pytest.fixture(scope="module")
-def server():
-    reason = postgres.missing()
-    if reason:
-        pytest.skip(reason)
-    with postgres.Server() as started:
-        yield started
 
 
 @pytest.fixture
