@@ -16,14 +16,15 @@ if(omen_database_type STREQUAL "STATIC_LIBRARY")
 
   set(omen_version_script ${CMAKE_SOURCE_DIR}/cmake/libomendb.map)
   add_library(omendb SHARED)
-  foreach(room engine_base engine_os engine_simd engine_quantize engine_graph engine_filter engine_storage engine_table engine_exec
-               engine_database)
+  foreach(room engine_base engine_os engine_simd engine_quantize engine_graph engine_filter engine_text engine_storage engine_table
+               engine_plan engine_exec engine_database)
     target_sources(omendb PRIVATE $<TARGET_OBJECTS:${room}>)
   endforeach()
   add_library(omendb::omendb ALIAS omendb)
   set_target_properties(omendb PROPERTIES
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} LINK_DEPENDS ${omen_version_script})
-  target_link_libraries(omendb PRIVATE omen_flags fmt::fmt simdjson::simdjson pg_query ${OMENDB_ISAL_LIBRARY})
+  target_link_libraries(omendb PRIVATE omen_flags fmt::fmt simdjson::simdjson pg_query ICU::uc ${OMENDB_STEMMER_LIBRARY}
+    ${OMENDB_ISAL_LIBRARY})
   target_link_options(omendb PRIVATE "LINKER:--version-script=${omen_version_script}")
   if(NOT OMENDB_SANITIZE)  # a sanitizer's runtime is linked into the program, not into its libraries
     target_link_options(omendb PRIVATE LINKER:--no-undefined)

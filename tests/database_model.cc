@@ -26,6 +26,7 @@ std::string_view name_of(StatementKind kind) {
     case StatementKind::kLink: return "link";
     case StatementKind::kMove: return "move";
     case StatementKind::kMoveSparse: return "move sparse regions";
+    case StatementKind::kMergeTexts: return "merge texts";
   }
   return "unknown";
 }
@@ -144,7 +145,10 @@ Answer answer_of(const Result<uint64_t>& result) {
 }
 
 Answer perform(DatabaseModel& model, const Statement& statement) {
-  if (statement.kind == StatementKind::kCheckpoint || statement.kind == StatementKind::kMoveSparse) return {};
+  const bool of_any_table = statement.kind == StatementKind::kCheckpoint ||
+                            statement.kind == StatementKind::kMoveSparse ||
+                            statement.kind == StatementKind::kMergeTexts;
+  if (of_any_table) return {};
   const auto found = model.find(statement.table);
   if (statement.kind == StatementKind::kCreate) {
     if (found != model.end()) return {ErrorCode::kConflict, 0};
@@ -181,6 +185,12 @@ Result<uint64_t> move_every_third(database::Engine& engine, const table::TableVe
 }  // namespace
 
 Result<uint64_t> perform(database::Engine& engine, const Statement& statement) {
+  if (statement.kind == StatementKind::kMergeTexts) {
+    for (;;) {
+      TRY(merged, engine.merge_some_texts());
+      if (!merged) return uint64_t{0};
+    }
+  }
   if (statement.kind == StatementKind::kCheckpoint) {
     TRY_OK(engine.checkpoint());
     return uint64_t{0};
@@ -214,6 +224,7 @@ Result<uint64_t> perform(database::Engine& engine, const Statement& statement) {
 }
 
 Result<uint64_t> perform(Database& database, const Statement& statement) {
+  if (statement.kind == StatementKind::kMergeTexts) return uint64_t{0};  // goes on in the background
   if (statement.kind == StatementKind::kCheckpoint) {
     TRY_OK(database.checkpoint());
     return uint64_t{0};
@@ -522,7 +533,8 @@ Statement StatementSource::next(const DatabaseModel& model) {
   const auto& [name, table] = *chosen;
   statement.table = name;
   if (shape_.checkpoints && random_.one_in(12)) {
-    statement.kind = random_.one_in(2) ? StatementKind::kLink : StatementKind::kCheckpoint;
+    constexpr StatementKind kKinds[] = {StatementKind::kLink, StatementKind::kCheckpoint, StatementKind::kMergeTexts};
+    statement.kind = kKinds[random_.below(std::size(kKinds))];
     return statement;
   }
   if (shape_.moves && random_.one_in(8)) {

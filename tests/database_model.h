@@ -45,8 +45,9 @@ enum class StatementKind : uint8_t {
   kDrop,
   kCheckpoint,
   kLink,
-  kMove,       // a third of the table's rows to its end
-  kMoveSparse  // what sparse regions of any table have left
+  kMove,        // a third of the table's rows to its end
+  kMoveSparse,  // what sparse regions of any table have left
+  kMergeTexts   // runs of text indexes of any table, until there is nothing to merge
 };
 
 struct Statement {

@@ -31,6 +31,7 @@ class ScriptWriter {
   void link(const std::string& table) { add({StatementKind::kLink, table, {}, {}, {}}); }
   void move(const std::string& table) { add({StatementKind::kMove, table, {}, {}, {}}); }
   void move_sparse() { add({StatementKind::kMoveSparse, "", {}, {}, {}}); }
+  void merge_texts() { add({StatementKind::kMergeTexts, "", {}, {}, {}}); }
   void checkpoint() { add({StatementKind::kCheckpoint, "", {}, {}, {}}); }
 
   void write(StatementKind kind, const std::string& table, int64_t first_key, int64_t last_key) {
@@ -99,6 +100,14 @@ std::vector<Statement> statement_script(uint64_t seed, bool with_graph) {
   script.checkpoint();
   script.erase("numbers", 2, 5);
   script.write(StatementKind::kUpsert, "numbers", 0, 4);
+  script.write(StatementKind::kUpsert, "all", 15, 25);
+  script.checkpoint();
+  script.write(StatementKind::kUpsert, "all", 0, 3);
+  script.checkpoint();
+  script.write(StatementKind::kInsert, "all", 30, 35);
+  script.checkpoint();
+  script.merge_texts();  // of four runs, some of whose rows are dead
+  script.checkpoint();   // gives their extents back
   script.clear("all");
   script.write(StatementKind::kInsert, "all", 100, 104);
   script.checkpoint();

@@ -8,6 +8,7 @@ packages=(
   libgtest-dev libbenchmark-dev                                  # tests and benches
   libboost1.81-dev libabsl-dev libglib2.0-dev                    # the maps beside hamt in hamt_compare
   libisal-dev libxxhash-dev libfmt-dev libsimdjson-dev           # what the engine links
+  libicu-dev libstemmer-dev                                      # words, accents and stems of full text
   python3 python3-venv python3-dev                               # the Python package and the command line
   libhdf5-dev                                                    # `omen import` and `omen bench ann` of HDF5 files
   wordnet-base                                                   # the dictionary that `make demo` searches

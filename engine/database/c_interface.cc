@@ -81,7 +81,30 @@ omendb::ColumnSpec to_spec(const omendb_column_spec& column) {
   if (column.ef_construction != 0) spec.vector.ef_construction = column.ef_construction;
   spec.vector.storage = static_cast<omendb::VectorStorage>(column.storage);
   spec.vector.storage_bits = column.storage_bits;
+  if (column.analyzer != nullptr) spec.text.analyzer = column.analyzer;
+  if (column.k1 != nullptr) spec.text.k1 = *column.k1;
+  if (column.b != nullptr) spec.text.b = *column.b;
   return spec;
+}
+
+// `columns` keeps what the query borrows.
+Result<void> set_text(const omendb_text_search* text, std::vector<omendb::TextColumnWeight>& columns,
+                      omendb::SearchQuery& query) {
+  if (text == nullptr) return {};
+  TRY_OK(require(text->text != nullptr || text->query != nullptr, "text and query"));
+  if (text->text != nullptr) query.text = text->text;
+  if (text->query != nullptr) query.text_query = text->query;
+  for (size_t i = 0; text->columns != nullptr && i < text->column_count; ++i) {
+    TRY_OK(require(text->columns[i] != nullptr, "a text column"));
+    columns.push_back({text->columns[i], text->weights == nullptr ? 1 : text->weights[i]});
+  }
+  query.text_columns = columns;
+  query.fusion.method = static_cast<omendb::Fusion::Method>(text->fusion);
+  query.fusion.candidates = text->candidates;
+  if (text->vector_weight == 0 && text->text_weight == 0) return {};
+  query.fusion.vector_weight = text->vector_weight;
+  query.fusion.text_weight = text->text_weight;
+  return {};
 }
 
 Result<std::vector<omendb::ColumnView>> to_views(const omendb_column* columns, size_t column_count) {
@@ -397,7 +420,8 @@ void omendb_rows_free(omendb_rows* rows) { delete rows; }
 omendb_status omendb_search(omendb_table* table, const omendb_query* query, omendb_hits** out) {
   return guarded([&]() -> Result<void> {
     TRY_OK(require(table != nullptr && query != nullptr && out != nullptr, "table, query or out"));
-    TRY_OK(require(query->vectors != nullptr || query->bits != nullptr, "vectors and bits"));
+    TRY_OK(require(query->vectors != nullptr || query->bits != nullptr || query->text != nullptr,
+                   "vectors, bits and text"));
     omendb::SearchQuery search;
     const size_t row_numbers = query->bits != nullptr ? query->dims / 8 + (query->dims % 8 != 0 ? 1 : 0) : query->dims;
     size_t number_count = 0;
@@ -407,7 +431,8 @@ omendb_status omendb_search(omendb_table* table, const omendb_query* query, omen
     }
     if (query->vectors != nullptr) search.vectors = {query->vectors, number_count};
     if (query->bits != nullptr) search.bits = {query->bits, number_count};
-    search.query_count = query->query_count;
+    const bool by_text_alone = query->vectors == nullptr && query->bits == nullptr;
+    search.query_count = by_text_alone ? 1 : query->query_count;
     if (query->column != nullptr) search.column = query->column;
     search.k = query->k;
     if (query->radius != nullptr) search.radius = *query->radius;
@@ -417,6 +442,11 @@ omendb_status omendb_search(omendb_table* table, const omendb_query* query, omen
     search.recall = query->recall;
     TRY(condition, to_condition(query->where));
     search.where = condition.view();
+    std::vector<omendb::TextColumnWeight> text_columns;
+    TRY_OK(set_text(query->text, text_columns, search));
+    search.offset = query->offset;
+    if (query->min_score != nullptr) search.min_score = *query->min_score;
+    if (query->group_by != nullptr) search.group_by = query->group_by;
     TRY(hits, table->table.search(search));
     *out = new omendb_hits{std::move(hits)};
     return {};
@@ -425,7 +455,9 @@ omendb_status omendb_search(omendb_table* table, const omendb_query* query, omen
 
 omendb_hits_view omendb_hits_get(const omendb_hits* hits) {
   if (hits == nullptr) return {};
-  return {hits->hits.query_count(), hits->hits.offsets.data(), hits->hits.distances.data(), to_c(hits->hits.keys)};
+  const auto& texts = hits->hits.text_scores;
+  return {hits->hits.query_count(), hits->hits.offsets.data(), hits->hits.distances.data(),
+          to_c(hits->hits.keys),    hits->hits.scores.data(),  texts.empty() ? nullptr : texts.data()};
 }
 
 omendb_status omendb_hits_fetch(omendb_table* table, const omendb_hits* hits, size_t first, size_t count,

@@ -44,6 +44,7 @@ Result<void> Engine::run_checkpoint(CheckpointRun& run) {
       const std::lock_guard lock(commit_mutex_);
       // The root will contain every commit of the log so far; graph workers have seen no row that is not in it.
       TRY_OK(store_->log().wait_durable(state_->commit));
+      TRY_OK(write_text_runs());
       TRY(checkpoint, store_->begin_checkpoint());
       run.checkpoint = std::move(checkpoint);
       run.state = state_;
@@ -152,6 +153,9 @@ Engine::UpkeepStep Engine::keep_up(Upkeep& upkeep) {
     upkeep.disk_full = false;
     return UpkeepStep::kDone;
   }
+  const auto merged = merge_some_texts();
+  if (!merged.ok()) return UpkeepStep::kFailed;
+  if (*merged) return UpkeepStep::kDone;
   const bool may_move = std::chrono::steady_clock::now() >= upkeep.moves_begin || upkeep.disk_full;
   const UpkeepStep step = may_move ? move_or_make_room(upkeep) : UpkeepStep::kIdle;
   return step == UpkeepStep::kIdle ? give_bytes_back_at_rest(upkeep) : step;
@@ -167,7 +171,8 @@ void Engine::upkeep_loop() {
     if (stopping_ || step == UpkeepStep::kDone) continue;
     // What failed (a full disk) changed nothing; it is not tried again with every commit that finds it due.
     const bool failed = step == UpkeepStep::kFailed;
-    background_wake_.wait_for(lock, kPauseMin, [&] { return stopping_ || (!failed && checkpoint_due()); });
+    background_wake_.wait_for(lock, kPauseMin,
+                              [&] { return stopping_ || (!failed && (checkpoint_due() || text_merge_due())); });
   }
 }
 

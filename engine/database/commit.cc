@@ -100,7 +100,7 @@ Result<void> Engine::finish_commit(CommitNumber commit) {
     }
   }
   workers_->wake();
-  if (checkpoint_due()) background_wake_.notify_all();
+  if (checkpoint_due() || text_merge_due()) background_wake_.notify_all();
   return {};
 }
 
@@ -151,8 +151,8 @@ Result<void> Engine::wait_for_room(TableId id, uint64_t coming_bytes) const {
 }
 
 Result<CommitNumber> Engine::commit_rows(table::TableStore& table, const table::Rows& rows,
-                                         table::OnConflict on_conflict) {
-  TRY(change, table.prepare_write(rows, on_conflict));
+                                         const table::TextRuns& texts, table::OnConflict on_conflict) {
+  TRY(change, table.prepare_write(rows, texts, on_conflict));
   table::InsertRecords encoded;  // whose headers the records point to
   PreparedCommit commit;
   try {
@@ -171,13 +171,15 @@ Result<uint64_t> Engine::write(TableId id, const BatchView& batch, table::OnConf
   TRY(pinned, table_version(id));
   TRY(rows, table::check_rows(pinned->info->schema, pinned->info->name, batch));
   if (rows.row_count == 0) return uint64_t{0};
+  TRY(texts, table::index_texts(*pinned, rows));  // before anybody has to wait
   TRY_OK(wait_for_room(id, rows.row_count * vector_bytes_a_row(*pinned)));
+  TRY_OK(wait_for_text_room(id));
   CommitNumber number;
   {
     const std::lock_guard lock(commit_mutex_);
     TRY_OK(writable());
     TRY(table, store_of_table(id));
-    TRY(logged, commit_rows(*table, rows, on_conflict));
+    TRY(logged, commit_rows(*table, rows, texts, on_conflict));
     number = logged;
   }
   TRY_OK(finish_commit(number));
@@ -284,7 +286,8 @@ Result<uint64_t> Engine::update(TableId id, const BatchView& values, const Where
     TRY(rows, changed_rows(*table->version(), *filter, values, checked));
     if (rows.row_count == 0) return uint64_t{0};
     changed_count = rows.row_count;
-    TRY(logged, commit_rows(*table, rows, table::OnConflict::kReplace));
+    TRY(texts, table::index_texts(*table->version(), rows));
+    TRY(logged, commit_rows(*table, rows, texts, table::OnConflict::kReplace));
     number = logged;
   }
   TRY_OK(finish_commit(number));
@@ -293,6 +296,9 @@ Result<uint64_t> Engine::update(TableId id, const BatchView& values, const Where
 
 void Engine::forget_storage(const table::TableStore& table) {
   dropped_.push_back({table.info().storage, table.version()->storage_pin});
+  for (const table::TextColumnVersion& column : table.version()->texts) {
+    for (const table::PlacedTextRun& placed : column.runs) forget_text_run(placed.run);
+  }
 }
 
 // Clearing is an empty table taking over: the old rows' extents go back as a whole. Ids are spent even if the statement fails: what it left behind belongs

@@ -6,7 +6,8 @@
 #include "engine/database/engine.h"
 #include "engine/exec/recall_measurement.h"
 #include "engine/exec/rows_where.h"
-#include "engine/exec/vector_search.h"
+#include "engine/exec/search.h"
+#include "engine/exec/text_search.h"
 #include "engine/os/memory_file.h"
 #include "engine/os/posix_file.h"
 
@@ -101,6 +102,15 @@ class TableScan final : public Scan {
 
 // --- Table ---
 
+namespace {
+
+Result<void> check_range(const Hits& hits, size_t first, size_t count) {
+  if (hits.snapshot != nullptr && first <= hits.rows.size() && count <= hits.rows.size() - first) return {};
+  return Error{ErrorCode::kInvalidArgument, fmt::format("hits {} to {} of {}", first, first + count, hits.rows.size())};
+}
+
+}  // namespace
+
 Table::Table(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 const std::string& Table::name() const { return impl_->info->name; }
@@ -154,10 +164,12 @@ Result<std::unique_ptr<Scan>> Table::scan(const ScanOptions& options) const {
 Result<Hits> Table::search(const SearchQuery& query) const {
   TRY(version, impl_->engine->table_version(impl_->info->id));
   impl_->engine->count_search(*version);
-  TRY(found, exec::vector_search(*version, query));
+  TRY(found, exec::search(*version, query));
   Hits hits;
   hits.offsets = std::move(found.offsets);
   hits.distances = std::move(found.distances);
+  hits.scores = std::move(found.scores);
+  hits.text_scores = std::move(found.text_scores);
   hits.rows.reserve(found.rows.size());
   for (const RowId row : found.rows) hits.rows.push_back(row.value);
   const size_t key_column[] = {version->info->key_column};
@@ -167,14 +179,60 @@ Result<Hits> Table::search(const SearchQuery& query) const {
 }
 
 Result<Batch> Table::fetch(const Hits& hits, size_t first, size_t count, std::span<const std::string> columns) const {
-  if (hits.snapshot == nullptr || first > hits.rows.size() || count > hits.rows.size() - first) {
-    return Error{ErrorCode::kInvalidArgument,
-                 fmt::format("hits {} to {} of {}", first, first + count, hits.rows.size())};
-  }
+  TRY_OK(check_range(hits, first, count));
   TRY(positions, find_columns(*hits.snapshot->table->info, columns));
   std::vector<RowId> rows;
   for (const uint32_t row : std::span(hits.rows).subspan(first, count)) rows.push_back({row});
   return gather(*hits.snapshot->table, rows, positions);
+}
+
+Result<Hits> Table::rearrange(const Hits& hits, std::span<const uint32_t> order, std::span<const float> scores) const {
+  const auto wrong = [](const std::string& what) { return Error{ErrorCode::kInvalidArgument, what}; };
+  if (hits.snapshot == nullptr || hits.query_count() != 1) return wrong("hits of one query can be rearranged");
+  if (order.size() != scores.size()) return wrong(fmt::format("{} scores for {} hits", scores.size(), order.size()));
+  std::vector<bool> taken(hits.rows.size());
+  Hits rearranged;
+  std::vector<RowId> rows;
+  for (size_t i = 0; i < order.size(); ++i) {
+    const uint32_t at = order[i];
+    if (at >= hits.rows.size() || taken[at]) return wrong(fmt::format("hit {} of {}, or twice", at, hits.rows.size()));
+    taken[at] = true;
+    rows.push_back({hits.rows[at]});
+    rearranged.rows.push_back(hits.rows[at]);
+    rearranged.distances.push_back(hits.distances[at]);
+    rearranged.scores.push_back(scores[i]);
+    if (!hits.text_scores.empty()) rearranged.text_scores.push_back(hits.text_scores[at]);
+  }
+  rearranged.offsets = {0, static_cast<uint32_t>(rows.size())};
+  const table::TableVersion& version = *hits.snapshot->table;
+  const size_t key_column[] = {version.info->key_column};
+  rearranged.keys = std::move(gather(version, rows, key_column).columns.front());
+  rearranged.snapshot = hits.snapshot;
+  return rearranged;
+}
+
+Result<std::string> Table::explain(const SearchQuery& query, bool analyze) const {
+  TRY(version, impl_->engine->table_version(impl_->info->id));
+  if (query.query_count != 1)
+    return Error{ErrorCode::kInvalidArgument, fmt::format("explain() is of one query, not of {}", query.query_count)};
+  if (!analyze) {
+    TRY(expected, exec::explain(*version, query));
+    return plan::to_text(expected);
+  }
+  plan::Step report;
+  TRY(hits, exec::search(*version, query, &report));
+  report.notes.push_back(fmt::format("{} hits", hits.rows.size()));
+  return plan::to_text(report);
+}
+
+Result<std::vector<std::vector<TextRange>>> Table::highlight(const Hits& hits, size_t first, size_t count,
+                                                             std::string_view column, const SearchQuery& query) const {
+  TRY_OK(check_range(hits, first, count));
+  if (!query.text && !query.text_query) return Error{ErrorCode::kInvalidArgument, "highlights are of a search by text"};
+  TRY(texts, exec::TextSearch::make(*hits.snapshot->table, query));
+  std::vector<RowId> rows;
+  for (const uint32_t row : std::span(hits.rows).subspan(first, count)) rows.push_back({row});
+  return texts.highlight(rows, column);
 }
 
 Result<TableStats> Table::stats() const { return impl_->engine->table_stats(impl_->info->id); }

@@ -6,6 +6,7 @@
 //   read:  version() pins what was last published; nothing else is needed                              (door.cc, exec/)
 //   open:  root -> tables -> log replay through the same appends -> keys rebuilt -> publish            (recovery.cc)
 //   checkpoint: pause graph workers -> new log segment -> changed blocks -> one atomic root            (checkpoint.cc)
+//   merges: runs of text indexes become fewer, without a commit                                        (merge_texts.cc)
 //   moves: rows of regions of which few live -> the way of a write, without anybody seeing a change    (move_rows.cc)
 
 #include <omendb/database.h>
@@ -68,13 +69,15 @@ class Engine {
   Result<TableId> create_table(std::string_view name, const Schema& schema, bool exist_ok);
   Result<void> drop_table(std::string_view name);
 
-  // --- upkeep (checkpoint.cc, inspect.cc) ---
+  // --- upkeep (checkpoint.cc, merge_texts.cc, inspect.cc) ---
   Result<void> checkpoint();
   // Moves rows out of sparse regions until there is nothing to gain, as the background does by itself. Returns how many. Beside background threads it waits for short tails as
   // they do, and leaves them what is left as soon as that takes long or they have a checkpoint to make.
   Result<uint64_t> move_sparse_rows();
   // Writes rows of `seen` again at the end of their table, in one commit, as far as they still live; nothing that a statement or a search can tell changes. Returns how many.
   Result<uint64_t> move_rows(const table::TableVersion& seen, std::vector<RowId> rows);
+  // One merge of runs of a text index, as the background does by itself; false if none was due.
+  Result<bool> merge_some_texts();
   Result<void> check();
   Result<void> backup(os::Directory& target);
   Result<void> wait_for_index(TableId id);
@@ -89,7 +92,7 @@ class Engine {
   struct
       Dropped {  // storage without a table; its extents go with the first checkpoint after the last version that reads them
     table::StorageId storage{};
-    std::weak_ptr<void> pin;
+    std::weak_ptr<const void> pin;
   };
   struct PreparedCommit {
     std::vector<table::RecordKind> kinds;
@@ -121,7 +124,7 @@ class Engine {
   Result<CommitNumber> log_commit(std::span<const storage::LogRecord> records);                   // (locked)
   Result<CommitNumber> commit_change(table::TableStore& table, table::TableChange change,
                                      PreparedCommit commit);  // (locked)
-  Result<CommitNumber> commit_rows(table::TableStore& table, const table::Rows& rows,
+  Result<CommitNumber> commit_rows(table::TableStore& table, const table::Rows& rows, const table::TextRuns& texts,
                                    table::OnConflict on_conflict);  // (locked)
   void set_state(CommitNumber commit);                              // (locked)
   Result<void> finish_commit(CommitNumber commit);
@@ -144,6 +147,16 @@ class Engine {
   UpkeepStep give_bytes_back_at_rest(Upkeep& upkeep);
   bool stopping() const;
   Result<void> stop_and_checkpoint();
+
+  // merge_texts.cc
+  bool text_merge_due() const;
+  Result<bool> merge_texts(const table::TableVersion& version);  // text_merge_mutex_ is held
+  Result<void> install_text_merge(const table::TableVersion& seen, const table::TextMerge& merge,
+                                  table::MergedText merged);
+  Result<void> wait_for_text_room(TableId id);
+  Result<void> write_text_runs();                                          // (locked)
+  Result<void> republish();                                                // (locked)
+  void forget_text_run(const std::shared_ptr<const table::TextRun>& run);  // (locked)
 
   // move_rows.cc
   struct MoveTurns {          // what a thread that moves rows remembers
@@ -180,6 +193,7 @@ class Engine {
   std::shared_ptr<const table::DatabaseVersion> published_;
 
   std::mutex close_mutex_;       // one closing at a time; taken first
+  std::mutex text_merge_mutex_;  // one merge of a text index at a time; taken before checkpoint_mutex_
   std::mutex checkpoint_mutex_;  // one checkpoint, check or backup at a time; taken before commit_mutex_
   std::atomic<bool> closed_{false};
   std::unique_ptr<table::IndexWorkers> workers_;

@@ -106,6 +106,8 @@ std::vector<MemoryOrDiskPart> memory_parts(const table::TableVersion& table) {
     parts.push_back({"graph." + name, stats.memory_bytes - stats.code_memory_bytes});
     if (stats.code_memory_bytes != 0) parts.push_back({"codes." + name, stats.code_memory_bytes});
   }
+  for (const table::TextColumnVersion& column : table.texts)
+    parts.push_back({"text." + table.info->schema.columns[column.index->column()].name, column.memory_bytes()});
   return parts;
 }
 
@@ -121,6 +123,13 @@ std::vector<MemoryOrDiskPart> disk_parts(const table::TableStore& table, const s
     for (const graph::Graph::Stream stream : graph::Graph::kStreams)
       graph_bytes += store.array_disk_bytes(table::array_id(storage, c, table::graph_part(stream)));
     parts.push_back({"graph." + columns[c].name, graph_bytes});
+  }
+  for (const table::TextColumnVersion& column : table.version()->texts) {
+    const auto c = static_cast<uint32_t>(column.index->column());
+    uint64_t text_bytes = store.array_disk_bytes(table::array_id(storage, c, table::Part::kDeadTerms));
+    for (const table::PlacedTextRun& placed : column.runs)
+      text_bytes += store.array_disk_bytes(table::array_id(placed.run->storage(), c, table::Part::kTextRun));
+    parts.push_back({"text." + columns[c].name, text_bytes});
   }
   return parts;
 }

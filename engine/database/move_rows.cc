@@ -38,7 +38,8 @@ Result<uint64_t> Engine::move_rows(const table::TableVersion& seen, std::vector<
       TRY(fewer, table::copy_rows(*newest, rows));
       copy = std::move(fewer);
     }
-    TRY(logged, commit_rows(table, copy, table::OnConflict::kReplace));
+    TRY(texts, table::index_texts(*newest, copy));
+    TRY(logged, commit_rows(table, copy, texts, table::OnConflict::kReplace));
     number = logged;
   }
   TRY_OK(finish_commit(number));

@@ -45,10 +45,13 @@ Result<void> Engine::load_catalog() {
       table::TableInfo info =
           table::make_table_info(entry.table, entry.storage, std::move(entry.name), std::move(entry.schema));
       TRY(table, table::TableStore::load(*store_, std::move(info), entry.summary));
+      for (const table::TextColumnVersion& column : table->version()->texts) {
+        for (const table::PlacedTextRun& placed : column.runs) storages.insert(placed.run->storage().value);
+      }
       tables_.emplace(entry.table.value, std::move(table));
     }
   }
-  // Arrays of tables that were dropped while something still read them.
+  // Arrays of tables and text runs that were dropped while something still read them.
   for (const storage::ArrayId array : store_->arrays()) {
     const table::StorageId storage = table::storage_of(array);
     if (storages.insert(storage.value).second) dropped_.push_back({storage, {}});

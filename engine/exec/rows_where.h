@@ -10,8 +10,9 @@
 
 namespace omendb::exec {
 
-// Those of `among` that pass. The version must stay pinned. Cost: a pass over the columns that the condition names. Fails: kInvalidArgument, for a row without an answer;
-// kOutOfMemory.
+// Those of `among` that pass. The version must stay pinned. Cost: a pass over the columns that the condition names, on several threads where it takes some milliseconds;
+// where the same condition was asked before of any version of the table, only of rows that it was not asked of. Fails: kInvalidArgument, for a row without an answer;
+// kOutOfMemory, also where no thread can be started.
 Result<table::LiveBitmap> rows_where(const table::TableVersion& version, const filter::Filter& filter,
                                      const table::LiveBitmap& among);
 

@@ -2,14 +2,15 @@
 
 #include "engine/base/thread_pool.h"
 #include "engine/base/try.h"
-#include "engine/exec/rows_where.h"
 #include "engine/graph/flat_scan.h"
+#include "engine/plan/vector_strategy.h"
 #include "engine/table/rows.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -20,6 +21,7 @@ namespace {
 struct Scratch {
   std::vector<graph::Neighbor> neighbors;
   std::vector<graph::Neighbor> tail;
+  graph::SearchCounters counters;  // of the last walk, where somebody asks
 };
 
 // What every query of one call shares.
@@ -32,17 +34,15 @@ struct Plan {
   simd::Metric metric;
   size_t k;
   size_t ef;
-  float radius;  // as the kernels return distances; infinite: none
-  bool flat;     // compare with every row
+  float radius;        // as the kernels return distances; infinite: none
+  bool flat;           // compare with every row
+  plan::Step* report;  // null: nobody asks
 
   double passing_share() const {  // 0 without a condition
     return passing ? static_cast<double>(passing->live_count()) / column.searchable.live_count() : 0;
   }
   graph::LiveRows rows() const { return passing ? passing->view() : column.searchable.view(); }  // that may be answers
 };
-
-// The fewest rows beyond the radius that a walk passes: what reaches recall 0.95 on sets whose graphs are easy to search (graph_range_test.cc).
-constexpr size_t kRimMin = 96;
 
 // "" or what is wrong with the vectors of the query.
 std::string floats_fault(const SearchQuery& query, const ColumnSpec& spec) {
@@ -91,54 +91,20 @@ Result<void> check_query(const table::TableVersion& version, const SearchQuery& 
   return {};
 }
 
-// A walk for a radius is one for the k nearest whose beam is wider than its answers by a rim. How many answers there will be is known only at its end, so the
-// rim is the widest that any number of them takes, as far as was measured.
-table::Effort effort_within_radius(const table::Calibration* calibration, size_t k_max, double recall,
-                                   uint32_t row_count_now) {
-  table::Effort rim{kRimMin, false};
-  for (const size_t calibrated_k : table::kCalibratedK) {
-    const size_t k = std::min(calibrated_k, k_max);
-    const table::Effort effort = table::effort_for(calibration, k, recall, row_count_now);
-    if (effort.exact) return effort;
-    rim.ef = std::max(rim.ef, effort.ef - k);
-  }
-  return rim;
-}
-
-// A beam that is given overrides the recall that is wanted.
-table::Effort choose_effort(const table::VectorIndex& index, const SearchQuery& query) {
-  if (query.ef != 0) return {query.ef, false};
-  const double recall = query.recall != 0 ? query.recall : table::kRecallDefault;
-  const auto calibration = index.calibration();
-  const auto choose = query.radius ? effort_within_radius : table::effort_for;
-  return choose(calibration.get(), query.k, recall, index.watermark());
-}
-
-// Whether comparing with each of the rows that a condition leaves takes no more distances than a walk for so many of them among all the others: every row of the
-// beam takes about m new distances, and so do those that the walk passes through.
-bool fewer_than_walk(const table::VectorIndex& index, const table::LiveBitmap& rows,
-                     const table::LiveBitmap& searchable, size_t ef) {
-  const uint64_t passing = rows.live_count();
-  return passing * passing <= uint64_t{ef} * index.graph().options().m * searchable.live_count();
-}
-
-// A beam that was measured with every row as an answer, for a walk that passes others: rows that pass and are near each other are linked by fewer ways. Half as many
-// again hold the recall where a condition goes with the vectors (python/tests/test_where.py: 0.94 without).
-size_t widened(size_t ef) { return ef + ef / 2; }
-
-Result<Plan> make_plan(const table::TableVersion& version, const table::VectorColumnVersion& column,
-                       const SearchQuery& query) {
+Plan make_plan(const table::TableVersion& version, const table::VectorColumnVersion& column, const SearchQuery& query,
+               const table::LiveBitmap* passing_rows, plan::Step* report) {
   const table::VectorIndex& index = *column.index;
   const simd::Metric metric = index.graph().options().metric;
-  const bool flat = query.exact || index.watermark() == 0 || index.small(version);
-  table::Effort effort = flat ? table::Effort{0, true} : choose_effort(index, query);
   std::optional<table::LiveBitmap> passing;
-  if (!query.where.text.empty()) {
-    TRY(rows, rows_where(version, query.where, column.searchable));
-    if (query.ef == 0) effort.ef = widened(effort.ef);
-    effort.exact = effort.exact || fewer_than_walk(index, rows, column.searchable, effort.ef);
-    passing = std::move(rows);
+  std::optional<uint64_t> passing_count;
+  if (passing_rows != nullptr) {
+    const bool all_have_vectors = !version.columns[index.column()].has_nulls();
+    passing = all_have_vectors ? *passing_rows : table::intersection(*passing_rows, column.searchable);
+    passing_count = passing->live_count();
   }
+  plan::VectorStrategy strategy =
+      plan::choose_vector_strategy(version, column, query, passing_count, report != nullptr);
+  if (report != nullptr) report->notes.push_back(std::move(strategy.why));
   return Plan{
       .version = version,
       .column = column,
@@ -147,9 +113,10 @@ Result<Plan> make_plan(const table::TableVersion& version, const table::VectorCo
       .queries = simd::is_of_bits(metric) ? std::as_bytes(query.bits).data() : std::as_bytes(query.vectors).data(),
       .metric = metric,
       .k = query.k,
-      .ef = effort.ef,
+      .ef = strategy.ef,
       .radius = query.radius ? simd::to_kernel_bound(metric, *query.radius) : graph::kNoRadius,
-      .flat = effort.exact};
+      .flat = strategy.compare_all,
+      .report = report};
 }
 
 // The k best of both lists, nearest first; a row that stands in both is kept once.
@@ -168,12 +135,21 @@ void search_graph(const Plan& plan, const std::byte* query, Scratch& scratch) {
   const table::VectorIndex::LinkedVectors linked = plan.column.index->linked_vectors(plan.version);
   const size_t found = plan.column.index->graph().search(
       linked.view, query, live, {.k = plan.k, .ef = plan.ef, .radius = plan.radius, .live_share = plan.passing_share()},
-      scratch.neighbors);
+      scratch.neighbors, plan.report == nullptr ? nullptr : &scratch.counters);
   scratch.neighbors.resize(found);
   if (tail_start >= live.row_count) return;
   graph::flat_scan(plan.metric, plan.vectors, query, live, {tail_start}, {live.row_count}, plan.k, scratch.tail,
                    plan.radius);
   merge(scratch.neighbors, scratch.tail, plan.k);
+}
+
+void report_walk(const Plan& plan, const Scratch& scratch) {
+  const uint32_t row_count = plan.rows().row_count;
+  const uint32_t tail_start = std::min(plan.column.index->watermark(), row_count);
+  plan.report->notes.push_back(fmt::format(
+      "looked at {} rows, {} distances; {} fresh rows behind the graph compared one by one",
+      plan::with_commas(scratch.counters.visited_rows), plan::with_commas(scratch.counters.distance_computations),
+      plan::with_commas(row_count - tail_start)));
 }
 
 void append(VectorHits& hits, const Plan& plan, std::span<const graph::Neighbor> neighbors) {
@@ -204,6 +180,7 @@ VectorHits search_range(const Plan& plan, const SearchQuery& query, size_t first
   Scratch scratch;
   for (size_t i = 0; i < last - first; ++i) {
     search_graph(plan, queries + i * plan.vectors.row_bytes, scratch);
+    if (plan.report != nullptr) report_walk(plan, scratch);
     append(hits, plan, scratch.neighbors);
   }
   return hits;
@@ -233,10 +210,38 @@ Result<const table::VectorColumnVersion*> find_vector_column(const table::TableV
   return Error{ErrorCode::kSchema, fmt::format("table '{}' has no vector column '{}'", info.name, name)};
 }
 
-Result<VectorHits> vector_search(const table::TableVersion& version, const SearchQuery& query) {
+Result<void> check_vectors(const table::TableVersion& version, const SearchQuery& query,
+                           const table::VectorColumnVersion& column) {
+  return check_query(version, query, version.info->schema.columns[column.index->column()]);
+}
+
+Result<Metric> searched_metric(const table::TableVersion& version, std::string_view column) {
+  TRY(searched, find_vector_column(version, column));
+  return version.info->schema.columns[searched->index->column()].vector.metric;
+}
+
+Result<std::vector<float>> distances_to(const table::TableVersion& version, const SearchQuery& query,
+                                        std::span<const RowId> rows) {
   TRY(column, find_vector_column(version, query.column));
-  TRY_OK(check_query(version, query, version.info->schema.columns[column->index->column()]));
-  TRY(plan, make_plan(version, *column, query));
+  const graph::VectorsView vectors = version.vectors_view(*column->index);
+  const simd::Metric metric = column->index->graph().options().metric;
+  const void* const from =
+      simd::is_of_bits(metric) ? static_cast<const void*>(query.bits.data()) : query.vectors.data();
+  std::vector<float> distances;
+  for (const RowId row : rows) {
+    const bool has_vector = column->searchable.contains(row);
+    distances.push_back(has_vector ? simd::to_user_distance(metric, simd::distance_kernels(metric).one(
+                                                                        from, vectors.row(row.value), vectors.dims))
+                                   : std::numeric_limits<float>::quiet_NaN());
+  }
+  return distances;
+}
+
+Result<VectorHits> vector_search(const table::TableVersion& version, const SearchQuery& query,
+                                 const table::LiveBitmap* passing, plan::Step* report) {
+  TRY(column, find_vector_column(version, query.column));
+  TRY_OK(check_vectors(version, query, *column));
+  const Plan plan = make_plan(version, *column, query, passing, report);
   const size_t threads =
       std::min<size_t>(query.threads == 0 ? base::default_worker_count() : query.threads, query.query_count);
   if (threads <= 1) return search_range(plan, query, 0, query.query_count);

@@ -6,9 +6,12 @@
 #include <omendb/status.h>
 
 #include "engine/base/ids.h"
+#include "engine/plan/step.h"
+#include "engine/table/live_bitmap.h"
 #include "engine/table/table_version.h"
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -23,7 +26,20 @@ struct VectorHits {
 // The column of this name, or the only one where the name is empty. Fails: kInvalidArgument, kSchema.
 Result<const table::VectorColumnVersion*> find_vector_column(const table::TableVersion& version, std::string_view name);
 
-// Checks the query against the table and runs it, on `query.threads` threads if there are several queries. The version must stay pinned. Fails: kInvalidArgument, kSchema.
-Result<VectorHits> vector_search(const table::TableVersion& version, const SearchQuery& query);
+// How the distances of that column are measured. Fails: kInvalidArgument, kSchema.
+Result<Metric> searched_metric(const table::TableVersion& version, std::string_view column);
+
+// Whether the vectors of the query fit the column. Fails: kInvalidArgument.
+Result<void> check_vectors(const table::TableVersion& version, const SearchQuery& query,
+                           const table::VectorColumnVersion& column);
+
+// Checks the query against the table and runs it, on `query.threads` threads if there are several queries. `passing`: the live rows that may be answers; null: all. `report`, if
+// given, of one query, gets notes on what is done. The version must stay pinned. Fails: kInvalidArgument, kSchema.
+Result<VectorHits> vector_search(const table::TableVersion& version, const SearchQuery& query,
+                                 const table::LiveBitmap* passing = nullptr, plan::Step* report = nullptr);
+
+// How far rows are from the one vector of a query that vector_search() takes; NaN for those without a vector.
+Result<std::vector<float>> distances_to(const table::TableVersion& version, const SearchQuery& query,
+                                        std::span<const RowId> rows);
 
 }  // namespace omendb::exec

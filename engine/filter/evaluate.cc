@@ -1,63 +1,24 @@
 #include "engine/filter/evaluate.h"
 
 #include "engine/base/try.h"
+#include "engine/filter/column_block.h"
 #include "engine/filter/filter_text.h"
 #include "engine/filter/float_order.h"
 #include "engine/filter/json_path.h"
 #include "engine/filter/like.h"
 #include "engine/filter/scalar_text.h"
+#include "engine/filter/shortcut.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
-#include <deque>
-#include <memory>
 #include <utility>
 #include <vector>
 
 namespace omendb::filter {
 namespace {
-
-template <class Visit>
-void for_each_row(const Bits& rows, const Visit& visit) {
-  for (size_t w = 0; w < kWordsPerBlock; ++w) {
-    for (uint64_t word = rows[w]; word != 0; word &= word - 1)
-      visit(w * 64 + static_cast<size_t>(std::countr_zero(word)));
-  }
-}
-
-void clear(Bits& bits, size_t row) { bits[row / 64] &= ~(uint64_t{1} << row % 64); }
-void set(Bits& bits, size_t row) { bits[row / 64] |= uint64_t{1} << row % 64; }
-bool test(const Bits& bits, size_t row) { return (bits[row / 64] >> row % 64 & 1) != 0; }
-bool any(const Bits& bits) {
-  return std::ranges::any_of(bits, [](uint64_t word) { return word != 0; });
-}
-
-template <class Combine>
-Bits zip(const Bits& left, const Bits& right, const Combine& combine) {
-  Bits out;
-  for (size_t w = 0; w < kWordsPerBlock; ++w) out[w] = combine(left[w], right[w]);
-  return out;
-}
-Bits both(const Bits& left, const Bits& right) { return zip(left, right, std::bit_and<uint64_t>()); }
-Bits either(const Bits& left, const Bits& right) { return zip(left, right, std::bit_or<uint64_t>()); }
-Bits without(const Bits& left, const Bits& right) {
-  return zip(left, right, [](uint64_t a, uint64_t b) { return a & ~b; });
-}
-
-// Bytes that are 0 or 1 as bits: a multiplication gathers eight.
-Bits packed(const std::array<uint8_t, kRowsPerBlock>& bytes) {
-  Bits out{};
-  for (size_t i = 0; i < kRowsPerBlock; i += 8) {
-    uint64_t eight = 0;
-    std::memcpy(&eight, &bytes[i], sizeof eight);
-    out[i / 64] |= (eight * 0x0102040810204080U >> 56) << i % 64;
-  }
-  return out;
-}
 
 // What an expression is for every row of a block. Values of rows that are not asked for, or not known, are anything.
 struct Values {
@@ -74,27 +35,21 @@ struct Values {
   double one_float = 0;
   std::string_view one_text{};
 
-  std::unique_ptr<int64_t[]> own_ints;
-  std::unique_ptr<double[]> own_floats;
-  std::unique_ptr<std::string_view[]> own_texts;
-  std::deque<std::string> own_bytes;
-  std::vector<std::deque<std::string>> kept_bytes;  // of inputs that texts point into
+  BlockBuffers::Buffer own_values{};
+  BlockBytes own_bytes{};  // what texts point into
 
   size_t at(size_t row) const { return constant ? 0 : row; }
-  int64_t* make_ints() {
-    own_ints = std::make_unique_for_overwrite<int64_t[]>(kRowsPerBlock);
-    ints = own_ints.get();
-    return own_ints.get();
-  }
-  double* make_floats() {
-    own_floats = std::make_unique_for_overwrite<double[]>(kRowsPerBlock);
-    floats = own_floats.get();
-    return own_floats.get();
-  }
-  std::string_view* make_texts() {
-    own_texts = std::make_unique<std::string_view[]>(kRowsPerBlock);
-    texts = own_texts.get();
-    return own_texts.get();
+  int64_t* make_ints(BlockBuffers& buffers) { return make(buffers, ints); }
+  double* make_floats(BlockBuffers& buffers) { return make(buffers, floats); }
+  std::string_view* make_texts(BlockBuffers& buffers) { return make(buffers, texts); }
+
+ private:
+  template <class T>
+  T* make(BlockBuffers& buffers, const T*& read) {
+    own_values = buffers.take();
+    T* const values = reinterpret_cast<T*>(own_values.get());
+    read = values;
+    return values;
   }
 };
 
@@ -128,31 +83,21 @@ Bits compare_values(const T* left, bool left_constant, const T* right, bool righ
   return packed(bytes);
 }
 
-// Visits the strings of a list as columns keep it, until visit(string) returns true; none of them is null.
-template <class Visit>
-bool find_string(std::string_view list, const Visit& visit) {
-  uint32_t count = 0;
-  if (list.size() < sizeof count) return false;
-  std::memcpy(&count, list.data(), sizeof count);
-  list.remove_prefix(sizeof count);
-  for (uint32_t i = 0; i < count && list.size() >= sizeof(uint32_t); ++i) {
-    uint32_t length = 0;
-    std::memcpy(&length, list.data(), sizeof length);
-    list.remove_prefix(sizeof length);
-    const std::string_view string = list.substr(0, length);
-    list.remove_prefix(string.size());
-    if (visit(string)) return true;
-  }
-  return false;
-}
-
 class Evaluation {
  public:
-  Evaluation(std::string_view text, std::span<const ColumnSpan> columns, uint32_t first_row, size_t row_count)
-      : text_(text), columns_(columns), first_row_(first_row), row_count_(row_count) {}
+  Evaluation(std::string_view text, std::span<const ColumnSpan> columns, uint32_t first_row, size_t row_count,
+             BlockBuffers& buffers)
+      : text_(text), columns_(columns), first_row_(first_row), row_count_(row_count), buffers_(buffers) {}
 
   // `rows`: whose values are wanted.
   Result<void> evaluate(const Expression& expression, const Bits& rows, Values& out) {
+    if (expression.shortcut != nullptr) {
+      const Shortcut& shortcut = *expression.shortcut;
+      const Truth found = filter::evaluate(shortcut, columns_[shortcut.column], first_row_, row_count_, rows);
+      out.known = found.known;
+      out.truth = found.truth;
+      return {};
+    }
     switch (expression.op) {
       case Op::kColumn: return read_column(expression, rows, out);
       case Op::kConstant: return make_constant(expression, out);
@@ -178,12 +123,7 @@ class Evaluation {
 
   Result<void> read_column(const Expression& expression, const Bits& rows, Values& out) const {
     const ColumnSpan& column = columns_[expression.column];
-    out.known = rows;
-    if (column.validity != nullptr) {
-      for_each_row(rows, [&](size_t row) {
-        if (column.validity[first_row_ + row] == std::byte{0}) clear(out.known, row);
-      });
-    }
+    out.known = known_rows(column, first_row_, row_count_, rows);
     switch (expression.kind) {
       case Kind::kBool: read_bools(column, out); break;
       case Kind::kInt64:
@@ -200,10 +140,11 @@ class Evaluation {
 
   void read_bools(const ColumnSpan& column, Values& out) const {
     if (column.values == nullptr) return read_nothing(out);
-    std::array<uint8_t, kRowsPerBlock> bytes{};
-    std::memcpy(bytes.data(), column.values + first_row_, row_count_);
-    for (uint8_t& byte : bytes) byte &= 1;
-    out.truth = packed(bytes);
+    const simd::SelectKernels& kernels = simd::select_kernels();
+    for_whole_words<uint8_t>(column.values, first_row_, row_count_,
+                             [&](const uint8_t* bytes, size_t word, size_t count) {
+                               kernels.bytes_odd(bytes, out.known.data() + word, count, out.truth.data() + word);
+                             });
   }
 
   // In place where a whole block is there to be read.
@@ -214,9 +155,9 @@ class Evaluation {
     if (from != nullptr && row_count_ == kRowsPerBlock) return reinterpret_cast<const T*>(from);
     T* into = nullptr;
     if constexpr (std::is_same_v<T, double>) {
-      into = out.make_floats();
+      into = out.make_floats(buffers_);
     } else {
-      into = out.make_ints();
+      into = out.make_ints(buffers_);
     }
     std::fill_n(into, kRowsPerBlock, T{});
     if (from != nullptr) std::memcpy(into, from, row_count_ * sizeof(T));
@@ -224,18 +165,10 @@ class Evaluation {
   }
 
   void read_texts(const ColumnSpan& column, Values& out) const {
-    std::string_view* texts = out.make_texts();
+    std::string_view* texts = out.make_texts(buffers_);
     if (column.ends == nullptr) return read_nothing(out);
-    const auto end_of = [&column](uint64_t row) {
-      uint64_t end = 0;
-      std::memcpy(&end, column.ends + row * sizeof end, sizeof end);
-      return end;
-    };
-    for_each_row(out.known, [&](size_t row) {
-      const uint64_t at = uint64_t{first_row_} + row;
-      const uint64_t begin = at == 0 ? 0 : end_of(at - 1);
-      texts[row] = {reinterpret_cast<const char*>(column.chars) + begin, static_cast<size_t>(end_of(at) - begin)};
-    });
+    const TextBlock block(column, first_row_);
+    for_each_row(out.known, [&](size_t row) { texts[row] = block.at(row); });
   }
 
   static Result<void> make_constant(const Expression& expression, Values& out) {
@@ -332,11 +265,11 @@ class Evaluation {
   Result<void> negate(const Expression& expression, const Values& input, Values& out) const {
     bool overflow = false;
     if (expression.kind == Kind::kFloat64) {
-      double* floats = out.make_floats();
+      double* floats = out.make_floats(buffers_);
       for_each_row(out.known, [&](size_t row) { floats[row] = -input.floats[input.at(row)]; });
       return {};
     }
-    int64_t* ints = out.make_ints();
+    int64_t* ints = out.make_ints(buffers_);
     for_each_row(out.known,
                  [&](size_t row) { overflow |= __builtin_sub_overflow(0, input.ints[input.at(row)], &ints[row]); });
     if (overflow) return fault(expression, "a whole number leaves the range of 64 bits");
@@ -348,12 +281,12 @@ class Evaluation {
       case Kind::kString: return cast_to_string(from, input, out);
       case Kind::kFloat64:
         if (from == Kind::kInt64) {
-          double* floats = out.make_floats();
+          double* floats = out.make_floats(buffers_);
           for_each_row(out.known, [&](size_t row) { floats[row] = static_cast<double>(input.ints[input.at(row)]); });
           return {};
         }
-        return parse(expression, float64_of, input, out, out.make_floats());
-      case Kind::kTimestamp: return parse(expression, timestamp_of, input, out, out.make_ints());
+        return parse(expression, float64_of, input, out, out.make_floats(buffers_));
+      case Kind::kTimestamp: return parse(expression, timestamp_of, input, out, out.make_ints(buffers_));
       case Kind::kBool: return cast_to_bool(expression, from, input, out);
       default: return cast_to_int(expression, from, input, out);
     }
@@ -394,7 +327,7 @@ class Evaluation {
   }
 
   Result<void> cast_to_int(const Expression& expression, Kind from, const Values& input, Values& out) const {
-    int64_t* ints = out.make_ints();
+    int64_t* ints = out.make_ints(buffers_);
     if (from == Kind::kString) return parse(expression, int64_of, input, out, ints);
     if (from == Kind::kBool) {
       for_each_row(out.known, [&](size_t row) { ints[row] = test(input.truth, row) ? 1 : 0; });
@@ -411,18 +344,18 @@ class Evaluation {
     return {};
   }
 
-  static Result<void> cast_to_string(Kind from, const Values& input, Values& out) {
-    std::string_view* texts = out.make_texts();
+  Result<void> cast_to_string(Kind from, const Values& input, Values& out) const {
+    std::string_view* texts = out.make_texts(buffers_);
     for_each_row(out.known, [&](size_t row) {
       const size_t at = input.at(row);
+      const auto keep = [&](std::string_view text) { texts[row] = out.own_bytes.keep(text, buffers_); };
       switch (from) {
-        case Kind::kBool: texts[row] = test(input.truth, row) ? "true" : "false"; return;
-        case Kind::kInt64: out.own_bytes.push_back(std::to_string(input.ints[at])); break;
-        case Kind::kFloat64: out.own_bytes.push_back(text_of(input.floats[at])); break;
-        case Kind::kTimestamp: out.own_bytes.push_back(text_of_timestamp(input.ints[at])); break;
-        default: out.own_bytes.emplace_back(input.texts[at]);  // JSON, as it stands
+        case Kind::kBool: texts[row] = test(input.truth, row) ? "true" : "false"; break;
+        case Kind::kInt64: keep(std::to_string(input.ints[at])); break;
+        case Kind::kFloat64: keep(text_of(input.floats[at])); break;
+        case Kind::kTimestamp: keep(text_of_timestamp(input.ints[at])); break;
+        default: keep(input.texts[at]);  // JSON, as it stands
       }
-      texts[row] = out.own_bytes.back();
     });
     return {};
   }
@@ -564,42 +497,34 @@ class Evaluation {
 
   // --- JSON ---
 
-  static Result<void> take_member(const Expression& expression, Values& json, const Values& keys, Values& out) {
+  Result<void> take_member(const Expression& expression, Values& json, const Values& keys, Values& out) const {
     const bool by_name = expression.inputs[1].kind == Kind::kString;
     const bool as_text = expression.op == Op::kMemberText;
-    std::string_view* texts = out.make_texts();
+    std::string_view* texts = out.make_texts(buffers_);
     std::string buffer;
     Bits found{};
     for_each_row(out.known, [&](size_t row) {
       const std::string_view whole = json.texts[json.at(row)];
-      auto member = by_name ? member_of(whole, keys.texts[keys.at(row)]) : element_of(whole, keys.ints[keys.at(row)]);
+      auto member =
+          by_name ? MemberName(keys.texts[keys.at(row)]).find_in(whole) : element_of(whole, keys.ints[keys.at(row)]);
       if (member && as_text) {
         member = text_of_json(*member, buffer);
-        if (member && member->data() == buffer.data()) {
-          out.own_bytes.emplace_back(*member);
-          member = out.own_bytes.back();
-        }
+        if (member && member->data() == buffer.data()) member = out.own_bytes.keep(*member, buffers_);
       }
       if (!member) return;
       texts[row] = *member;
       set(found, row);
     });
     out.known = found;
-    keep_bytes(json, out);
+    out.own_bytes.take(json.own_bytes);  // a member lies in the bytes of the value it was taken out of
     return {};
-  }
-
-  // A member lies in the bytes of the value it was taken out of.
-  static void keep_bytes(Values& of, Values& out) {
-    out.kept_bytes = std::move(of.kept_bytes);
-    out.kept_bytes.push_back(std::move(of.own_bytes));
   }
 
   // --- numbers ---
 
   Result<void> calculate(const Expression& expression, const Values& left, const Values& right, Values& out) const {
     if (expression.kind == Kind::kFloat64) return calculate_floats(expression, left, right, out);
-    int64_t* ints = out.make_ints();
+    int64_t* ints = out.make_ints(buffers_);
     bool overflow = false;
     bool by_zero = false;
     const auto each = [&](const auto& operation) {
@@ -629,7 +554,7 @@ class Evaluation {
 
   Result<void> calculate_floats(const Expression& expression, const Values& left, const Values& right,
                                 Values& out) const {
-    double* floats = out.make_floats();
+    double* floats = out.make_floats(buffers_);
     const bool is_product = expression.op == Op::kMultiply || expression.op == Op::kDivide;
     bool by_zero = false;
     bool overflow = false;
@@ -657,24 +582,17 @@ class Evaluation {
   const std::span<const ColumnSpan> columns_;
   const uint32_t first_row_;
   const size_t row_count_;  // that may be read from arrays
+  BlockBuffers& buffers_;
 };
-
-// Rows up to the last one that is asked for: arrays may end there.
-size_t rows_to_read(const Bits& rows) {
-  for (size_t w = kWordsPerBlock; w > 0; --w) {
-    if (rows[w - 1] != 0) return w * 64 - static_cast<size_t>(std::countl_zero(rows[w - 1]));
-  }
-  return 0;
-}
 
 }  // namespace
 
 Result<void> evaluate_block(const Expression& condition, std::string_view text, std::span<const ColumnSpan> columns,
-                            uint32_t first_row, Bits& rows) {
+                            uint32_t first_row, Bits& rows, BlockBuffers& buffers) {
   const size_t row_count = rows_to_read(rows);
   if (row_count == 0) return {};
   Values values;
-  TRY_OK(Evaluation(text, columns, first_row, row_count).evaluate(condition, rows, values));
+  TRY_OK(Evaluation(text, columns, first_row, row_count, buffers).evaluate(condition, rows, values));
   rows = both(rows, both(values.known, values.truth));
   return {};
 }

@@ -4,21 +4,19 @@
 
 #include <omendb/status.h>
 
+#include "engine/filter/block_bits.h"
+#include "engine/filter/block_buffers.h"
 #include "engine/filter/expression.h"
 #include "engine/filter/filter.h"
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
 namespace omendb::filter {
 
-inline constexpr size_t kWordsPerBlock = kRowsPerBlock / 64;
-using Bits = std::array<uint64_t, kWordsPerBlock>;  // one a row of the block
-
 // Clears the bits of `rows` for which `condition` is not true; `rows` are at most kRowsPerBlock from `first_row` on. `text`: what the author wrote, for messages.
 Result<void> evaluate_block(const Expression& condition, std::string_view text, std::span<const ColumnSpan> columns,
-                            uint32_t first_row, Bits& rows);
+                            uint32_t first_row, Bits& rows, BlockBuffers& buffers);
 
 }  // namespace omendb::filter

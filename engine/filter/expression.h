@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -51,6 +52,8 @@ struct List {
 using Scalar =
     std::variant<std::monostate, bool, int64_t, double, std::string, List>;  // kTimestamp is an int64_t, kJson a string
 
+struct Shortcut;
+
 struct Expression {
   Op op = Op::kConstant;
   Kind kind = Kind::kNull;
@@ -62,6 +65,7 @@ struct Expression {
   bool fold_case = false;
   bool null_in_set = false;
   std::variant<std::vector<int64_t>, std::vector<double>, std::vector<std::string>> set{};
+  std::shared_ptr<const Shortcut> shortcut{};  // where there is one, it gives the same answer as the inputs, sooner
 };
 
 }  // namespace omendb::filter

@@ -6,9 +6,12 @@
 #include "engine/filter/expression.h"
 #include "engine/filter/filter_text.h"
 #include "engine/filter/parse.h"
+#include "engine/filter/shortcut.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 namespace omendb::filter {
 namespace {
@@ -18,10 +21,62 @@ void collect_columns(const Expression& expression, std::vector<uint32_t>& column
   for (const Expression& input : expression.inputs) collect_columns(input, columns);
 }
 
+void append_bytes(std::string& key, const void* bytes, size_t size) {
+  key.append(static_cast<const char*>(bytes), size);
+}
+
+void append_string(std::string& key, std::string_view string) {
+  const size_t size = string.size();
+  append_bytes(key, &size, sizeof size);
+  key += string;
+}
+
+// What kind it is, then its bytes; strings and lists begin with their sizes.
+void append_value(std::string& key, const Value& value) {
+  key += static_cast<char>(value.is.index());
+  std::visit(
+      [&key](const auto& is) {
+        using T = std::decay_t<decltype(is)>;
+        if constexpr (std::is_same_v<T, std::string>) {
+          append_string(key, is);
+        } else if constexpr (std::is_same_v<T, ValueList>) {
+          const size_t count = is.size();
+          append_bytes(key, &count, sizeof count);
+          for (const Value& item : is) {
+            if (key.size() <= kKeyBytesMax) append_value(key, item);
+          }
+        } else if constexpr (!std::is_same_v<T, std::monostate>) {
+          append_bytes(key, &is, sizeof is);
+        }
+      },
+      value.is);
+}
+
 }  // namespace
 
-Filter::Filter(std::string text, std::unique_ptr<const Expression> root, std::vector<uint32_t> columns)
-    : text_(std::move(text)), root_(std::move(root)), columns_(std::move(columns)) {}
+std::string Filter::key_of(const Where& where) {
+  std::string key;
+  if (where.text.size() > kKeyBytesMax) return key;
+  append_string(key, where.text);
+  for (const Value& value : where.values) {
+    if (key.size() <= kKeyBytesMax) append_value(key, value);
+  }
+  for (const Where::Named& named : where.named) {
+    if (key.size() > kKeyBytesMax) break;
+    key += 'n';  // no kind of a value
+    append_string(key, named.name);
+    append_value(key, named.value);
+  }
+  if (key.size() > kKeyBytesMax) key.clear();
+  return key;
+}
+
+Filter::Filter(const Where& where, std::unique_ptr<const Expression> root, std::vector<uint32_t> columns)
+    : text_(where.text),
+      key_(key_of(where)),
+      row_cost_(std::max(1U, filter::row_cost(*root))),
+      root_(std::move(root)),
+      columns_(std::move(columns)) {}
 
 Filter::~Filter() = default;
 
@@ -29,20 +84,22 @@ Result<std::shared_ptr<const Filter>> Filter::make(const Schema& schema, const W
   TRY(statement, make_statement(where));
   TRY(tree, Tree::parse(statement, where.text));
   TRY(root, bind(*tree, statement, where.text, schema));
+  find_shortcuts(root);
   std::vector<uint32_t> columns;
   collect_columns(root, columns);
   std::ranges::sort(columns);
   columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
   return std::shared_ptr<const Filter>(
-      new Filter(std::string(where.text), std::make_unique<const Expression>(std::move(root)), std::move(columns)));
+      new Filter(where, std::make_unique<const Expression>(std::move(root)), std::move(columns)));
 }
 
 Result<void> Filter::evaluate(std::span<const ColumnSpan> columns, uint32_t first_row, std::span<uint64_t> rows) const {
+  BlockBuffers buffers;
   for (size_t first = 0; first < rows.size(); first += kWordsPerBlock) {
     const size_t count = std::min(kWordsPerBlock, rows.size() - first);
     Bits block{};
     std::ranges::copy(rows.subspan(first, count), block.begin());
-    TRY_OK(evaluate_block(*root_, text_, columns, first_row + static_cast<uint32_t>(first * 64), block));
+    TRY_OK(evaluate_block(*root_, text_, columns, first_row + static_cast<uint32_t>(first * 64), block, buffers));
     std::copy_n(block.begin(), count, rows.begin() + static_cast<ptrdiff_t>(first));
   }
   return {};

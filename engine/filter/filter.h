@@ -18,6 +18,7 @@ namespace omendb::filter {
 inline constexpr size_t kTextBytesMax = size_t{1} << 20;
 inline constexpr size_t kDepthMax = 100;  // of parentheses, operators and words that may lie in each other
 inline constexpr uint32_t kRowsPerBlock = 1024;
+inline constexpr size_t kKeyBytesMax = size_t{64} << 10;
 
 // The arrays of one column as a version of a table sees them; borrowed. Which are there depends on the type.
 struct ColumnSpan {
@@ -39,17 +40,25 @@ class Filter {
   Filter(const Filter&) = delete;
   Filter& operator=(const Filter&) = delete;
 
+  // The condition and its parameters as bytes: two of the same bytes say the same of every row of a schema. Empty where there is no room to keep that (kKeyBytesMax).
+  static std::string key_of(const Where& where);
+  const std::string& key() const { return key_; }
+  // About what evaluate() takes for a row, in nanoseconds; at least 1.
+  unsigned row_cost() const { return row_cost_; }
+
   // Positions in the schema of the columns that evaluate() reads, rising.
   std::span<const uint32_t> columns() const { return columns_; }
 
-  // Clears the bits of `rows` for which the condition is not true. Bit i of word w stands for row `first_row` + 64 w + i; `first_row` is a multiple of 64. Only rows
-  // whose bit is set are read. `columns`: of the whole schema, filled where columns() says. Fails: kInvalidArgument, for a row that has no answer.
+  // Clears the bits of `rows` for which the condition is not true. Bit i of word w stands for row `first_row` + 64 w + i; `first_row` is a multiple of 64. Rows whose
+  // bit is not set are evaluated for nothing. `columns`: of the whole schema, filled where columns() says. Fails: kInvalidArgument, for a row that has no answer.
   Result<void> evaluate(std::span<const ColumnSpan> columns, uint32_t first_row, std::span<uint64_t> rows) const;
 
  private:
-  Filter(std::string text, std::unique_ptr<const Expression> root, std::vector<uint32_t> columns);
+  Filter(const Where& where, std::unique_ptr<const Expression> root, std::vector<uint32_t> columns);
 
   std::string text_;
+  std::string key_;
+  unsigned row_cost_;
   std::unique_ptr<const Expression> root_;
   std::vector<uint32_t> columns_;
 };

@@ -1,11 +1,13 @@
 #include "engine/filter/json_path.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace omendb::filter {
 namespace {
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool ends_number(char c) { return is_blank(c) || c == ',' || c == ']' || c == '}' || c == ':'; }
 
 // Steps through a value, never past its end, whatever the bytes are.
 class Scanner {
@@ -28,20 +30,26 @@ class Scanner {
     } else if (peek() == '{' || peek() == '[') {
       skip_nested();
     } else {
-      while (!at_end() && !is_blank(text_[at_]) && std::string_view(",]}:").find(text_[at_]) == std::string_view::npos)
-        ++at_;
+      while (!at_end() && !ends_number(text_[at_])) ++at_;
     }
     const std::string_view value = text_.substr(begin, at_ - begin);
     skip_blanks();
     return value;
   }
+  // Whether the last value had a backslash in a string of its own.
+  bool escaped() const { return escaped_; }
 
  private:
   void skip_blanks() {
     while (!at_end() && is_blank(text_[at_])) ++at_;
   }
   void skip_string() {
-    for (++at_; !at_end() && text_[at_] != '"'; ++at_) at_ += text_[at_] == '\\' ? 1U : 0U;
+    escaped_ = false;
+    for (++at_; !at_end() && text_[at_] != '"'; ++at_) {
+      if (text_[at_] != '\\') continue;
+      escaped_ = true;
+      ++at_;
+    }
     at_ = std::min(at_ + 1, text_.size());
   }
   void skip_nested() {
@@ -60,6 +68,7 @@ class Scanner {
 
   std::string_view text_;
   size_t at_ = 0;
+  bool escaped_ = false;
 };
 
 uint32_t hex_of(std::string_view four) {
@@ -124,13 +133,25 @@ std::string_view unescaped(std::string_view string, std::string& buffer) {
 
 }  // namespace
 
-std::optional<std::string_view> member_of(std::string_view json, std::string_view name) {
+MemberName::MemberName(std::string_view name)
+    : name_(name), has_backslash_(name.find('\\') != std::string_view::npos) {}
+
+std::optional<std::string_view> MemberName::find_in(std::string_view json) const {
+  // Where nothing is written with a backslash, a name that is not in the text is no member's.
+  constexpr size_t kLongBytes = 128;
+  if (json.size() >= kLongBytes && ::memmem(json.data(), json.size(), name_.data(), name_.size()) == nullptr &&
+      std::memchr(json.data(), '\\', json.size()) == nullptr)
+    return {};
   Scanner scan(json);
   if (!scan.take('{')) return {};
   std::optional<std::string_view> found;
   std::string buffer;
   while (!scan.at_end() && scan.peek() == '"') {
-    const bool named = unescaped(scan.value(), buffer) == name;
+    const std::string_view quoted = scan.value();
+    const bool named =
+        scan.escaped()
+            ? unescaped(quoted, buffer) == name_
+            : !has_backslash_ && quoted.substr(1, quoted.size() - std::min<size_t>(2, quoted.size())) == name_;
     if (!scan.take(':')) return {};
     const std::string_view value = scan.value();
     if (named) found = value;

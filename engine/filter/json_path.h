@@ -9,8 +9,17 @@
 
 namespace omendb::filter {
 
-// The member of an object, as it stands in the text; of equal names the last. Nothing: no object, or no such member.
-std::optional<std::string_view> member_of(std::string_view json, std::string_view name);
+// A member to be looked for; the name is borrowed.
+class MemberName {
+ public:
+  explicit MemberName(std::string_view name);
+  // The member of an object, as it stands in the text; of equal names the last. Nothing: no object, or no such member.
+  std::optional<std::string_view> find_in(std::string_view json) const;
+
+ private:
+  std::string_view name_;
+  bool has_backslash_;
+};
 // The element of an array, from 0, or from -1 backwards.
 std::optional<std::string_view> element_of(std::string_view json, int64_t index);
 // A string without its quotes and escapes, in `buffer` where it has some; anything else as it stands. Nothing: null.

@@ -15,8 +15,8 @@ namespace {
 
 constexpr size_t kNameBytesMax = 255;
 constexpr uint64_t kSchemaBytesMax = 8ULL << 20;
-// 1: shapes end at the linked rows; such a graph is built again. 2: graphs end at the watermark, without a calibration
-constexpr uint32_t kCatalogVersion = 3;
+// 1: shapes end at the linked rows; such a graph is built again. 2: graphs end at the watermark, without a calibration. 3: tables end with their graphs, without indexes of texts
+constexpr uint32_t kCatalogVersion = 4;
 constexpr uint64_t kCurvesMax = 16;
 constexpr uint64_t kCurvePointsMax = 256;
 
@@ -122,6 +122,38 @@ Result<std::shared_ptr<const Calibration>> read_calibration(base::ByteReader& re
   return std::shared_ptr<const Calibration>(std::move(calibration));
 }
 
+void put_text(base::ByteWriter& writer, const TableSummary::TextIndexSummary& text) {
+  writer.put_u32(text.document_count);
+  writer.put_u64(text.token_count);
+  writer.put_u64(text.dead_terms_bytes);
+  writer.put_varint(text.runs.size());
+  for (const TableSummary::TextRunSummary& run : text.runs) {
+    writer.put_u32(run.storage.value);
+    writer.put_u64(run.size_bytes);
+    writer.put_u32(run.row_count);
+    writer.put_u32(run.dead_documents);
+  }
+}
+
+Result<TableSummary::TextIndexSummary> read_text(base::ByteReader& reader) {
+  TableSummary::TextIndexSummary text;
+  TRY(document_count, reader.u32("rows with terms"));
+  TRY(token_count, reader.u64("tokens"));
+  TRY(dead_terms_bytes, reader.u64("bytes of dead terms"));
+  TRY(run_count, reader.count(20, "text runs"));
+  text.document_count = document_count;
+  text.token_count = token_count;
+  text.dead_terms_bytes = dead_terms_bytes;
+  for (uint64_t i = 0; i < run_count; ++i) {
+    TRY(storage, reader.u32("storage of a text run"));
+    TRY(size_bytes, reader.u64("bytes of a text run"));
+    TRY(row_count, reader.u32("rows of a text run"));
+    TRY(dead_documents, reader.u32("dead rows of a text run"));
+    text.runs.push_back({{storage}, size_bytes, row_count, dead_documents});
+  }
+  return text;
+}
+
 Result<TableSummary> read_summary(base::ByteReader& reader, uint32_t version) {
   TableSummary summary;
   TRY(row_count, reader.u32("row count"));
@@ -136,6 +168,12 @@ Result<TableSummary> read_summary(base::ByteReader& reader, uint32_t version) {
     if (version < 3) continue;
     TRY(calibration, read_calibration(reader));
     summary.vectors.back().calibration = std::move(calibration);
+  }
+  if (version < 4) return summary;
+  TRY(text_count, reader.count(21, "text index count"));
+  for (uint64_t i = 0; i < text_count; ++i) {
+    TRY(text, read_text(reader));
+    summary.texts.push_back(std::move(text));
   }
   return summary;
 }
@@ -244,6 +282,8 @@ std::vector<std::byte> encode(const Catalog& catalog) {
       writer.put_u32(index.watermark);
       put_calibration(writer, index.calibration.get());
     }
+    writer.put_varint(entry.summary.texts.size());
+    for (const TableSummary::TextIndexSummary& text : entry.summary.texts) put_text(writer, text);
   }
   return std::move(writer).take();
 }
@@ -264,6 +304,12 @@ Result<Catalog> decode_catalog(std::span<const std::byte> bytes) {
                        names.insert(entry.name).second;
     if (!fresh || std::max(entry.table.value, entry.storage.value) >= next_id)
       return reader.corruption("two tables share a name or an id");
+    for (const TableSummary::TextIndexSummary& text : entry.summary.texts) {
+      for (const TableSummary::TextRunSummary& run : text.runs) {
+        if (!ids.insert(run.storage.value).second || run.storage.value >= next_id)
+          return reader.corruption("a text run shares its id");
+      }
+    }
     catalog.tables.push_back(std::move(entry));
   }
   TRY_OK(reader.expect_end("the last table"));

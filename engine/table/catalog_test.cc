@@ -26,7 +26,8 @@ Schema small_schema() {
 Catalog two_tables() {
   Catalog catalog;
   catalog.next_id = 9;
-  CatalogEntry first{{1}, {2}, "first", small_schema(), {.row_count = 100, .live_count = 90, .vectors = {}}};
+  CatalogEntry first{
+      {1}, {2}, "first", small_schema(), {.row_count = 100, .live_count = 90, .vectors = {}, .texts = {}}};
   graph::Graph::Shape shape;
   shape.row_count = 64;
   shape.entry_row = 7;
@@ -34,9 +35,11 @@ Catalog two_tables() {
   shape.linked_rows = 60;
   shape.upper_bytes = 1234;
   first.summary.vectors.push_back({shape, 64});
+  first.summary.texts.push_back({80, 1200, 33, {{{4}, 5000, 60, 7}, {{5}, 6000, 40, 3}}});
   catalog.tables.push_back(first);
   first.table = {3};
   first.storage = {8};
+  first.summary.texts.front().runs = {{{7}, 5000, 100, 10}};
   first.name = "second";
   catalog.tables.push_back(first);
   return catalog;
@@ -57,6 +60,16 @@ TEST(Catalog, ComesBackAsItWent) {
     EXPECT_EQ(decoded.tables[i].summary.vectors[0].watermark, 64U);
     EXPECT_EQ(decoded.tables[i].summary.vectors[0].shape.linked_rows, 60U);
     EXPECT_EQ(decoded.tables[i].summary.vectors[0].shape.upper_bytes, 1234U);
+    ASSERT_EQ(decoded.tables[i].summary.texts.size(), 1U);
+    const TableSummary::TextIndexSummary& text = decoded.tables[i].summary.texts[0];
+    EXPECT_EQ(text.document_count, 80U);
+    EXPECT_EQ(text.token_count, 1200U);
+    EXPECT_EQ(text.dead_terms_bytes, 33U);
+    ASSERT_EQ(text.runs.size(), i == 0 ? 2U : 1U);
+    EXPECT_EQ(text.runs.back().storage.value, i == 0 ? 5U : 7U);
+    EXPECT_EQ(text.runs.back().size_bytes, i == 0 ? 6000U : 5000U);
+    EXPECT_EQ(text.runs.back().row_count, i == 0 ? 40U : 100U);
+    EXPECT_EQ(text.runs.back().dead_documents, i == 0 ? 3U : 10U);
     EXPECT_EQ(decoded.tables[i].summary.vectors[0].shape.entry_row, 7U);
   }
   EXPECT_EQ(encode(decoded), encode(catalog));
@@ -109,8 +122,12 @@ TEST(Catalog, CalibrationsThatCanNotBeAreCorruption) {
 TEST(Catalog, OlderVersionsAreRead) {
   Catalog catalog = two_tables();
   catalog.tables.pop_back();
+  catalog.tables.front().summary.texts.clear();
   std::vector<std::byte> bytes = encode(catalog);
-  ASSERT_EQ(bytes.front(), std::byte{3});
+  ASSERT_EQ(bytes.front(), std::byte{4});
+  bytes.pop_back();  // the count of indexes of texts
+  bytes.front() = std::byte{3};
+  EXPECT_EQ(base::must(decode_catalog(bytes)).tables[0].summary.vectors[0].watermark, 64U);
   bytes.pop_back();  // the byte that says that there is no calibration
   bytes.front() = std::byte{2};
   EXPECT_EQ(base::must(decode_catalog(bytes)).tables[0].summary.vectors[0].watermark, 64U);
@@ -118,7 +135,7 @@ TEST(Catalog, OlderVersionsAreRead) {
               bytes.end() - 4);  // before the watermark: the root row, bytes of codes and codec, trained rows
   bytes.front() = std::byte{1};
   EXPECT_EQ(base::must(decode_catalog(bytes)).tables[0].summary.vectors[0].watermark, 64U);
-  bytes.front() = std::byte{4};
+  bytes.front() = std::byte{5};
   EXPECT_EQ(base::code_of(decode_catalog(bytes)), ErrorCode::kCorruption);
 }
 
@@ -133,6 +150,9 @@ TEST(Catalog, TablesThatShareANameOrAnIdAreCorruption) {
   EXPECT_EQ(code_with([](Catalog& c) { c.tables[1].table = {1}; }), ErrorCode::kCorruption);
   EXPECT_EQ(code_with([](Catalog& c) { c.tables[1].storage = {1}; }), ErrorCode::kCorruption);
   EXPECT_EQ(code_with([](Catalog& c) { c.next_id = 8; }), ErrorCode::kCorruption);
+  const auto storage_of_run = [](Catalog& c) -> StorageId& { return c.tables[1].summary.texts[0].runs[0].storage; };
+  EXPECT_EQ(code_with([&](Catalog& c) { storage_of_run(c) = {5}; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([&](Catalog& c) { storage_of_run(c) = {9}; }), ErrorCode::kCorruption);
 }
 
 TEST(Catalog, EveryCutOfTheBytesIsCorruption) {

@@ -1,6 +1,8 @@
 #include "engine/table/live_bitmap.h"
 
-#include <bit>
+#include "engine/simd/select.h"
+
+#include <algorithm>
 #include <utility>
 
 namespace omendb::table {
@@ -43,10 +45,23 @@ void LiveBitmap::assign(uint32_t row_count, std::vector<std::shared_ptr<const Bl
   blocks_ = std::move(blocks);
   pointers_.clear();
   live_count_ = 0;
+  const simd::SelectKernels& kernels = simd::select_kernels();
   for (const auto& block : blocks_) {
     pointers_.push_back(block->data());
-    for (const uint64_t word : *block) live_count_ += static_cast<uint32_t>(std::popcount(word));
+    live_count_ += static_cast<uint32_t>(kernels.count_bits(block->data(), block->size()));
   }
+}
+
+LiveBitmap intersection(const LiveBitmap& a, const LiveBitmap& b) {
+  std::vector<std::shared_ptr<const LiveBitmap::Block>> blocks;
+  for (size_t i = 0; i < a.blocks().size(); ++i) {
+    auto block = std::make_shared<LiveBitmap::Block>(*a.blocks()[i]);
+    for (size_t w = 0; w < LiveBitmap::kWordsPerBlock; ++w) (*block)[w] &= (*b.blocks()[i])[w];
+    blocks.push_back(std::move(block));
+  }
+  LiveBitmap both;
+  both.assign(a.row_count(), std::move(blocks));
+  return both;
 }
 
 }  // namespace omendb::table

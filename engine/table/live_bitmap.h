@@ -56,4 +56,7 @@ class LiveBitmap {
   std::vector<const uint64_t*> pointers_;  // the same blocks, as graph::LiveRows wants them
 };
 
+// The rows that live in both, which have as many rows.
+LiveBitmap intersection(const LiveBitmap& a, const LiveBitmap& b);
+
 }  // namespace omendb::table

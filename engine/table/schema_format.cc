@@ -4,6 +4,7 @@
 #include "engine/base/try.h"
 #include "engine/quantize/codec.h"
 #include "engine/table/array_ids.h"
+#include "engine/text/analyzer.h"
 
 #include <fmt/format.h>
 #include <simdjson.h>
@@ -157,6 +158,8 @@ Result<void> check_column(std::string_view table, const ColumnSpec& spec) {
     if (!(spec.text.b >= 0 && spec.text.b <= 1)) return wrong("b is a number from 0 to 1");
     if (spec.text.analyzer.empty() || spec.text.analyzer.size() > kAnalyzerBytesMax)
       return wrong("the analyzer's name is 1 to 64 bytes");
+    if (const auto analyzer = text::Analyzer::make(spec.text.analyzer); !analyzer.ok())
+      return wrong(analyzer.error().message);
   }
   return {};
 }

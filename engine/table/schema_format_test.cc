@@ -35,7 +35,7 @@ Schema schema_of_all_types() {
   ColumnSpec& pieces = schema.columns.emplace_back(column("c pieces", Type::kVector));
   pieces.vector.storage = VectorStorage::kPq;
   pieces.vector.storage_bits = 4;
-  schema.columns[8].text = {.analyzer = "plain", .k1 = 1.2, .b = 0.75};
+  schema.columns[8].text = {.analyzer = "simple", .k1 = 1.2, .b = 0.75};
   return schema;
 }
 
@@ -62,7 +62,7 @@ TEST(SchemaFormat, ASchemaComesBackAsItWent) {
   EXPECT_EQ(decoded.columns[11].vector.storage, VectorStorage::kSq8);
   EXPECT_EQ(decoded.columns[12].vector.storage, VectorStorage::kPq);
   EXPECT_EQ(decoded.columns[12].vector.storage_bits, 4);
-  EXPECT_EQ(decoded.columns[8].text.analyzer, "plain");
+  EXPECT_EQ(decoded.columns[8].text.analyzer, "simple");
   EXPECT_EQ(decoded.columns[8].text.k1, 1.2);
   EXPECT_EQ(decoded.columns[8].text.b, 0.75);
 }

@@ -67,6 +67,7 @@ Result<void> TableStore::check(const TableVersion& version) const {
   TRY_OK(check_bits(version));
   TRY_OK(check_keys(version));
   for (const VectorColumnVersion& column : version.vectors) TRY_OK(check_graph(version, column));
+  for (const TextColumnVersion& column : version.texts) TRY_OK(check_text(version, column));
   return {};
 }
 

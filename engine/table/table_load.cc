@@ -177,7 +177,8 @@ Result<void> TableStore::release_dead_rows(storage::Checkpoint& checkpoint, cons
 }
 
 Result<TableSummary> TableStore::write_checkpoint(storage::Checkpoint& checkpoint, const TableVersion& version) {
-  TableSummary summary{.row_count = version.row_count(), .live_count = version.live.live_count(), .vectors = {}};
+  TableSummary summary{
+      .row_count = version.row_count(), .live_count = version.live.live_count(), .vectors = {}, .texts = {}};
   TRY_OK(write_live_rows(checkpoint, version.live));
   for (const VectorColumnVersion& column : version.vectors) {
     graph::Graph& graph = column.index->graph();
@@ -194,6 +195,10 @@ Result<TableSummary> TableStore::write_checkpoint(storage::Checkpoint& checkpoin
     }
     summary.vectors.push_back({shape, column.index->watermark(), column.index->calibration()});
   }
+  for (size_t i = 0; i < version.texts.size(); ++i) {
+    TRY(saved, write_text(checkpoint, version.texts[i], checkpointed_dead_terms_[i]));
+    summary.texts.push_back(std::move(saved));
+  }
   TRY_OK(release_dead_rows(checkpoint, version));
   return summary;
 }
@@ -201,6 +206,8 @@ Result<TableSummary> TableStore::write_checkpoint(storage::Checkpoint& checkpoin
 void TableStore::checkpoint_published(const TableVersion& version) {
   written_blocks_.clear();
   checkpointed_live_ = version.live;
+  checkpointed_dead_terms_.clear();
+  for (const TextColumnVersion& column : version.texts) checkpointed_dead_terms_.push_back(column.dead_terms);
   released_ = releasing_;
 }
 

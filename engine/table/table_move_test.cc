@@ -32,7 +32,7 @@ void fill(TestTable& table, int64_t row_count, size_t dims) {
 
 void move(TestTable& table, const std::vector<RowId>& rows) {
   const auto change =
-      base::must(table.table().prepare_write(base::must(copy_rows(*table.version(), rows)), OnConflict::kReplace));
+      base::must(table.table().prepare_write(base::must(copy_rows(*table.version(), rows)), {}, OnConflict::kReplace));
   EXPECT_EQ(change.removed, rows);
   table.table().install(change);
 }

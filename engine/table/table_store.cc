@@ -52,6 +52,7 @@ Result<std::shared_ptr<TableStore>> TableStore::load(storage::Store& store, Tabl
   table->checkpointed_live_ = version->live;
   table->refresh_readers(*version);
   TRY_OK(table->load_graphs(summary, *version));
+  TRY_OK(table->load_texts(summary, *version));
   std::vector<std::shared_ptr<VectorIndex>> indexes;
   for (const VectorColumnVersion& column : version->vectors) indexes.push_back(column.index);
   version->guard = std::make_shared<VersionGuard>(std::move(indexes), table->dead_rows_);
@@ -94,14 +95,21 @@ void TableStore::mark_added(TableVersion& version, const Rows& rows) const {
   }
 }
 
-void TableStore::mark_removed(TableVersion& version, RowId row) {
-  version.live.erase(row);
+void TableStore::mark_removed(TableVersion& version, std::span<const RowId> rows) {
+  for (const RowId row : rows) version.live.erase(row);
   for (VectorColumnVersion& column : version.vectors) {
-    if (version.columns[column.index->column()].has_nulls()) column.searchable.erase(row);
+    if (!version.columns[column.index->column()].has_nulls()) continue;
+    for (const RowId row : rows) column.searchable.erase(row);
   }
+  for (TextColumnVersion& column : version.texts) remove_texts(column, version.columns[column.index->column()], rows);
 }
 
 namespace {
+
+Result<void> add_texts(TableVersion& version, const TextRuns& texts) {
+  for (size_t i = 0; i < version.texts.size(); ++i) TRY_OK(add_text_runs(version.texts[i], texts[i], version.live));
+  return {};
+}
 
 void share_live_bits(TableVersion& version) {
   for (VectorColumnVersion& column : version.vectors) {
@@ -129,13 +137,15 @@ Result<void> TableStore::add_keys(TableVersion& version, const Rows& rows, OnCon
 }
 
 // What is appended is taken back by the caller if this fails.
-Result<void> TableStore::draft_write(const Rows& rows, OnConflict on_conflict, TableChange& change) {
+Result<void> TableStore::draft_write(const Rows& rows, const TextRuns& texts, OnConflict on_conflict,
+                                     TableChange& change) {
   TRY_OK(append_rows(rows));
   const std::shared_ptr<TableVersion> version = draft();
   refresh_readers(*version);
   TRY_OK(add_keys(*version, rows, on_conflict, change));
   mark_added(*version, rows);
-  for (const RowId row : change.removed) mark_removed(*version, row);
+  TRY_OK(add_texts(*version, texts));
+  mark_removed(*version, change.removed);
   share_live_bits(*version);
   version->guard = version_->guard->successor();
   dead_rows_->reserve(version->row_count());  // for the day when they die: install() has nothing left that can fail
@@ -143,7 +153,7 @@ Result<void> TableStore::draft_write(const Rows& rows, OnConflict on_conflict, T
   return {};
 }
 
-Result<TableChange> TableStore::prepare_write(const Rows& rows, OnConflict on_conflict) {
+Result<TableChange> TableStore::prepare_write(const Rows& rows, const TextRuns& texts, OnConflict on_conflict) {
   TableChange change{
       .first_row = {version_->row_count()}, .added_count = rows.row_count, .removed = {}, .version = nullptr};
   if (uint64_t{change.first_row.value} + rows.row_count > kRowsMax) {
@@ -151,7 +161,7 @@ Result<TableChange> TableStore::prepare_write(const Rows& rows, OnConflict on_co
                  fmt::format("table '{}' would hold more than {} rows", info_->name, kRowsMax)};
   }
   try {
-    if (auto drafted = draft_write(rows, on_conflict, change); !drafted.ok()) {
+    if (auto drafted = draft_write(rows, texts, on_conflict, change); !drafted.ok()) {
       abandon(change);
       return std::move(drafted).error();
     }
@@ -176,7 +186,7 @@ Result<TableChange> TableStore::prepare_erase(const KeysView& keys) {
     directory.erase(lookup);
   }
   version->keys = std::move(directory).persistent();
-  for (const RowId row : change.removed) mark_removed(*version, row);
+  mark_removed(*version, change.removed);
   share_live_bits(*version);
   version->guard = version_->guard->successor();
   change.version = version;
@@ -205,6 +215,8 @@ Result<void> TableStore::replay_insert(const InsertRecord& record) {
   const std::shared_ptr<TableVersion> version = draft();
   refresh_readers(*version);
   mark_added(*version, record.rows);
+  TRY(texts, index_texts(*version, record.rows));
+  TRY_OK(add_texts(*version, texts));
   share_live_bits(*version);
   version_ = version;
   return {};
@@ -212,13 +224,17 @@ Result<void> TableStore::replay_insert(const InsertRecord& record) {
 
 Result<void> TableStore::replay_erase(std::span<const RowId> rows) {
   const std::shared_ptr<TableVersion> version = draft();
-  for (const RowId row : rows) {
-    if (!version->live.contains(row)) {
-      return Error{ErrorCode::kCorruption,
-                   fmt::format("log: table '{}': row {} is removed but was not there", info_->name, row.value)};
-    }
-    mark_removed(*version, row);
+  std::vector<RowId> sorted(rows.begin(), rows.end());
+  std::sort(sorted.begin(), sorted.end());
+  const auto missing =
+      std::find_if(sorted.begin(), sorted.end(), [&](RowId row) { return !version->live.contains(row); });
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+  if (missing != sorted.end() || twice != sorted.end()) {
+    const RowId row = missing != sorted.end() ? *missing : *twice;
+    return Error{ErrorCode::kCorruption,
+                 fmt::format("log: table '{}': row {} is removed but was not there", info_->name, row.value)};
   }
+  mark_removed(*version, sorted);
   share_live_bits(*version);
   version_ = version;
   return {};

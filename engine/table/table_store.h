@@ -13,9 +13,12 @@
 #include "engine/table/key_directory.h"
 #include "engine/table/rows.h"
 #include "engine/table/table_version.h"
+#include "engine/table/text_index.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -38,9 +41,22 @@ struct TableSummary {
     uint32_t watermark = 0;
     std::shared_ptr<const Calibration> calibration{};  // may be null
   };
+  struct TextRunSummary {
+    StorageId storage{};
+    uint64_t size_bytes = 0;
+    uint32_t row_count = 0;
+    uint32_t dead_documents = 0;
+  };
+  struct TextIndexSummary {
+    uint32_t document_count = 0;
+    uint64_t token_count = 0;
+    uint64_t dead_terms_bytes = 0;
+    std::vector<TextRunSummary> runs;
+  };
   uint32_t row_count = 0;
   uint32_t live_count = 0;
   std::vector<VectorIndexSummary> vectors;
+  std::vector<TextIndexSummary> texts;  // none: the indexes are made from the rows
 };
 
 // Bytes that the row's values take up.
@@ -60,7 +76,8 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
   std::shared_ptr<const TableVersion> version() const { return version_; }
 
   // --- statements; a preparation that fails, for want of memory or else, leaves nothing behind, and install() allocates nothing ---
-  Result<TableChange> prepare_write(const Rows& rows, OnConflict on_conflict);
+  // `texts`: what index_texts() made of the rows.
+  Result<TableChange> prepare_write(const Rows& rows, const TextRuns& texts, OnConflict on_conflict);
   Result<TableChange> prepare_erase(const KeysView& keys);
   void install(TableChange change);
   void abandon(const TableChange& change);
@@ -69,6 +86,18 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
   // Some rows of `version`, the newest published one, to be written again at the end: those of the sparsest region that live, a statement's worth of them. None if there is
   // nothing to gain. Threads: any.
   std::vector<RowId> rows_to_move(const TableVersion& version) const;
+
+  // --- text indexes (table_text.cc) ---
+  using DrawStorageId = std::function<StorageId()>;
+  // Writes the runs that are in memory to arrays of their own; the newest version then names those. True if there were any. The storage of what was written and then not taken
+  // is told to `lost`. Fails: kStorageFull, kIo, kOutOfMemory: nothing has changed.
+  Result<bool> write_text_runs(const DrawStorageId& draw, std::vector<StorageId>& lost);
+  // A merged run, its bytes in an array of its own where a storage is given. Threads: one at a time, none that makes a checkpoint. Fails: kStorageFull, kIo, kCorruption.
+  Result<std::shared_ptr<const TextRun>> make_text_run(std::vector<std::byte> bytes, size_t column,
+                                                       std::optional<StorageId> storage) const;
+  // Puts it in the place of the runs it was made of, in the newest version. False if they are not there any more.
+  bool install_text_merge(size_t column, std::span<const PlacedTextRun> seen, const std::shared_ptr<const TextRun>& run,
+                          std::span<const text::DroppedTerm> dropped);
 
   // --- recovery: keys are not kept until finish_recovery ---
   Result<void> replay_insert(const InsertRecord& record);
@@ -93,12 +122,18 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
   Result<void> open_columns(const LiveBitmap& live);
   Result<void> load_live_rows(const TableSummary& summary, LiveBitmap& live) const;
   Result<void> load_graphs(const TableSummary& summary, TableVersion& version);
+  Result<void> load_texts(const TableSummary& summary, TableVersion& version);
+  Result<void> load_text_runs(const TableSummary::TextIndexSummary& saved, TextColumnVersion& column) const;
+  Result<TableSummary::TextIndexSummary> write_text(storage::Checkpoint& checkpoint, const TextColumnVersion& column,
+                                                    const DeadTerms& before) const;
+  Result<void> write_text_runs(TextColumnVersion& column, const LiveBitmap& live, const DrawStorageId& draw,
+                               std::vector<StorageId>& written) const;
   Result<void> append_rows(const Rows& rows);
-  Result<void> draft_write(const Rows& rows, OnConflict on_conflict, TableChange& change);
+  Result<void> draft_write(const Rows& rows, const TextRuns& texts, OnConflict on_conflict, TableChange& change);
   std::shared_ptr<TableVersion> draft() const;
   void refresh_readers(TableVersion& version);
   void mark_added(TableVersion& version, const Rows& rows) const;
-  static void mark_removed(TableVersion& version, RowId row);
+  static void mark_removed(TableVersion& version, std::span<const RowId> rows);
   Result<void> write_live_rows(storage::Checkpoint& checkpoint, const LiveBitmap& live) const;
   std::vector<RowRange> dead_ranges(const TableVersion& version) const;
   Result<void> release_dead_rows(storage::Checkpoint& checkpoint, const TableVersion& version);
@@ -109,7 +144,8 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
   std::vector<Column> columns_;
   std::shared_ptr<KeyColumn> key_column_;
   std::shared_ptr<const TableVersion> version_;
-  LiveBitmap checkpointed_live_;  // as the last published root has it
+  LiveBitmap checkpointed_live_;                    // as the last published root has it
+  std::vector<DeadTerms> checkpointed_dead_terms_;  // the same; of the text columns
   struct WrittenBlock {
     VectorIndex* index;
     graph::Graph::Stream stream;

@@ -7,8 +7,10 @@
 #include "engine/base/ids.h"
 #include "engine/table/array_ids.h"
 #include "engine/table/column.h"
+#include "engine/table/kept_bitmaps.h"
 #include "engine/table/key_directory.h"
 #include "engine/table/live_bitmap.h"
+#include "engine/table/text_index.h"
 #include "engine/table/vector_index.h"
 #include "engine/table/version_guard.h"
 
@@ -41,7 +43,10 @@ struct TableVersion {
   std::shared_ptr<const KeyColumn> key_column;
   std::vector<ColumnReader> columns;         // in schema order
   std::vector<VectorColumnVersion> vectors;  // one per vector column, in schema order
-  std::shared_ptr<VersionGuard> guard;       // of the rows that this version shows and later ones do not
+  std::vector<TextColumnVersion> texts;      // one per text column, in schema order
+  // Shared by all versions of one storage, since what a condition says of a row is the same in all that have it.
+  std::shared_ptr<KeptBitmaps> kept = std::make_shared<KeptBitmaps>();
+  std::shared_ptr<VersionGuard> guard;  // of the rows that this version shows and later ones do not
   std::shared_ptr<void>
       storage_pin;  // shared by all versions of one storage: when the last one goes, a dropped table's extents may go
 

@@ -70,7 +70,7 @@ class TestTable {
                                      OnConflict on_conflict) {
     const std::vector<ColumnView> views = {{.name = "id", .ints = keys.data()}, column};
     const Rows rows = base::must(check_rows(table_->info().schema, "t", {keys.size(), views}));
-    return table_->prepare_write(rows, on_conflict);
+    return table_->prepare_write(rows, {}, on_conflict);
   }
 
   std::unique_ptr<storage::Store> store_;

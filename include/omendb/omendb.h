@@ -94,6 +94,9 @@ typedef struct omendb_column_spec {
   omendb_storage storage;   /* vectors */
   uint8_t storage_bits;     /* vectors; OMENDB_RABITQ: 1 to 8 a dimension, 0 = 4; OMENDB_PQ: 4 or 8 a piece, 0 = 8 */
   omendb_element element;   /* vectors */
+  const char* analyzer;     /* texts; NULL = "english" */
+  const double* k1;         /* texts; NULL = 0.9 */
+  const double* b;          /* texts; NULL = 0.4 */
 } omendb_column_spec;
 
 /* One column of rows, in or out. Which pointers are used depends on the type; see omendb/batch.h, which this mirrors. */
@@ -140,6 +143,26 @@ typedef struct omendb_where {
   size_t value_count;
 } omendb_where;
 
+typedef enum omendb_fusion {
+  OMENDB_FUSE_RECIPROCAL_RANK = 0,
+  OMENDB_FUSE_RELATIVE = 1,
+  OMENDB_FUSE_DISTRIBUTION = 2,
+  OMENDB_FUSE_TEXT_FILTERS = 3
+} omendb_fusion;
+
+/* What to look for in text columns; beside vectors the two rankings are fused (omendb/query.h, docs/text.md). */
+typedef struct omendb_text_search {
+  const char* text;           /* words, any of them */
+  const char* query;          /* instead of text: words, phrases and operators */
+  const char* const* columns; /* NULL = every text column, each with weight 1 */
+  const double* weights;      /* of the columns; NULL = each 1 */
+  size_t column_count;
+  omendb_fusion fusion;
+  double vector_weight; /* both weights 0: each 1 */
+  double text_weight;
+  size_t candidates; /* of each ranking; 0 = twice k, and at least 50 */
+} omendb_text_search;
+
 typedef struct omendb_query {
   const float* vectors; /* query_count x dims */
   size_t query_count;
@@ -148,19 +171,25 @@ typedef struct omendb_query {
   size_t k;
   size_t ef; /* 0 = chosen for the recall */
   int exact;
-  unsigned threads;          /* for several queries; 0 = what the hardware has */
-  double recall;             /* share of the true k nearest that is wanted, at most 1 (exact); 0 = 0.95 */
-  const float* radius;       /* NULL = none; else only rows no farther than *radius, and at most k of them */
-  const uint8_t* bits;       /* instead of vectors where the column holds bits: query_count x (dims + 7) / 8 */
-  const omendb_where* where; /* only rows for which it is true; NULL = every row */
+  unsigned threads;               /* for several queries; 0 = what the hardware has */
+  double recall;                  /* share of the true k nearest that is wanted, at most 1 (exact); 0 = 0.95 */
+  const float* radius;            /* NULL = none; else only rows no farther than *radius, and at most k of them */
+  const uint8_t* bits;            /* instead of vectors where the column holds bits: query_count x (dims + 7) / 8 */
+  const omendb_where* where;      /* only rows for which it is true; NULL = every row */
+  const omendb_text_search* text; /* NULL = by vectors alone; without vectors by text alone */
+  size_t offset;                  /* so many of the best hits are left out */
+  const float* min_score;         /* NULL = none; else only hits that score no less */
+  const char* group_by;           /* NULL = none; else of rows with the same value in this column only the best one */
 } omendb_query;
 
-/* Hits of query i are entries offsets[i] .. offsets[i + 1], nearest first. Borrowed from the handle. */
+/* Hits of query i are entries offsets[i] .. offsets[i + 1], best first. Borrowed from the handle. */
 typedef struct omendb_hits_view {
   size_t query_count;
   const uint32_t* offsets;
   const float* distances;
-  omendb_column keys; /* ints, or offsets and chars */
+  omendb_column keys;       /* ints, or offsets and chars */
+  const float* scores;      /* larger is better */
+  const float* text_scores; /* BM25; NULL without text */
 } omendb_hits_view;
 
 OMENDB_API const char* omendb_version(void);    /* "0.1.0" */

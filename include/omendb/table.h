@@ -77,8 +77,18 @@ class Table {
   Result<uint64_t> count(const Where& where = {}) const;
   Result<std::unique_ptr<Scan>> scan(const ScanOptions& options) const;
 
-  // Cost: about 50 us a query at a million rows of 128 floats; see docs/performance.md.
+  // Cost: about 50 us a query at a million rows of 128 floats; see docs/performance.md. Fails: kInvalidArgument, kSchema, kCorruption.
   Result<Hits> search(const SearchQuery& query) const;
+  // Hits of one query in another order, some left out, with scores of the caller's: what a reranking model makes of them. `order`: numbers of hits, each at most
+  // once. Fails: kInvalidArgument.
+  Result<Hits> rearrange(const Hits& hits, std::span<const uint32_t> order, std::span<const float> scores) const;
+  // What search() would do with the query, as a tree of lines: which way, why, how many rows it expects. `analyze`: searches, and says what happened and how long
+  // each part took. Of one query. Fails: as search() does.
+  Result<std::string> explain(const SearchQuery& query, bool analyze = false) const;
+  // Where the words of a query stand in texts of the hits `first` .. `first + count`, as they were in the version that was searched. Of the query its `text` or
+  // `text_query` counts. One entry a hit. Cost: as analyzing these texts. Fails: kInvalidArgument, kSchema.
+  Result<std::vector<std::vector<TextRange>>> highlight(const Hits& hits, size_t first, size_t count,
+                                                        std::string_view column, const SearchQuery& query) const;
   // Columns of the hits `first` .. `first + count`, as they were in the version that was searched.
   Result<Batch> fetch(const Hits& hits, size_t first, size_t count, std::span<const std::string> columns = {}) const;
 

@@ -27,7 +27,7 @@ def row_bytes(dims: int) -> int:
 def to_query(query: Any, column: _omendb.Column) -> Bytes:
     """One row of bits or several (two dimensions), packed. QueryError for anything else."""
     if query is None:
-        raise QueryError("search needs a vector: table.search(numpy.packbits(bits), k=10)")
+        raise QueryError("search needs a vector, as in table.search(numpy.packbits(bits), k=10), or text= or query=")
     try:
         array = np.frombuffer(query, np.uint8) if isinstance(query, (bytes, bytearray)) else as_numpy(query)
         return _packed(array, column.dims, (1, 2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from . import _omendb
 from ._errors import QueryError
+from ._text import snippet
 
 if TYPE_CHECKING:
     import pandas
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
 DISTANCE = "_distance"  # names of the columns that to_arrow() and its kin add
 SCORE = "_score"
 QUERY = "_query"
-
-
-def to_scores(distances: npt.NDArray[np.float32], metric: str) -> npt.NDArray[np.float32]:
-    """Larger is better: cosine or Jaccard similarity, inner product, or the negative distance."""
-    return np.subtract(np.float32(1), distances) if metric in ("cosine", "jaccard") else np.negative(distances)
 
 
 class Hit(Mapping[str, Any]):
@@ -45,12 +41,23 @@ class Hit(Mapping[str, Any]):
 
     @property
     def distance(self) -> float:
+        """NaN after a search by text alone."""
         return float(self._hits.distances[self._index])
 
     @property
     def score(self) -> float:
         """Larger is better."""
         return float(self._hits.scores[self._index])
+
+    @property
+    def text_score(self) -> float:
+        """BM25; 0 where the text does not match. QueryError after a search without text."""
+        return float(self._hits.text_scores[self._index])
+
+    @property
+    def highlights(self) -> dict[str, str]:
+        """As `Hits.highlights`."""
+        return self._hits.highlights[self._index]
 
     def __getitem__(self, column: str) -> Any:
         return self._hits._values(column)[self._index]
@@ -66,19 +73,28 @@ class Hit(Mapping[str, Any]):
         return len(self._hits.columns)
 
     def __repr__(self) -> str:
-        return f"Hit(id={self.id!r}, distance={self.distance:.6g})"
+        return f"Hit(id={self.id!r}, {self._hits._shown}={self._hits._shown_values[self._index]:.6g})"
 
 
 class Hits(Sequence[Hit]):
-    """The rows nearest to one query, nearest first; fewer than k only when the table has fewer rows with a vector.
+    """The best rows of one query, best first; fewer than k only when fewer rows have a vector, match the text, or pass
+    the condition.
 
     Columns are read from the version that was searched, once, when first asked for; what has changed since does not
     show. That version stays in memory as long as its hits. Threads: any number may read.
     """
 
-    __slots__ = ("_cache", "_count", "_first", "_ids", "_raw", "_scores", "_select", "_table")
+    __slots__ = ("_cache", "_count", "_first", "_highlights", "_ids", "_raw", "_select", "_table", "_text")
 
-    def __init__(self, raw: _omendb.Hits, table: Table, select: list[str] | None, first: int, count: int) -> None:
+    def __init__(
+        self,
+        raw: _omendb.Hits,
+        table: Table,
+        select: list[str] | None,
+        first: int,
+        count: int,
+        text: _omendb.TextSearch | None = None,
+    ) -> None:
         self._raw = raw
         self._table = table
         self._select = select
@@ -86,7 +102,8 @@ class Hits(Sequence[Hit]):
         self._count = count
         self._cache: dict[str, list[Any]] | None = None
         self._ids: npt.NDArray[Any] | None = None
-        self._scores: npt.NDArray[np.float32] | None = None
+        self._text = text
+        self._highlights: list[dict[str, str]] | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -103,16 +120,69 @@ class Hits(Sequence[Hit]):
     @property
     def distances(self) -> npt.NDArray[np.float32]:
         """True L2 (not squared), 1 - cosine, the negative inner product, L1, Hamming or Jaccard, as the column's
-        metric says. Not a copy.
+        metric says; NaN after a search by text alone, and of rows without a vector. Not a copy.
         """
         return self._raw.distances(self._first, self._count)
 
     @property
     def scores(self) -> npt.NDArray[np.float32]:
-        """Larger is better: the cosine, the inner product, 1 - Jaccard, or the negative distance."""
-        if self._scores is None:
-            self._scores = to_scores(self.distances, self._raw.metric)
-        return self._scores
+        """Larger is better: the cosine, the inner product, 1 - Jaccard, or the negative distance; BM25 after a search
+        by text; the fused score after one by both. Not a copy.
+        """
+        return self._raw.scores(self._first, self._count)
+
+    @property
+    def text_scores(self) -> npt.NDArray[np.float32]:
+        """BM25, 0 for rows that do not match the text. QueryError after a search without text. Not a copy."""
+        if self._text is None:
+            raise QueryError("text_scores are of a search with text= or query=")
+        return self._raw.text_scores(self._first, self._count)
+
+    @property
+    def highlights(self) -> list[dict[str, str]]:
+        """For each hit, by text column, the part of the text where most words of the query stand, with `<b>` and
+        `</b>` around them; columns without any are left out. Read once, when first asked for.
+        """
+        if self._highlights is None:
+            self._highlights = self.highlight()
+        return self._highlights
+
+    def highlight(self, before: str = "<b>", after: str = "</b>", length: int = 160) -> list[dict[str, str]]:
+        """The same with other marks, and parts of about so many bytes."""
+        if self._text is None:
+            raise QueryError("highlights are of a search with text= or query=")
+        parts: list[dict[str, str]] = [{} for _ in range(self._count)]
+        for column in self._table._schema.columns:
+            if column.type != "text":
+                continue
+            texts = self._raw.fetch(self._first, self._count, [column.name]).values(0)
+            words = self._raw.highlight(self._first, self._count, column.name, self._text)
+            for part, text, ranges in zip(parts, texts, words, strict=True):
+                if ranges:
+                    part[column.name] = snippet(text, ranges, before, after, length)
+        return parts
+
+    def _reranked(
+        self, rerank: Callable[[Hits], Iterable[float]], offset: int, count: int, min_score: float | None
+    ) -> Hits:
+        scores = np.asarray(list(rerank(self)), dtype=np.float32)
+        if scores.shape != (self._count,):
+            raise QueryError(f"rerank returned {scores.size} scores for {self._count} hits")
+        if np.isnan(scores).any():
+            raise QueryError(f"rerank returned NaN for hit {int(np.isnan(scores).argmax())}")
+        order = np.argsort(-scores, kind="stable")[offset : offset + count]
+        if min_score is not None:
+            order = order[scores[order] >= min_score]
+        raw = self._raw.rearranged(order.tolist(), scores[order].tolist())
+        return Hits(raw, self._table, self._select, 0, len(order), self._text)
+
+    @property
+    def _shown(self) -> str:
+        return "distance" if self._text is None else "score"
+
+    @property
+    def _shown_values(self) -> npt.NDArray[np.float32]:
+        return self.distances if self._text is None else self.scores
 
     def __len__(self) -> int:
         return self._count
@@ -127,7 +197,8 @@ class Hits(Sequence[Hit]):
         return Hit(self, _checked(index, self._count, "hit"))
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{hit.id!r}: {hit.distance:.4g}" for hit in self[:5])
+        values = self._shown_values
+        shown = ", ".join(f"{hit.id!r}: {value:.4g}" for hit, value in zip(self[:5], values, strict=False))
         return f"Hits({self._count}; {shown}{', ...' if self._count > 5 else ''})"
 
     def to_arrow(self) -> pa.Table:
@@ -199,7 +270,7 @@ class HitsList(Sequence[Hits]):
 
     @property
     def scores(self) -> npt.NDArray[np.float32]:
-        return to_scores(self.distances, self._raw.metric)
+        return self._raw.scores(0, len(self._raw))
 
     def __len__(self) -> int:
         return self._raw.query_count

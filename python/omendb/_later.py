@@ -11,15 +11,6 @@ from ._errors import NotSupportedError
 
 MULTIMODAL = "comes with the multimodal release"
 _ARGUMENTS = {
-    "text": f"text search {MULTIMODAL}",
-    "query": f"text search {MULTIMODAL}",
-    "text_columns": f"text search {MULTIMODAL}",
-    "highlights": f"text search {MULTIMODAL}",
-    "fuse": f"hybrid search {MULTIMODAL}",
-    "rerank": f"hybrid search {MULTIMODAL}",
-    "offset": f"paging {MULTIMODAL}",
-    "group_by": f"grouping {MULTIMODAL}",
-    "min_score": f"a least score {MULTIMODAL}",
     "timeout": f"a time limit {MULTIMODAL}",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import weakref
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -14,19 +14,26 @@ import pyarrow as pa
 from . import _bits, _omendb, _rows, _vectors
 from ._errors import InvalidArgumentError, QueryError, SchemaError
 from ._hits import Hits, HitsList
-from ._later import MULTIMODAL, in_thread, not_yet, refuse
+from ._later import in_thread, refuse
 from ._progress import Progress
 from ._rows import Rows
 from ._schema import TableSchema
+from ._text import Fuse, TextColumns, to_text_search
 from ._where import Params, to_where
 
 if TYPE_CHECKING:
     from ._database import Database
 
 Key = int | str
+Rerank = Callable[[Hits], Iterable[float]]
 SCAN_ROWS = 4096  # of one batch
 NEAREST_ROWS = 10  # of a search that says no k
 HITS_MAX = 10_000  # of one query
+RERANKED_ROWS_MIN = 50
+_RERANKED_ARGUMENTS = frozenset(
+    "radius column select recall ef exact threads where params text query text_columns fuse offset min_score "
+    "group_by".split()
+)
 
 
 class Table:
@@ -209,6 +216,14 @@ class Table:
         threads: int | None = None,
         where: str | None = None,
         params: Params | None = None,
+        text: str | None = None,
+        query: str | None = None,
+        text_columns: TextColumns | None = None,
+        fuse: Fuse | None = None,
+        offset: int | None = None,
+        min_score: float | None = None,
+        group_by: str | None = None,
+        rerank: Rerank | None = None,
         **later: Any,
     ) -> Hits: ...
     @overload
@@ -226,6 +241,14 @@ class Table:
         threads: int | None = None,
         where: str | None = None,
         params: Params | None = None,
+        text: str | None = None,
+        query: str | None = None,
+        text_columns: TextColumns | None = None,
+        fuse: Fuse | None = None,
+        offset: int | None = None,
+        min_score: float | None = None,
+        group_by: str | None = None,
+        rerank: Rerank | None = None,
         **later: Any,
     ) -> HitsList: ...
     @overload
@@ -243,6 +266,14 @@ class Table:
         threads: int | None = None,
         where: str | None = None,
         params: Params | None = None,
+        text: str | None = None,
+        query: str | None = None,
+        text_columns: TextColumns | None = None,
+        fuse: Fuse | None = None,
+        offset: int | None = None,
+        min_score: float | None = None,
+        group_by: str | None = None,
+        rerank: Rerank | None = None,
         **later: Any,
     ) -> Any: ...
     def search(
@@ -259,6 +290,14 @@ class Table:
         threads: int | None = None,
         where: str | None = None,
         params: Params | None = None,
+        text: str | None = None,
+        query: str | None = None,
+        text_columns: TextColumns | None = None,
+        fuse: Fuse | None = None,
+        offset: int | None = None,
+        min_score: float | None = None,
+        group_by: str | None = None,
+        rerank: Rerank | None = None,
         **later: Any,
     ) -> Any:
         """The k rows nearest to a vector (10 by default) -> Hits; for an array of vectors (two dimensions) ->
@@ -273,36 +312,50 @@ class Table:
         at. `exact`: compare with every row. `threads`: for several vectors, all cores by default.
         `where`: only rows for which a condition is true (docs/filters.md); `params`: the values of its `?`, or a dict
         of those of its `:name`.
+
+        `text`: plain words; the rows that have any of them, ranked by BM25. `query`: instead, phrases and operators
+        (docs/text.md). `text_columns`: which columns, with weights if you like: `{"title": 2, "body": 1}`; all by
+        default. With a vector as well both rankings are fused: `fuse="rrf"` (reciprocal ranks, the default),
+        `"relative"`, `"distribution"`, or `{"vector": 0.7, "text": 0.3}`; `"filter"` ranks the rows that match the text
+        by the vector alone. `offset`: so many of the best hits are left out. `min_score`: only hits that score no less.
+        `group_by`: of rows with the same value in a column only the best one. `rerank`: a function that takes Hits, four
+        times as many as wanted and at least 50, and returns a score for each: the best by it are returned.
         """
         if later:
             refuse("search", later)
+        if rerank is not None:
+            arguments = {name: value for name, value in locals().items() if name in _RERANKED_ARGUMENTS}
+            return self._search_and_rerank(rerank, vector, k, **arguments)
         names = None if select is None else self._schema.checked_names(select, self.name)
         if recall is not None and not _is_share(recall):
             raise QueryError(f"recall is a number above 0 and at most 1, not {recall!r}")
         condition, values = (None, None) if where is None and params is None else to_where(where, params)
+        texts = None
+        if not (text is query is text_columns is fuse is offset is min_score is group_by is None):
+            texts = to_text_search(text, query, text_columns, fuse, offset, min_score, group_by)
         limit = (NEAREST_ROWS if radius is None else HITS_MAX) if k is None else k
+        rest = (limit, radius, column or "", recall or 0.0, ef or 0, exact, threads, condition, values, texts)
         try:
-            raw = self._search(
-                vector, limit, radius, column or "", recall or 0.0, ef or 0, exact, threads, condition, values
-            )
-        except BufferError:
-            query = self._to_query(vector, column)
-            return self.search(
-                query,
-                k,
-                radius=radius,
-                column=column,
-                select=names,
-                recall=recall,
-                ef=ef,
-                exact=exact,
-                threads=threads,
-                where=where,
-                params=params,
-            )
+            try:
+                raw = self._search(vector, *rest)
+            except BufferError:
+                raw = self._search(self._to_query(vector, column), *rest)
         except TypeError:
             raise _wrong_search_argument(limit, radius, column, ef, exact, threads) from None
-        return Hits(raw, self, names, 0, len(raw)) if raw.single else HitsList(raw, self, names)
+        if not raw.single:
+            return HitsList(raw, self, names)
+        return Hits(raw, self, names, 0, len(raw), None if text is query is None else texts)
+
+    def _search_and_rerank(self, rerank: Rerank, vector: Any, k: int | None, **arguments: Any) -> Hits:
+        wanted = NEAREST_ROWS if k is None else k
+        if isinstance(wanted, bool) or not isinstance(wanted, (int, np.integer)) or not 1 <= wanted <= HITS_MAX:
+            raise QueryError(f"k is an integer of 1 to {HITS_MAX}, not {k!r}")
+        offset = arguments.pop("offset") or 0
+        min_score = arguments.pop("min_score")
+        found = self.search(vector, min(HITS_MAX, max(4 * (wanted + offset), RERANKED_ROWS_MIN)), **arguments)
+        if not isinstance(found, Hits):
+            raise QueryError("rerank= takes the hits of one query; search for one vector at a time")
+        return found._reranked(rerank, offset, wanted, min_score)
 
     def _to_query(self, vector: Any, column: str | None) -> Any:
         """As the engine takes it for the column that is searched."""
@@ -315,9 +368,43 @@ class Table:
             return _bits.to_query(vector, searched[0])
         return _vectors.to_query(vector)
 
-    def explain(self, *args: Any, **arguments: Any) -> str:
-        """Not there yet: NotSupportedError."""
-        raise not_yet("explain()", f"the planner {MULTIMODAL}")
+    def explain(
+        self,
+        vector: Any = None,
+        k: int | None = None,
+        *,
+        analyze: bool = False,
+        radius: float | None = None,
+        column: str | None = None,
+        recall: float | None = None,
+        ef: int | None = None,
+        exact: bool = False,
+        where: str | None = None,
+        params: Params | None = None,
+        text: str | None = None,
+        query: str | None = None,
+        text_columns: TextColumns | None = None,
+        fuse: Fuse | None = None,
+        offset: int | None = None,
+        min_score: float | None = None,
+        group_by: str | None = None,
+    ) -> str:
+        """What `search` with these arguments would do, as a tree of lines: which way each part goes and why, and how many
+        rows it expects. `analyze`: searches, and says what happened and how long each part took.
+        """
+        if recall is not None and not _is_share(recall):
+            raise QueryError(f"recall is a number above 0 and at most 1, not {recall!r}")
+        condition, values = to_where(where, params)
+        texts = to_text_search(text, query, text_columns, fuse, offset, min_score, group_by)
+        limit = (NEAREST_ROWS if radius is None else HITS_MAX) if k is None else k
+        rest = (limit, radius, column or "", recall or 0.0, ef or 0, exact, condition, values, texts, bool(analyze))
+        try:
+            try:
+                return self._raw.explain(vector, *rest)
+            except BufferError:
+                return self._raw.explain(self._to_query(vector, column), *rest)
+        except TypeError:
+            raise _wrong_search_argument(limit, radius, column, ef, exact, None) from None
 
     def stats(self) -> dict[str, Any]:
         """Figures: rows, dead_rows, tail_rows (wait for the graph; falls to 0 by itself), flat (every search is

@@ -26,7 +26,7 @@ def to_float32(values: npt.NDArray[Any]) -> Floats:
 def to_query(query: Any) -> Floats:
     """One query vector or several (rows of two dimensions). QueryError for anything else."""
     if query is None:
-        raise QueryError("search needs a vector: table.search([0.1, 0.2, ...], k=10)")
+        raise QueryError("search needs a vector, as in table.search([0.1, 0.2, ...], k=10), or text= or query=")
     try:
         array = _arrow_to_numpy(query) if isinstance(query, (pa.Array, pa.ChunkedArray)) else as_numpy(query)
     except (TypeError, ValueError, RuntimeError, BufferError, pa.ArrowException) as error:

@@ -10,6 +10,7 @@
 #include "py_map.h"
 #include "py_schema.h"
 #include "py_table.h"
+#include "py_text.h"
 #include "py_where.h"
 
 NB_MODULE(_omendb, module) {
@@ -20,6 +21,7 @@ NB_MODULE(_omendb, module) {
   bind_batch(module);
   bind_hits(module);
   bind_where(module);
+  bind_text(module);
   bind_table(module);
   bind_database(module);
   bind_map(module);

@@ -6,6 +6,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "py_batch.h"
+#include "py_text.h"
 
 #include <algorithm>
 #include <string>
@@ -67,6 +68,11 @@ nb::object to_array(nb::handle owner, const std::vector<T>& values, size_t first
   return nb::cast(Array<T>(values.data() + first, {count}, owner));
 }
 
+template <std::vector<float> Hits::*kValues>
+nb::object floats_of(nb::handle_t<PyHits> self, size_t first, size_t count) {
+  return to_array(self, nb::cast<const PyHits&>(self).hits().*kValues, first, count);
+}
+
 nb::object keys_of(nb::handle_t<PyHits> self, size_t first, size_t count) {
   const ColumnData& keys = nb::cast<const PyHits&>(self).hits().keys;
   if (keys.type == Type::kInt64) return to_array(self, keys.ints, first, count);
@@ -80,26 +86,71 @@ nb::object keys_of(nb::handle_t<PyHits> self, size_t first, size_t count) {
 
 }  // namespace
 
-PyHits search(const Table& table, nb::handle vectors, SearchQuery query, std::optional<unsigned> threads) {
-  const VectorOptions options = searched_options(table.schema(), query.column);
-  const bool of_bits = options.element == Element::kBit;
-  const QueryBuffer buffer(vectors, of_bits);
+namespace {
+
+bool searches_bits(const Table& table, std::string_view column) {
+  return searched_options(table.schema(), column).element == Element::kBit;
+}
+
+void set_vectors(const QueryBuffer& buffer, bool of_bits, SearchQuery& query) {
   if (of_bits) {
     query.bits = buffer.bits();
   } else {
     query.vectors = buffer.floats();
   }
   query.query_count = buffer.vector_count();
+}
+
+}  // namespace
+
+PyHits search(const Table& table, nb::handle vectors, SearchQuery query, std::optional<unsigned> threads) {
+  const bool of_bits = searches_bits(table, query.column);
+  const QueryBuffer buffer(vectors, of_bits);
+  set_vectors(buffer, of_bits, query);
   query.threads = threads.value_or(buffer.single() ? 1 : 0);
   Result<Hits> hits = without_gil([&] { return table.search(query); });
-  return {unwrap(std::move(hits), Failure::Of::kQuery), table, options.metric, buffer.single()};
+  return {unwrap(std::move(hits), Failure::Of::kQuery), table, buffer.single()};
 }
+
+PyHits search(const Table& table, const SearchQuery& query) {
+  Result<Hits> hits = without_gil([&] { return table.search(query); });
+  return {unwrap(std::move(hits), Failure::Of::kQuery), table, true};
+}
+
+std::string explain(const Table& table, nb::handle vectors, SearchQuery query, bool analyze) {
+  const bool of_bits = searches_bits(table, query.column);
+  std::optional<QueryBuffer> buffer;
+  if (!vectors.is_none() || !(query.text || query.text_query)) {
+    buffer.emplace(vectors, of_bits);
+    set_vectors(*buffer, of_bits, query);
+  }
+  return unwrap(without_gil([&] { return table.explain(query, analyze); }), Failure::Of::kQuery);
+}
+
+namespace {
+
+// (begin, end) of the words of a query in texts of a column, a list a hit.
+nb::list highlight(const PyHits& self, size_t first, size_t count, std::string_view column, const PyTextSearch& text) {
+  const Hits& hits = self.hits();
+  const Table& table = self.table();
+  SearchQuery query;
+  text.add_to(query);
+  nb::list result;
+  for (const auto& ranges :
+       unwrap(without_gil([&] { return table.highlight(hits, first, count, column, query); }), Failure::Of::kQuery)) {
+    nb::list words;
+    for (const TextRange& range : ranges) words.append(nb::make_tuple(range.begin_byte, range.end_byte));
+    result.append(words);
+  }
+  return result;
+}
+
+}  // namespace
 
 void bind_hits(nb::module_& module) {
   nb::class_<PyHits>(module, "Hits", "The hits of all queries of one search, one after the other.")
       .def("__len__", [](const PyHits& self) { return self.hits().rows.size(); })
       .def_prop_ro("single", &PyHits::single, "True when the query was one vector, not an array of them.")
-      .def_prop_ro("metric", [](const PyHits& self) { return to_string(self.metric()); })
       .def_prop_ro("query_count", [](const PyHits& self) { return self.hits().query_count(); })
       .def_prop_ro(
           "offsets",
@@ -118,14 +169,26 @@ void bind_hits(nb::module_& module) {
           },
           nb::arg("query"), nb::sig("def range(self, query: int) -> tuple[int, int]"),
           "Where the hits of this query begin and end.")
+      .def("distances", &floats_of<&Hits::distances>, nb::arg("first"), nb::arg("count"),
+           nb::sig("def distances(self, first: int, count: int) -> numpy.typing.NDArray[numpy.float32]"),
+           "A view, not a copy.")
+      .def("scores", &floats_of<&Hits::scores>, nb::arg("first"), nb::arg("count"),
+           nb::sig("def scores(self, first: int, count: int) -> numpy.typing.NDArray[numpy.float32]"),
+           "A view, not a copy.")
+      .def("text_scores", &floats_of<&Hits::text_scores>, nb::arg("first"), nb::arg("count"),
+           nb::sig("def text_scores(self, first: int, count: int) -> numpy.typing.NDArray[numpy.float32]"),
+           "A view, not a copy.")
       .def(
-          "distances",
-          [](nb::handle_t<PyHits> self, size_t first, size_t count) {
-            return to_array(self, nb::cast<const PyHits&>(self).hits().distances, first, count);
+          "rearranged",
+          [](const PyHits& self, const std::vector<uint32_t>& order, const std::vector<float>& scores) {
+            return PyHits(unwrap(self.table().rearrange(self.hits(), order, scores)), self.table(), true);
           },
-          nb::arg("first"), nb::arg("count"),
-          nb::sig("def distances(self, first: int, count: int) -> numpy.typing.NDArray[numpy.float32]"),
-          "A view, not a copy.")
+          nb::arg("order"), nb::arg("scores"), "Some of the hits of one query in another order, with other scores.")
+      .def("highlight", &highlight, nb::arg("first"), nb::arg("count"), nb::arg("column"), nb::arg("text"),
+           nb::sig("def highlight(self, first: int, count: int, column: str, text: TextSearch) -> "
+                   "list[list[tuple[int, int]]]"),
+           "Where the words of a query stand in texts of a column: first byte and the one behind the last, a list a "
+           "hit.")
       .def("keys", &keys_of, nb::arg("first"), nb::arg("count"),
            nb::sig("def keys(self, first: int, count: int) -> numpy.typing.NDArray[numpy.int64] | list[str]"),
            "Integer keys as a view, strings as a list.")

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace omendb::python {
@@ -16,19 +17,16 @@ namespace omendb::python {
 // The hits of all queries of one search, flat. Keeps the version that was searched until it is freed.
 class PyHits {
  public:
-  PyHits(Hits hits, Table table, Metric metric, bool single)
-      : found_({std::move(hits), std::move(table), metric, single}) {}
+  PyHits(Hits hits, Table table, bool single) : found_({std::move(hits), std::move(table), single}) {}
 
   const Hits& hits() const { return found_->hits; }
   const Table& table() const { return found_->table; }
-  Metric metric() const { return found_->metric; }
   bool single() const { return found_->single; }
 
  private:
   struct Found {
     Hits hits;
     Table table;
-    Metric metric;
     bool single;  // the query was one vector, not an array of them
   };
   Handle<Found> found_;
@@ -37,6 +35,11 @@ class PyHits {
 // The nearest rows of one vector (one dimension) or several (two dimensions, row after row). Anything but an aligned C-contiguous buffer of float32, of
 // bytes where the column holds bits, is a BufferError: the Python layer converts and calls again. No `threads`: one for a single vector, all cores for several.
 PyHits search(const Table& table, nanobind::handle vectors, SearchQuery query, std::optional<unsigned> threads);
+// By text alone.
+PyHits search(const Table& table, const SearchQuery& query);
+
+// What a search would do, or with `analyze` did, of at most one vector; `vectors` may be None beside a text.
+std::string explain(const Table& table, nanobind::handle vectors, SearchQuery query, bool analyze);
 
 void bind_hits(nanobind::module_& module);
 

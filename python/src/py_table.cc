@@ -9,6 +9,7 @@
 #include "py_batch.h"
 #include "py_hits.h"
 #include "py_keys.h"
+#include "py_text.h"
 #include "py_where.h"
 
 #include <memory>
@@ -74,20 +75,25 @@ nb::tuple get(const PyTable& self, const nb::list& keys, const std::vector<std::
   return nb::make_tuple(std::move(rows), nb::bytes(found.data(), found.size()));
 }
 
+std::string explain_table(const PyTable& self, nb::handle vectors, size_t k, std::optional<float> radius,
+                          std::string_view column, double recall, size_t ef, bool exact, nb::handle condition,
+                          nb::handle params, const PyTextSearch* text, bool analyze) {
+  const PyWhere where(condition, params);
+  SearchQuery query{
+      .column = column, .k = k, .radius = radius, .recall = recall, .ef = ef, .exact = exact, .where = where.view()};
+  if (text != nullptr) text->add_to(query);
+  return explain(*self, vectors, query, analyze);
+}
+
 PyHits search_table(const PyTable& self, nb::handle vectors, size_t k, std::optional<float> radius,
                     std::string_view column, double recall, size_t ef, bool exact, std::optional<unsigned> threads,
-                    nb::handle condition, nb::handle params) {
+                    nb::handle condition, nb::handle params, const PyTextSearch* text) {
   const PyWhere where(condition, params);
-  return search(*self, vectors,
-                {.vectors = {},
-                 .column = column,
-                 .k = k,
-                 .radius = radius,
-                 .recall = recall,
-                 .ef = ef,
-                 .exact = exact,
-                 .where = where.view()},
-                threads);
+  SearchQuery query{
+      .column = column, .k = k, .radius = radius, .recall = recall, .ef = ef, .exact = exact, .where = where.view()};
+  if (text != nullptr) text->add_to(query);
+  if (vectors.is_none() && (query.text || query.text_query)) return search(*self, query);
+  return search(*self, vectors, query, threads);
 }
 
 // (ef, recall, its standard error) per beam.
@@ -201,7 +207,12 @@ void bind_table(nb::module_& module) {
       .def("search", &search_table, nb::arg("vectors").none(), nb::arg("k"), nb::arg("radius").none(),
            nb::arg("column"), nb::arg("recall"), nb::arg("ef"), nb::arg("exact"), nb::arg("threads").none(),
            nb::arg("where").none() = nb::none(), nb::arg("params").none() = nb::none(),
+           nb::arg("text").none() = nb::none(),
            "Nearest rows to one or several vectors of float32, or of bits in bytes; BufferError for any other buffer.")
+      .def("explain", &explain_table, nb::arg("vectors").none(), nb::arg("k"), nb::arg("radius").none(),
+           nb::arg("column"), nb::arg("recall"), nb::arg("ef"), nb::arg("exact"), nb::arg("where").none(),
+           nb::arg("params").none(), nb::arg("text").none(), nb::arg("analyze"),
+           "What a search of at most one vector would do, or did, as a tree of lines.")
       .def(
           "measure_recall", &measure_recall, nb::arg("column"), nb::arg("k"), nb::arg("efs"), nb::arg("query_count"),
           nb::arg("seed"),

@@ -97,17 +97,7 @@ def test_a_closed_database_says_so_whatever_is_asked(points, db):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda table: table.search([0, 0], text="red bicycle"),
-        lambda table: table.search(text="red bicycle"),
-        lambda table: table.search(query='"red bicycle"'),
-        lambda table: table.search([0, 0], fuse="rrf"),
-        lambda table: table.search([0, 0], text_columns={"title": 2}),
-        lambda table: table.search([0, 0], offset=3),
-        lambda table: table.search([0, 0], min_score=0.5),
-        lambda table: table.search([0, 0], group_by="id"),
         lambda table: table.search([0, 0], timeout=1),
-        lambda table: table.search([0, 0], rerank=max),
-        lambda table: table.explain(vector=[0, 0]),
         lambda table: table.database.sql("select 1"),
         lambda table: table.database.transaction(),
         lambda table: table.database.snapshot(),

@@ -1,0 +1,71 @@
+#include "engine/exec/fuse.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace omendb::exec {
+namespace {
+
+constexpr double kRankConstant = 60;
+
+double reciprocal(std::optional<size_t> rank) { return rank ? 1 / (kRankConstant + static_cast<double>(*rank)) : 0; }
+
+// What is taken as 0 and as 1.
+struct Scale {
+  double zero = 0;
+  double one = 0;
+  double operator()(double score) const { return one > zero ? std::clamp((score - zero) / (one - zero), 0.0, 1.0) : 1; }
+};
+
+Scale scale_of(Fusion::Method method, const std::vector<double>& scores) {
+  if (scores.empty()) return {};
+  if (method == Fusion::Method::kRelative) {
+    const auto [least, most] = std::minmax_element(scores.begin(), scores.end());
+    return {*least, *most};
+  }
+  double sum = 0;
+  for (const double score : scores) sum += score;
+  const double mean = sum / static_cast<double>(scores.size());
+  double squares = 0;
+  for (const double score : scores) squares += (score - mean) * (score - mean);
+  const double deviation = std::sqrt(squares / static_cast<double>(scores.size()));
+  return {mean - 3 * deviation, mean + 3 * deviation};
+}
+
+void score_by_rank(const Fusion& fusion, std::vector<Candidate>& candidates) {
+  for (Candidate& candidate : candidates) {
+    candidate.score =
+        fusion.vector_weight * reciprocal(candidate.vector_rank) + fusion.text_weight * reciprocal(candidate.text_rank);
+  }
+}
+
+// A row without a vector counts as the farthest one.
+void score_by_scale(const Fusion& fusion, std::vector<Candidate>& candidates) {
+  std::vector<double> vector_scores;
+  std::vector<double> text_scores;
+  for (const Candidate& candidate : candidates) {
+    if (candidate.vector_score) vector_scores.push_back(*candidate.vector_score);
+    text_scores.push_back(candidate.text_score);
+  }
+  const Scale vector_scale = scale_of(fusion.method, vector_scores);
+  const Scale text_scale = scale_of(fusion.method, text_scores);
+  for (Candidate& candidate : candidates) {
+    const double near = candidate.vector_score ? vector_scale(*candidate.vector_score) : 0;
+    candidate.score = fusion.vector_weight * near + fusion.text_weight * text_scale(candidate.text_score);
+  }
+}
+
+}  // namespace
+
+void fuse(const Fusion& fusion, std::vector<Candidate>& candidates) {
+  if (fusion.method == Fusion::Method::kReciprocalRank) {
+    score_by_rank(fusion, candidates);
+  } else {
+    score_by_scale(fusion, candidates);
+  }
+  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+    return a.score != b.score ? a.score > b.score : a.row < b.row;
+  });
+}
+
+}  // namespace omendb::exec

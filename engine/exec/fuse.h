@@ -1,0 +1,30 @@
+#pragma once
+
+// Two ranked lists become one.
+
+#include <omendb/query.h>
+
+#include "engine/base/ids.h"
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace omendb::exec {
+
+// A row that a search by vector or one by text has found.
+struct Candidate {
+  RowId row{};
+  std::optional<size_t> vector_rank{};  // from 1, where the search by vector found it
+  std::optional<size_t> text_rank{};
+  float distance = 0;                   // NaN for a row without a vector
+  std::optional<float> vector_score{};  // none for such a row
+  float text_score = 0;                 // 0 for a row that does not match
+  double score = 0;                     // what fuse() makes of it
+};
+
+// Fills in the scores and brings the candidates into order: best first, ties by row.
+void fuse(const Fusion& fusion, std::vector<Candidate>& candidates);
+
+}  // namespace omendb::exec

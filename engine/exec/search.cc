@@ -1,0 +1,474 @@
+#include "engine/exec/search.h"
+
+#include "engine/base/try.h"
+#include "engine/exec/fuse.h"
+#include "engine/exec/rows_where.h"
+#include "engine/exec/text_search.h"
+#include "engine/exec/vector_search.h"
+#include "engine/plan/vector_strategy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+namespace omendb::exec {
+namespace {
+
+constexpr float kNoDistance = std::numeric_limits<float>::quiet_NaN();
+constexpr size_t kCandidatesMin = 50;
+
+bool has_vectors(const SearchQuery& query) { return !query.vectors.empty() || !query.bits.empty(); }
+bool has_text(const SearchQuery& query) { return query.text || query.text_query; }
+bool text_filters(const SearchQuery& query) { return query.fusion.method == Fusion::Method::kTextFilters; }
+
+std::string fault_of_fusion(const SearchQuery& query) {
+  if (query.query_count != 1)
+    return fmt::format("a text goes with one vector, not with {}; search for one at a time", query.query_count);
+  if (query.radius && !has_vectors(query)) return "a radius goes with a vector";
+  const Fusion& fusion = query.fusion;
+  const auto is_weight = [](double weight) { return weight >= 0 && std::isfinite(weight); };
+  if (!is_weight(fusion.vector_weight) || !is_weight(fusion.text_weight) ||
+      fusion.vector_weight + fusion.text_weight == 0)
+    return fmt::format("the weights of vector and text are numbers from 0, not both 0: {} and {}", fusion.vector_weight,
+                       fusion.text_weight);
+  if (fusion.candidates > kSearchRowsMax)
+    return fmt::format("candidates are at most {}, not {}", kSearchRowsMax, fusion.candidates);
+  return "";
+}
+
+// A search by vector alone checks its vectors itself, none included.
+std::string fault_of(const SearchQuery& query) {
+  if (query.k < 1 || query.k > kSearchRowsMax) return fmt::format("k is 1 to {}, not {}", kSearchRowsMax, query.k);
+  if (query.offset > kSearchRowsMax - query.k)
+    return fmt::format("offset and k together are at most {}, not {} and {}", kSearchRowsMax, query.offset, query.k);
+  if (query.min_score && std::isnan(*query.min_score)) return "min_score is not a number";
+  return has_text(query) ? fault_of_fusion(query) : "";
+}
+
+Result<void> check_query(const table::TableVersion& version, const SearchQuery& query) {
+  const std::string fault = fault_of(query);
+  if (fault.empty()) return {};
+  return Error{ErrorCode::kInvalidArgument, fmt::format("search in table '{}': {}", version.info->name, fault)};
+}
+
+// Larger is better.
+float score_of(Metric metric, float distance) {
+  return metric == Metric::kCosine || metric == Metric::kJaccard ? 1 - distance : -distance;
+}
+
+size_t candidate_count(const SearchQuery& query) {
+  const size_t wanted = query.fusion.candidates != 0 ? query.fusion.candidates : std::max(kCandidatesMin, 2 * query.k);
+  return std::clamp(wanted, query.k, kSearchRowsMax);
+}
+
+// --- reports ---
+
+// A step of a report, with the time from here to the end of the scope; nothing where nobody asks.
+class Reporting {
+ public:
+  Reporting(plan::Step* parent, const std::string& title) {
+    if (parent == nullptr) return;
+    parent->steps.push_back({title, {}, std::nullopt, {}});
+    step_ = &parent->steps.back();  // until the next one is added, which is after this one's end
+    begin_ = std::chrono::steady_clock::now();
+  }
+  ~Reporting() {
+    if (step_ == nullptr) return;
+    step_->milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_).count();
+  }
+  Reporting(const Reporting&) = delete;
+  Reporting& operator=(const Reporting&) = delete;
+
+  plan::Step* step() const { return step_; }
+  template <typename... Args>
+  void note(fmt::format_string<Args...> format, Args&&... args) {
+    if (step_ != nullptr) step_->notes.push_back(fmt::format(format, std::forward<Args>(args)...));
+  }
+
+ private:
+  plan::Step* step_ = nullptr;
+  std::chrono::steady_clock::time_point begin_{};
+};
+
+std::string root_title(const table::TableVersion& version, const SearchQuery& query) {
+  const char* by = !has_text(query) ? "vector" : has_vectors(query) ? "vector and text" : "text";
+  return fmt::format("search by {} in table '{}', {} rows: the best {}", by, version.info->name,
+                     plan::with_commas(version.live.live_count()), query.k);
+}
+
+std::string condition_title(const Where& where) { return fmt::format("condition: {}", where.text); }
+
+Result<std::string> vector_title(const table::TableVersion& version, const SearchQuery& query) {
+  TRY(column, find_vector_column(version, query.column));
+  const ColumnSpec& spec = version.info->schema.columns[column->index->column()];
+  return fmt::format("nearest {} by column '{}' ({}, {} {})", query.k, spec.name, to_string(spec.vector.metric),
+                     spec.vector.dims, spec.vector.element == Element::kBit ? "bits" : "dimensions");
+}
+
+std::string text_title(const TextSearch& texts, const SearchQuery& query) {
+  const std::string_view words = query.text ? *query.text : *query.text_query;
+  return fmt::format("best {} by BM25 in {}: {}{}", query.k, texts.column_names(), words.substr(0, 60),
+                     words.size() > 60 ? "..." : "");
+}
+
+std::string fusion_note(const SearchQuery& query) {
+  const std::string weights = fmt::format("weights {} and {}", query.fusion.vector_weight, query.fusion.text_weight);
+  switch (query.fusion.method) {
+    case Fusion::Method::kReciprocalRank: return "fused by reciprocal rank, " + weights;
+    case Fusion::Method::kRelative: return "fused by relative scores, " + weights;
+    case Fusion::Method::kDistribution: return "fused by scores in standard deviations, " + weights;
+    case Fusion::Method::kTextFilters: return "rows that match the text, ranked by the vector";
+  }
+  return "";
+}
+
+// --- the parts of a search ---
+
+// Those for which the condition is true; nothing where there is none.
+Result<std::optional<table::LiveBitmap>> passing_rows(const table::TableVersion& version, const Where& where,
+                                                      plan::Step* report) {
+  if (where.text.empty()) return std::optional<table::LiveBitmap>();
+  Reporting reporting(report, condition_title(where));
+  TRY(rows, rows_where(version, where, version.live));
+  reporting.note("true for {} of {} rows ({})", plan::with_commas(rows.live_count()),
+                 plan::with_commas(version.live.live_count()),
+                 plan::share(rows.live_count(), version.live.live_count()));
+  return std::optional<table::LiveBitmap>(std::move(rows));
+}
+
+Result<VectorHits> near_rows(const table::TableVersion& version, const SearchQuery& query,
+                             const table::LiveBitmap* passing, plan::Step* report) {
+  if (report == nullptr) return vector_search(version, query, passing);
+  TRY(title, vector_title(version, query));
+  Reporting reporting(report, title);
+  TRY(found, vector_search(version, query, passing, reporting.step()));
+  reporting.note("found {}", plan::with_commas(found.rows.size()));
+  return found;
+}
+
+Result<std::vector<text::ScoredRow>> matching_rows(const TextSearch& texts, const SearchQuery& query,
+                                                   const table::LiveBitmap& rows, plan::Step* report) {
+  if (report == nullptr) return texts.best(rows, query.k);
+  Reporting reporting(report, text_title(texts, query));
+  text::TextSearchStats stats;
+  TRY(found, texts.best(rows, query.k, &stats));
+  reporting.note("at most {} rows have one of the words; {} were scored",
+                 plan::with_commas(std::min<uint64_t>(stats.matching_rows_max, rows.live_count())),
+                 plan::with_commas(stats.scored_rows));
+  reporting.note("found {}", plan::with_commas(found.size()));
+  return found;
+}
+
+// --- searches ---
+
+Result<SearchHits> search_vectors(const table::TableVersion& version, const SearchQuery& query,
+                                  const table::LiveBitmap* passing, plan::Step* report) {
+  TRY(metric, searched_metric(version, query.column));
+  TRY(found, near_rows(version, query, passing, report));
+  SearchHits hits{std::move(found.offsets), std::move(found.rows), std::move(found.distances), {}, {}};
+  hits.scores.reserve(hits.distances.size());
+  for (const float distance : hits.distances) hits.scores.push_back(score_of(metric, distance));
+  return hits;
+}
+
+Result<SearchHits> search_texts(const SearchQuery& query, const TextSearch& texts, const table::LiveBitmap& rows,
+                                plan::Step* report) {
+  TRY(found, matching_rows(texts, query, rows, report));
+  SearchHits hits;
+  for (const text::ScoredRow& row : found) {
+    hits.rows.push_back({row.row});
+    hits.scores.push_back(row.score);
+  }
+  hits.text_scores = hits.scores;
+  hits.distances.assign(hits.rows.size(), kNoDistance);
+  hits.offsets = {0, static_cast<uint32_t>(hits.rows.size())};
+  return hits;
+}
+
+// The text is one more condition.
+Result<SearchHits> search_matching_vectors(const table::TableVersion& version, const SearchQuery& query,
+                                           const TextSearch& texts, const table::LiveBitmap& rows, plan::Step* report) {
+  std::optional<table::LiveBitmap> matching;
+  {
+    Reporting reporting(report, fmt::format("rows that match in {}", texts.column_names()));
+    TRY(found, texts.matching(rows));
+    reporting.note("{} of {} rows ({})", plan::with_commas(found.live_count()), plan::with_commas(rows.live_count()),
+                   plan::share(found.live_count(), rows.live_count()));
+    matching = std::move(found);
+  }
+  TRY(hits, search_vectors(version, query, &*matching, report));
+  TRY(scored, texts.scores_of(hits.rows));
+  hits.text_scores = std::move(scored);
+  return hits;
+}
+
+// The rows of both lists, each once.
+std::vector<Candidate> join(const VectorHits& near, std::span<const text::ScoredRow> matching) {
+  std::vector<Candidate> candidates;
+  std::unordered_map<uint32_t, size_t> places;
+  for (size_t i = 0; i < near.rows.size(); ++i) {
+    places.emplace(near.rows[i].value, candidates.size());
+    candidates.push_back({.row = near.rows[i], .vector_rank = i + 1});
+  }
+  for (size_t i = 0; i < matching.size(); ++i) {
+    const auto [place, fresh] = places.emplace(matching[i].row, candidates.size());
+    if (fresh) candidates.push_back({.row = {matching[i].row}});
+    candidates[place->second].text_rank = i + 1;
+  }
+  return candidates;
+}
+
+// Of every candidate both scores, whichever search found it.
+Result<void> complete(const table::TableVersion& version, const SearchQuery& query, const TextSearch& texts,
+                      std::vector<Candidate>& candidates) {
+  std::vector<RowId> rows;
+  rows.reserve(candidates.size());
+  for (const Candidate& candidate : candidates) rows.push_back(candidate.row);
+  TRY(metric, searched_metric(version, query.column));
+  TRY(measured, distances_to(version, query, rows));
+  TRY(scored, texts.scores_of(rows));
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    candidates[i].distance = measured[i];
+    if (!std::isnan(measured[i])) candidates[i].vector_score = score_of(metric, measured[i]);
+    candidates[i].text_score = scored[i];
+  }
+  return {};
+}
+
+SearchHits to_hits(std::span<const Candidate> candidates) {
+  SearchHits hits;
+  for (const Candidate& candidate : candidates) {
+    hits.rows.push_back(candidate.row);
+    hits.scores.push_back(static_cast<float>(candidate.score));
+    hits.text_scores.push_back(candidate.text_score);
+    hits.distances.push_back(candidate.distance);
+  }
+  hits.offsets = {0, static_cast<uint32_t>(hits.rows.size())};
+  return hits;
+}
+
+Result<SearchHits> search_both(const table::TableVersion& version, const SearchQuery& query, const TextSearch& texts,
+                               const table::LiveBitmap* passing, plan::Step* report) {
+  SearchQuery wider = query;
+  wider.k = candidate_count(query);
+  TRY(near, near_rows(version, wider, passing, report));
+  TRY(matching, matching_rows(texts, wider, passing != nullptr ? *passing : version.live, report));
+  Reporting reporting(report, "both lists become one");
+  std::vector<Candidate> candidates = join(near, matching);
+  TRY_OK(complete(version, query, texts, candidates));
+  if (query.radius) std::erase_if(candidates, [&](const Candidate& row) { return !(row.distance <= *query.radius); });
+  fuse(query.fusion, candidates);
+  reporting.note("{}; {} candidates, {} of them in both", fusion_note(query), candidates.size(),
+                 near.rows.size() + matching.size() - candidates.size());
+  return to_hits(std::span(candidates).first(std::min(candidates.size(), query.k)));
+}
+
+void take(const SearchHits& from, size_t at, SearchHits& to) {
+  to.rows.push_back(from.rows[at]);
+  to.distances.push_back(from.distances[at]);
+  to.scores.push_back(from.scores[at]);
+  if (!from.text_scores.empty()) to.text_scores.push_back(from.text_scores[at]);
+}
+
+// The bytes of a value; nothing for null.
+std::optional<std::string_view> value_bytes(const table::ColumnReader& column, RowId row) {
+  if (column.is_null(row)) return std::nullopt;
+  if (column.width() == 0) return column.bytes(row);
+  return std::string_view(reinterpret_cast<const char*>(column.fixed(row)), column.width());
+}
+
+// Which hits of each query are given back: not the first `offset`, and none that score less than `min_score`. They are best first.
+SearchHits cut(const SearchHits& all, size_t offset, std::optional<float> min_score) {
+  SearchHits hits;
+  hits.offsets.push_back(0);
+  for (size_t q = 0; q + 1 < all.offsets.size(); ++q) {
+    for (size_t i = all.offsets[q] + offset; i < all.offsets[q + 1]; ++i) {
+      if (min_score && !(all.scores[i] >= *min_score)) break;
+      take(all, i, hits);
+    }
+    hits.offsets.push_back(static_cast<uint32_t>(hits.rows.size()));
+  }
+  return hits;
+}
+
+Result<SearchHits> search_all(const table::TableVersion& version, const SearchQuery& query, plan::Step* report) {
+  TRY(passing, passing_rows(version, query.where, report));
+  const table::LiveBitmap* const rows = passing ? &*passing : nullptr;
+  if (!has_text(query)) return search_vectors(version, query, rows, report);
+  TRY(texts, TextSearch::make(version, query));
+  if (!has_vectors(query)) return search_texts(query, texts, rows != nullptr ? *rows : version.live, report);
+  if (text_filters(query))
+    return search_matching_vectors(version, query, texts, rows != nullptr ? *rows : version.live, report);
+  return search_both(version, query, texts, rows, report);
+}
+
+// --- groups ---
+
+// Of the hits of each query the first one of every group, at most `count` of them.
+SearchHits first_of_groups(const SearchHits& all, const table::ColumnReader& groups, size_t count) {
+  SearchHits hits;
+  hits.offsets.push_back(0);
+  for (size_t q = 0; q + 1 < all.offsets.size(); ++q) {
+    std::set<std::optional<std::string_view>> met;
+    for (size_t i = all.offsets[q]; i < all.offsets[q + 1] && met.size() < count; ++i) {
+      if (met.insert(value_bytes(groups, all.rows[i])).second) take(all, i, hits);
+    }
+    hits.offsets.push_back(static_cast<uint32_t>(hits.rows.size()));
+  }
+  return hits;
+}
+
+bool has_all_groups(const SearchHits& all, const SearchHits& grouped, size_t asked, size_t wanted) {
+  for (size_t q = 0; q + 1 < all.offsets.size(); ++q) {
+    const bool more_rows = all.offsets[q + 1] - all.offsets[q] == asked;
+    if (more_rows && grouped.offsets[q + 1] - grouped.offsets[q] < wanted) return false;
+  }
+  return true;
+}
+
+Result<const table::ColumnReader*> group_column(const table::TableVersion& version, std::string_view name) {
+  const auto position = version.info->schema.find(name);
+  if (!position)
+    return Error{ErrorCode::kSchema, fmt::format("group_by: table '{}' has no column '{}'", version.info->name, name)};
+  const Type type = version.info->schema.columns[*position].type;
+  constexpr Type kTypes[] = {Type::kBool, Type::kInt64, Type::kFloat64, Type::kTimestamp, Type::kString};
+  if (std::find(std::begin(kTypes), std::end(kTypes), type) == std::end(kTypes))
+    return Error{ErrorCode::kSchema, fmt::format("group_by: column '{}' is of type {}; groups are made by numbers, "
+                                                 "times, bools and strings",
+                                                 name, to_string(type))};
+  return &version.columns[*position];
+}
+
+// How many rows fall into a group is not known: more and more of them are asked for.
+Result<SearchHits> search_groups(const table::TableVersion& version, const SearchQuery& query, plan::Step* report) {
+  constexpr size_t kRowsPerGroup = 4;
+  TRY(groups, group_column(version, query.group_by));
+  SearchQuery wider = query;
+  for (;;) {
+    wider.k = std::min(kRowsPerGroup * wider.k, kSearchRowsMax);
+    if (report != nullptr) *report = {};
+    TRY(all, search_all(version, wider, report));
+    SearchHits grouped = first_of_groups(all, *groups, query.k);
+    if (wider.k == kSearchRowsMax || has_all_groups(all, grouped, wider.k, query.k)) return grouped;
+  }
+}
+
+// With the hits that offset= leaves out.
+SearchQuery with_offset_hits(const SearchQuery& query) {
+  SearchQuery whole = query;
+  whole.k = query.k + query.offset;
+  return whole;
+}
+
+// --- what is expected ---
+
+constexpr uint32_t kSampledRows = 32'768;  // of more rows, a condition is tried on about so many
+
+// The same rows, but only those of stretches of 1,024 that lie apart.
+table::LiveBitmap sample_of(const table::LiveBitmap& live) {
+  constexpr size_t kStretchWords = 16;
+  const size_t step = std::max<size_t>(1, live.row_count() / kSampledRows);
+  std::vector<std::shared_ptr<const table::LiveBitmap::Block>> blocks;
+  size_t stretch = 0;
+  for (const auto& block : live.blocks()) {
+    auto sampled = std::make_shared<table::LiveBitmap::Block>();
+    for (size_t word = 0; word < table::LiveBitmap::kWordsPerBlock; word += kStretchWords) {
+      if (stretch++ % step != 0) continue;
+      std::copy_n(block->begin() + static_cast<ptrdiff_t>(word), kStretchWords,
+                  sampled->begin() + static_cast<ptrdiff_t>(word));
+    }
+    blocks.push_back(std::move(sampled));
+  }
+  table::LiveBitmap sample;
+  sample.assign(live.row_count(), std::move(blocks));
+  return sample;
+}
+
+Result<std::optional<uint64_t>> expected_rows(const table::TableVersion& version, const Where& where,
+                                              plan::Step& root) {
+  if (where.text.empty()) return std::optional<uint64_t>();
+  const table::LiveBitmap sample = sample_of(version.live);
+  TRY(passing, rows_where(version, where, sample));
+  const double part = sample.live_count() == 0 ? 0 : static_cast<double>(passing.live_count()) / sample.live_count();
+  const auto expected = static_cast<uint64_t>(std::llround(part * version.live.live_count()));
+  root.steps.push_back(
+      {condition_title(where),
+       {fmt::format("expected to be true for about {} rows ({}), by a look at {} of them", plan::with_commas(expected),
+                    plan::share(expected, version.live.live_count()), plan::with_commas(sample.live_count()))},
+       std::nullopt,
+       {}});
+  return std::optional<uint64_t>(expected);
+}
+
+Result<void> explain_vectors(const table::TableVersion& version, const SearchQuery& query,
+                             std::optional<uint64_t> expected, plan::Step& root) {
+  TRY(column, find_vector_column(version, query.column));
+  TRY_OK(check_vectors(version, query, *column));
+  TRY(title, vector_title(version, query));
+  plan::VectorStrategy strategy = plan::choose_vector_strategy(version, *column, query, expected, true);
+  root.steps.push_back({title, {std::move(strategy.why)}, std::nullopt, {}});
+  return {};
+}
+
+Result<void> explain_texts(const TextSearch& texts, const SearchQuery& query, plan::Step& root) {
+  TRY(matching, texts.matching_rows_max());
+  root.steps.push_back({text_title(texts, query),
+                        {fmt::format("at most {} rows have one of the words", plan::with_commas(matching))},
+                        std::nullopt,
+                        {}});
+  return {};
+}
+
+}  // namespace
+
+Result<SearchHits> search(const table::TableVersion& version, const SearchQuery& query, plan::Step* report) {
+  TRY_OK(check_query(version, query));
+  const auto begin = std::chrono::steady_clock::now();
+  const SearchQuery whole = with_offset_hits(query);
+  TRY(hits, query.group_by.empty() ? search_all(version, whole, report) : search_groups(version, whole, report));
+  if (report != nullptr) {
+    report->title = root_title(version, query);
+    report->milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  }
+  if (query.offset == 0 && !query.min_score) return hits;
+  return cut(hits, query.offset, query.min_score);
+}
+
+Result<plan::Step> explain(const table::TableVersion& version, const SearchQuery& given) {
+  TRY_OK(check_query(version, given));
+  SearchQuery query = with_offset_hits(given);
+  plan::Step root{root_title(version, given), {}, std::nullopt, {}};
+  TRY(expected, expected_rows(version, query.where, root));
+  if (!has_text(query)) {
+    TRY_OK(explain_vectors(version, query, expected, root));
+    return root;
+  }
+  TRY(texts, TextSearch::make(version, query));
+  if (!has_vectors(query)) {
+    TRY_OK(explain_texts(texts, query, root));
+    return root;
+  }
+  if (text_filters(query)) {
+    TRY(matching, texts.matching_rows_max());
+    root.steps.push_back({fmt::format("rows that match in {}", texts.column_names()),
+                          {fmt::format("at most {}", plan::with_commas(matching))},
+                          std::nullopt,
+                          {}});
+    TRY_OK(explain_vectors(version, query, std::min(expected.value_or(matching), matching), root));
+    return root;
+  }
+  query.k = candidate_count(query);
+  TRY_OK(explain_vectors(version, query, expected, root));
+  TRY_OK(explain_texts(texts, query, root));
+  root.steps.push_back({"both lists become one", {fusion_note(query)}, std::nullopt, {}});
+  return root;
+}
+
+}  // namespace omendb::exec

@@ -1,0 +1,32 @@
+#pragma once
+
+// A search by vector, by text, or by both, over one version of a table.
+
+#include <omendb/query.h>
+#include <omendb/status.h>
+
+#include "engine/base/ids.h"
+#include "engine/plan/step.h"
+#include "engine/table/table_version.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace omendb::exec {
+
+// As omendb::Hits has them.
+struct SearchHits {
+  std::vector<uint32_t> offsets;
+  std::vector<RowId> rows;
+  std::vector<float> distances;
+  std::vector<float> scores;
+  std::vector<float> text_scores;
+};
+
+// The version must stay pinned. `report`, if given, of one query, is filled with what was done and how long it took. Fails: kInvalidArgument, kSchema, kCorruption, kOutOfMemory.
+Result<SearchHits> search(const table::TableVersion& version, const SearchQuery& query, plan::Step* report = nullptr);
+
+// What search() would do, with what it expects; nothing is searched. Conditions are tried on a sample of the rows. Fails: as search() does.
+Result<plan::Step> explain(const table::TableVersion& version, const SearchQuery& query);
+
+}  // namespace omendb::exec

@@ -1,0 +1,58 @@
+#pragma once
+
+// What a condition says most often: one column beside constants. Such parts of it are answered from the column's arrays, words of rows at a time, and never fail.
+
+#include "engine/filter/block_bits.h"
+#include "engine/filter/column_block.h"
+#include "engine/filter/number_set.h"
+#include "engine/filter/text_match.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <variant>
+
+namespace omendb::filter {
+
+struct Expression;
+
+struct IntRange {  // low <= value <= high
+  int64_t low = std::numeric_limits<int64_t>::min();
+  int64_t high = std::numeric_limits<int64_t>::max();
+};
+struct FloatRange {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  bool nan = false;  // whether NaN passes, which is above all numbers
+};
+struct FloatSet {
+  NumberSet bits;  // of the values: of zeros and of NaNs those of one
+};
+struct ListElement {  // one of the list's strings is this
+  std::string text;
+};
+struct NullTest {};
+
+// Immutable; any number of threads.
+struct Shortcut {
+  uint32_t column = 0;
+  std::variant<IntRange, FloatRange, NumberSet, FloatSet, TextMatch, ListElement, NullTest> test{};
+  std::variant<std::monostate, std::string, int64_t> member{};  // of JSON: what the test is of, as text
+  bool is_vector = false;                                       // of a null test
+  bool null_in_set = false;                                     // what is not among the others may be that one
+};
+
+// Finds the shortcuts in a bound condition, makes one range of several over a column, and puts what is cheap before what is not, where neither can fail.
+void find_shortcuts(Expression& expression);
+// Nanoseconds that a row takes, about.
+unsigned row_cost(const Expression& expression);
+
+struct Truth {
+  Bits known{};
+  Bits truth{};  // may have bits of rows that are not known
+};
+Truth evaluate(const Shortcut& shortcut, const ColumnSpan& column, uint32_t first_row, size_t row_count,
+               const Bits& rows);
+
+}  // namespace omendb::filter

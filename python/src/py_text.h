@@ -1,0 +1,57 @@
+#pragma once
+
+// What a search looks for in texts, as Python gives it.
+
+#include <nanobind/nanobind.h>
+#include <omendb/query.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace omendb::python {
+
+// Owns what a SearchQuery borrows. Immutable.
+class PyTextSearch {
+ public:
+  PyTextSearch(std::optional<std::string> text, std::optional<std::string> query,
+               std::vector<std::pair<std::string, double>> columns, Fusion fusion, size_t offset,
+               std::optional<float> min_score, std::string group_by)
+      : text_(std::move(text)),
+        query_(std::move(query)),
+        columns_(std::move(columns)),
+        fusion_(fusion),
+        offset_(offset),
+        min_score_(min_score),
+        group_by_(std::move(group_by)) {
+    for (const auto& [name, weight] : columns_) weights_.push_back({name, weight});
+  }
+  PyTextSearch(const PyTextSearch&) = delete;
+  PyTextSearch& operator=(const PyTextSearch&) = delete;
+
+  // Fills in the parts of a query that are about texts and about all hits.
+  void add_to(SearchQuery& query) const {
+    if (text_) query.text = *text_;
+    if (query_) query.text_query = *query_;
+    query.text_columns = weights_;
+    query.fusion = fusion_;
+    query.offset = offset_;
+    query.min_score = min_score_;
+    query.group_by = group_by_;
+  }
+
+ private:
+  std::optional<std::string> text_;
+  std::optional<std::string> query_;
+  std::vector<std::pair<std::string, double>> columns_;
+  std::vector<TextColumnWeight> weights_;
+  Fusion fusion_;
+  size_t offset_;
+  std::optional<float> min_score_;
+  std::string group_by_;
+};
+
+void bind_text(nanobind::module_& module);
+
+}  // namespace omendb::python
