@@ -11,7 +11,7 @@ SOURCES = $(shell git ls-files '*.h' '*.cc' '*.c')
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: package  ## build, then search 117,000 dictionary entries by meaning, kill the writer, reopen (4 min the first time, then 1)
+demo: package  ## build, then search 117,000 dictionary entries by words and by meaning, kill the writer, reopen (4 min the first time, then 1)
 	@.venv/bin/omen demo
 
 test: install-deps  ## every check and test: text, g++ release, Python, clang ASan+UBSan and TSan (about 45 min on 2 cores)

@@ -157,3 +157,11 @@ def test_a_peer_that_never_reaches_a_recall_is_a_dash_in_the_table():
         and report.with_ratio(10.0, 2.0) == "10 (2.00x)"
         and report.figure(None) == "-"
     )
+
+
+def test_conditions_count_the_same_rows_as_duckdb():
+    pytest.importorskip("duckdb")
+    from bench import conditions
+
+    results = conditions.main(["--rows", "3000", "--rounds", "1"])  # it compares the counts
+    assert len(results) == len(conditions.CONDITIONS) and all(ratio > 0 for ratios in results.values() for ratio in ratios)

@@ -1,5 +1,6 @@
 """Every Python example runs as it stands and prints what it promises."""
 
+import importlib.util
 import os
 import pathlib
 import subprocess
@@ -18,6 +19,7 @@ PROMISES = {
         "after deleting: [2, 3, 4]",
     ],
     "digits.py": ["nearest of 1,497", "is right for 9"],
+    "words_and_vectors.py": ["entries", "red currant", "[long]-[billed]", "condition: subject = ?", "of the same family"],
 }
 pytest.importorskip("omendb")
 
@@ -27,10 +29,18 @@ def run(name, *arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
 
 
+def needs_wordnet():
+    folder = pathlib.Path(os.environ.get("WNSEARCHDIR", "/usr/share/wordnet"))
+    if not (folder / "data.noun").is_file():
+        pytest.skip(f"{folder}: no WordNet there (Debian's wordnet-base)")
+
+
 @pytest.mark.parametrize("name", sorted(PROMISES))
 def test_the_example_prints_what_it_promises(name):
-    if name == "digits.py":
+    if name in ("digits.py", "words_and_vectors.py"):
         pytest.importorskip("sklearn")
+    if name == "words_and_vectors.py":
+        needs_wordnet()
     done = run(name)
     assert done.returncode == 0, done.stderr
     for promise in PROMISES[name]:
@@ -43,6 +53,23 @@ def test_the_quickstart_leaves_a_database_where_it_was_told(tmp_path):
     assert run("quickstart.py", tmp_path / "shop.omen").returncode == 0
     with omendb.connect(str(tmp_path / "shop.omen"), read_only=True) as opened:
         assert opened["shop"].count() == 5
+
+
+def test_the_plots_of_words_and_vectors_are_drawn_where_one_says(tmp_path):
+    pytest.importorskip("matplotlib")
+    spec = importlib.util.spec_from_file_location("words_and_vectors", EXAMPLES / "words_and_vectors.py")
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    times = {way: [1.5] * len(example.SHARES) for way in ("words", "vector", "both")}
+    example.draw(tmp_path / "plots", times, dict.fromkeys(example.RANKINGS, 0.2))
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["latency.png", "quality.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (tmp_path / "plots").iterdir())
+
+
+def test_a_missing_dictionary_is_said_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("WNSEARCHDIR", str(tmp_path))
+    done = run("words_and_vectors.py")
+    assert done.returncode == 1 and "apt-get install wordnet-base" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_the_digits_of_mnist_find_their_like():

@@ -29,6 +29,7 @@ INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,18})$")
 FLOAT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$")
 LEADING_ZERO = re.compile(r"[-+]?0\d")  # codes of digits ("00123") are texts, not numbers
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$")
+ANALYZER = "english"  # of a text column that names none
 VECTOR_SAMPLE_ROWS = 200  # looked at number by number; of the others the length alone
 VECTOR_DIMS_MIN_OF_INTS = 8  # a list of whole numbers is a vector from this length on, and a JSON value below
 
@@ -39,8 +40,12 @@ class Column:
     type: str
     dims: int = 0  # of a vector or of bits
     metric: str = ""  # of these, where the file says it
+    analyzer: str = ""  # of a text, where it is said
+    ranking: dict = dataclasses.field(default_factory=dict)  # of a text, where the file says it: BM25's k1 and b
 
     def __str__(self):
+        if self.type == "text" and self.analyzer not in ("", ANALYZER):
+            return f"text({self.analyzer})"
         return f"{self.type}({self.dims})" if self.type in ("vector", "bits") else self.type
 
 
@@ -57,9 +62,20 @@ def parse_type(name, word):
     match = re.fullmatch(r"(vector|bits)\((\d+)\)", word)
     if match:
         return Column(name, match.group(1), int(match.group(2)))
+    match = re.fullmatch(r"text\((.+)\)", word)
+    if match:
+        return Column(name, "text", analyzer=match.group(1))
     if word not in TYPES:
-        raise Usage(f"--type {name}={word}: types are {', '.join(TYPES)}, bits(N)")
+        raise Usage(f"--type {name}={word}: types are {', '.join(TYPES)}, text(ANALYZER), bits(N)")
     return Column(name, word)
+
+
+def parse_text_column(argument):
+    """Column of a `--text-column COL[:ANALYZER]` argument."""
+    name, sign, analyzer = argument.rpartition(":") if ":" in argument else (argument, "", "")
+    if not name or sign and not analyzer:
+        raise Usage(f"--text-column {argument}: write COL or COL:ANALYZER, for instance --text-column body:german")
+    return Column(name, "text", analyzer=analyzer)
 
 
 # Guesses -----------------------------------------------------------------------------------------------------------------------
@@ -151,10 +167,21 @@ def guess_of_objects(name, values):
     return Column(name, "json")
 
 
+def text_of_field(name, metadata):
+    """Column of a text as the metadata beside its Arrow field has it."""
+    said = {
+        key: metadata[b"omendb." + key].decode() for key in (b"analyzer", b"k1", b"b") if b"omendb." + key in metadata
+    }
+    ranking = {key.decode(): float(said[key]) for key in (b"k1", b"b") if key in said}
+    return Column(name, "text", analyzer=said.get(b"analyzer", ""), ranking=ranking)
+
+
 def guess_of_arrow(field, array):
     """Column of an Arrow array; a type that our own export wrote beside the field wins."""
     name, kind = field.name, field.type
     written = (field.metadata or {}).get(b"omendb.type", b"").decode()
+    if written == "text":
+        return text_of_field(name, field.metadata)
     if written in ARROW:
         return Column(name, written)
     if pa.types.is_fixed_size_binary(kind):

@@ -2,7 +2,7 @@
 
 import os
 
-from omendb_cli.columns import Column
+from omendb_cli.columns import ANALYZER, Column, text_of_field
 from omendb_cli.failure import Failure
 
 
@@ -40,10 +40,18 @@ def create_table(database, name, columns, key, metric=None):
         elif column.type == "bits":
             schema[column.name] = omendb.bits(column.dims, metric=column.metric or "hamming")
         elif column.type == "text":
-            schema[column.name] = omendb.text()
+            schema[column.name] = omendb.text(column.analyzer or ANALYZER, **column.ranking)
         else:
             schema[column.name] = column.type + (" primary key" if column.name == key else "")
     return database.create_table(name, schema)
+
+
+def try_table(name, columns, key, metric=None):
+    """Makes the table in memory and forgets it: what a table can not be is said before anything is on disk."""
+    import omendb
+
+    with omendb.connect(":memory:") as opened:
+        create_table(opened, name, columns, key, metric)
 
 
 def columns_of(table):
@@ -53,7 +61,7 @@ def columns_of(table):
         words = {name.decode(): value.decode() for name, value in (field.metadata or {}).items()}
         kind = words["omendb.type"]
         dims = field.type.list_size if kind == "vector" else int(words.get("omendb.dims", 0))
-        found.append(Column(field.name, kind, dims))
+        found.append(text_of_field(field.name, field.metadata) if kind == "text" else Column(field.name, kind, dims))
         if words.get("omendb.primary_key") == "true":
             key = field.name
     return found, key

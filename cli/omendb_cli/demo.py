@@ -1,4 +1,4 @@
-"""omen demo: real data in, searched by meaning, the writer killed, reopened, nothing lost. Every figure is measured on the spot."""
+"""omen demo: real data in, searched by words and by meaning, the writer killed, reopened, nothing lost. All figures are measured here."""
 
 import os
 import random
@@ -16,15 +16,16 @@ from omendb_cli.failure import Failure
 DESCRIPTIONS = [
     "fear of spiders",
     "a baby cat",
-    "pleasure in the misfortune of others",
     "dried grapes",
-    "frozen rain",
     "a group of wolves",
-    "a place where books are kept",
+    "pleasure in the misfortune of others",
     "the killing of a king",
 ]
+PHRASES = '+bird -extinct "long bill"'
+BOTH = "a horse with black and white stripes"
+SUBJECT, OF_SUBJECT = "food", "green leaves"
 QUICK_SUBJECTS = {5, 12, 13, 14, 19, 26}  # animals, feelings, food, groups, phenomena, states
-QUICK_DESCRIPTIONS = 6
+QUICK_DESCRIPTIONS = 4
 DIMS, QUICK_DIMS = 192, 96
 RECALL_QUERIES = 500
 CRASH_TABLE = "crash_test"
@@ -99,12 +100,40 @@ def wait_for_graph(table):
     screen.say(f"   the graph caught up {screen.seconds_text(time.monotonic() - started_at)} later, in the background")
 
 
-def search_by_meaning(table, meaning, descriptions):
-    step(4, "Searching by meaning")
-    screen.say()
+def search(table, meaning, descriptions):
+    step(4, "Searching by words, by meaning, and by both")
+    screen.say("   by meaning: the vectors nearest to that of a description\n")
     for text in descriptions:
-        rows, seconds = ask.answers(table, meaning, text, 5)
-        ask.print_answers(text, rows, seconds)
+        ask.print_answers(text, *ask.found(table, 5, vector=meaning.of([text])[0]))
+    screen.say("   by words: a word that must be there, one that must not, a phrase; ranked by BM25\n")
+    ask.print_answers(PHRASES, *ask.found(table, 5, query=PHRASES))
+    screen.say("   by both: two rankings become one\n")
+    ask.print_answers(BOTH, *ask.answers(table, meaning, BOTH, 5))
+    search_subject(table, meaning)
+
+
+def search_subject(table, meaning):
+    """A search by both among the entries of one subject, and how it went."""
+    asked = {
+        "vector": meaning.of([OF_SUBJECT])[0],
+        "text": OF_SUBJECT,
+        "fuse": ask.FUSE,
+        "where": f"subject = '{SUBJECT}'",
+    }
+    screen.say(f"   by both, where {asked['where']}, and what explain(analyze=True) says of it\n")
+    ask.print_answers(OF_SUBJECT, *ask.found(table, 5, **asked))
+    for line in table.explain(k=10, analyze=True, **asked).rstrip().splitlines():
+        screen.say("    " + screen.styled(screen.shortened(line, screen.width() - 4), "dim"))
+
+
+def call_seconds(search, questions):
+    """Of each call of `search`, one after another."""
+    alone = []
+    for question in questions:
+        started_at = time.perf_counter()
+        search(question)
+        alone.append(time.perf_counter() - started_at)
+    return alone
 
 
 def measure_recall(table, meaning, entries):
@@ -115,7 +144,8 @@ def measure_recall(table, meaning, entries):
         for example in entry.examples
         if len(example.split()) >= 4 and meaning.knows(example)
     ]
-    queries = meaning.of(random.Random(7).sample(examples, min(RECALL_QUERIES, len(examples))))
+    sentences = random.Random(7).sample(examples, min(RECALL_QUERIES, len(examples)))
+    queries = meaning.of(sentences)
     table.search(queries[:10], k=10)
     started_at = time.perf_counter()
     found = [list(hits.ids) for hits in table.search(queries, k=10, threads=1)]
@@ -125,11 +155,9 @@ def measure_recall(table, meaning, entries):
     exact_seconds = time.perf_counter() - started_at
     right = sum(len(set(row) & set(truth)) for row, truth in zip(found, wanted))
     recall = right / max(1, sum(map(len, wanted)))
-    alone = []
-    for query in queries:
-        started_at = time.perf_counter()
-        table.search(query, k=10)
-        alone.append(time.perf_counter() - started_at)
+    alone = call_seconds(lambda query: table.search(query, k=10), queries)
+    by_words = call_seconds(lambda text: table.search(text=text, k=10), sentences)
+    by_both = call_seconds(lambda pair: table.search(pair[0], text=pair[1], k=10), list(zip(queries, sentences)))
     screen.say(f"   {len(queries)} example sentences as queries, the 10 nearest of {table.count():,} each, one thread")
     screen.say(f"   recall@10  {recall:.3f} against comparing with every row")
     screen.say(
@@ -137,6 +165,8 @@ def measure_recall(table, meaning, entries):
     )
     half, most = (screen.seconds_text(np.percentile(alone, share)) for share in (50, 99))
     screen.say(f"   one call   {half} (median), {most} (99 of 100)")
+    words, both = (screen.seconds_text(np.median(seconds)) for seconds in (by_words, by_both))
+    screen.say(f"   by words   {words} (median) for the words of such a sentence; by both {both}")
 
 
 def kill_writer(path):
@@ -237,6 +267,7 @@ def sum_up(path, folder):
         f'omen ask {folder} "a fear of high places"',
         f"omen ask {folder}",
         f"omen search {path} {dictionary.TABLE} --like arachnophobia.n.1 -k 5",
+        f"omen search {path} {dictionary.TABLE} --query '{PHRASES}' --where \"kind = 'noun'\"",
         f"omen stats {path}",
         f"omen export {dictionary.TABLE} words.jsonl --db {path}",
     ):
@@ -252,7 +283,7 @@ def run(arguments):
     with database.connect(path, create=True) as opened:
         table = ingest(opened, entries, vectors)
         wait_for_graph(table)
-        search_by_meaning(table, meaning, DESCRIPTIONS[:QUICK_DESCRIPTIONS] if arguments.quick else DESCRIPTIONS)
+        search(table, meaning, DESCRIPTIONS[:QUICK_DESCRIPTIONS] if arguments.quick else DESCRIPTIONS)
         measure_recall(table, meaning, entries)
     crash(path, len(entries))
     sum_up(path, arguments.dir)

@@ -38,7 +38,12 @@ def wanted_types(arguments):
         if not sign or not name or not word:
             raise Usage(f"--type {item}: write COL=TYPE, for instance --type year=int64")
         fixed[name] = columns.parse_type(name, word)
+    for item in arguments.text_column:
+        column = columns.parse_text_column(item)
+        fixed[column.name] = column
     for name in arguments.vector:
+        if fixed.get(name, columns.Column(name, "vector")).type == "text":
+            raise Usage(f"--vector {name}: column '{name}' holds a text, as --text-column or --type says")
         fixed[name] = columns.Column(name, "vector", arguments.dims or 0)
     return fixed
 
@@ -120,7 +125,12 @@ def plan_for_table(arguments, source, chunk, table):
             f"{source.path}: column '{unknown[0]}' is not in table '{table.name}', which has {', '.join(by_name)}"
         )
     for name, column in wanted_types(arguments).items():
-        if name in by_name and column.type != by_name[name].type:
+        if name not in by_name:
+            raise Usage(f"no column '{name}' in table '{table.name}', which has {', '.join(by_name)}")
+        if (column.type, column.analyzer or by_name[name].analyzer) != (
+            by_name[name].type,
+            by_name[name].analyzer,
+        ):
             raise Usage(f"column '{name}' of table '{table.name}' is {by_name[name]}, not {column}")
     if arguments.key and arguments.key != key:
         raise Usage(f"the key of table '{table.name}' is '{key}', not '{arguments.key}'")
@@ -249,7 +259,9 @@ def run(arguments):
         raise Failure(f"{arguments.file}: no rows")
     existed = os.path.isdir(arguments.db)
     if not existed:  # nothing is made on disk for a file that does not fit
-        arrow_table(plan_new_table(arguments, source, first), source, first, 0)
+        plan = plan_new_table(arguments, source, first)
+        arrow_table(plan, source, first, 0)
+        database.try_table(arguments.table, plan.columns, plan.key, plan.metric)
     with database.connect(arguments.db, create=True) as opened:
         is_new = arguments.table not in opened
         if is_new:

@@ -11,6 +11,7 @@ EXAMPLES = """examples:
   omen demo                                          see it work on a real dictionary
   omen import docs articles.csv --db shop.omen       a new table, its columns read from the file
   omen import v base.fvecs --db shop.omen --metric cosine
+  omen search shop.omen docs --text 'red bicycle'    rows that have these words, best first
   omen search shop.omen docs --like a17 -k 5         rows nearest to a row
   omen search shop.omen v --vector-file query.npy    rows nearest to vectors of a file
   omen stats shop.omen                               rows, memory, disk
@@ -29,9 +30,9 @@ def add_json(parser):
 def add_demo(commands):
     parser = commands.add_parser(
         "demo",
-        help="search a dictionary by meaning, kill the writer, reopen (a minute or two)",
-        description="Loads the 117,000 entries of WordNet, searches them by meaning, measures recall, "
-        "kills its own writer in the middle of an ingest and shows that nothing is lost.",
+        help="search a dictionary by words and by meaning, kill the writer, reopen (a minute or two)",
+        description="Loads the 117,000 entries of WordNet, searches them by words, by meaning and by both, measures "
+        "recall, kills its own writer in the middle of an ingest and shows that nothing is lost.",
     )
     parser.add_argument("--dir", default="omen-demo", help="folder for the demo's files (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="17,000 entries only (animals, food, feelings ...)")
@@ -62,7 +63,8 @@ def add_import(commands):
         "hnswlib (hnsw) and faiss (faiss), as the name's ending says. A table that does not exist is created; its columns are\n"
         "read from the file's first rows and printed. Rows go in by chunks; a chunk goes in completely or not at all.",
         epilog="examples:\n  omen import docs articles.jsonl --db shop.omen --key id --vector embedding --metric cosine\n"
-        "  omen import docs more.csv --db shop.omen --upsert --type year=int64 --type body=text\n"
+        "  omen import docs more.csv --db shop.omen --upsert --type year=int64\n"
+        "  omen import docs articles.csv --db shop.omen --text-column title:simple --text-column body:german\n"
         "  omen import sift sift-128-euclidean.hdf5 --db sift.omen\n"
         "  omen import items items.hnsw --db shop.omen --metric cosine      the file of an hnswlib index does not say its metric",
     )
@@ -72,6 +74,14 @@ def add_import(commands):
     parser.add_argument("--key", metavar="COL", help="primary key (default: id, key or _id; else rows are numbered)")
     parser.add_argument(
         "--vector", action="append", default=[], metavar="COL", help="this column holds vectors (may be repeated)"
+    )
+    parser.add_argument(
+        "--text-column",
+        action="append",
+        default=[],
+        metavar="COL[:ANALYZER]",
+        help="this column holds texts that `omen search --text` finds (may be repeated); ANALYZER is a language, simple, "
+        "keyword, code or ngram(N) (default: english)",
     )
     parser.add_argument("--dims", type=int, help="dimensions that the vectors must have (default: the file's)")
     parser.add_argument(
@@ -110,34 +120,81 @@ def add_export(commands):
 def add_search(commands):
     parser = commands.add_parser(
         "search",
-        help="rows nearest to a vector, a file's vectors, or another row, or those of a condition",
-        epilog="example: omen search shop.omen docs --vector '0.1, 0.2, 0.3' --where 'year >= 2020' -k 5 --select title",
+        help="rows that have words, rows nearest to a vector, both in one ranking, or those of a condition",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Searches TABLE by words (BM25 over its text columns), by a vector, or by both, whose rankings become one.\n"
+        "--where leaves rows out of any of these; alone it prints the first rows for which it is true.",
+        epilog="examples:\n"
+        "  omen search shop.omen docs --text 'red bicycle'\n"
+        "  omen search shop.omen docs --query '\"red bicycle\"~2 +title:shop -child' --text-columns title:2,body\n"
+        "  omen search shop.omen docs --vector '0.1, 0.2, 0.3' --where 'year >= 2020' -k 5 --select title\n"
+        "  omen search shop.omen docs --like a17 --text bicycle --fuse vector=0.7,text=0.3 --offset 10\n"
+        "  omen search shop.omen docs --vector-file query.npy --row 0 --text bicycle --explain --analyze",
     )
     parser.add_argument("dir")
     parser.add_argument("table")
-    query = parser.add_mutually_exclusive_group()
+    add_search_vectors(parser)
+    add_search_texts(parser)
+    parser.add_argument(
+        "--where", metavar="EXPR", help="only rows for which this is true, as in SQL; alone: the first k of them"
+    )
+    parser.add_argument(
+        "-k", type=int, help="how many rows (default: 10; with --radius at most so many, default 10,000)"
+    )
+    parser.add_argument("--offset", type=int, default=0, metavar="N", help="leave the N best rows out, to page through")
+    parser.add_argument(
+        "--min-score", type=float, metavar="X", help="only rows that score at least X (larger is better)"
+    )
+    parser.add_argument("--select", metavar="COL,COL", help="columns to show (default: all but vectors)")
+    parser.add_argument("--explain", action="store_true", help="print the plan of the search instead of searching")
+    parser.add_argument(
+        "--analyze", action="store_true", help="with --explain: search, and print what happened and how long it took"
+    )
+    add_json(parser)
+    parser.set_defaults(module="searching")
+
+
+def add_search_vectors(parser):
+    group = parser.add_argument_group("by a vector")
+    query = group.add_mutually_exclusive_group()
     query.add_argument("--vector", metavar="X,X,...", help="the numbers themselves")
     query.add_argument("--vector-file", metavar="FILE", help="npy, fvecs, bvecs or hdf5: each row is a query")
     query.add_argument(
         "--like", metavar="KEY", help="the vector of the row with this key (that row itself is left out)"
     )
-    query.add_argument("--text", metavar="WORDS", help=argparse.SUPPRESS)
-    parser.add_argument(
-        "--where", metavar="EXPR", help="only rows for which this is true, as in SQL; alone: the first k of them"
+    group.add_argument("--dataset", metavar="NAME", help="which dataset of an HDF5 file (default: test)")
+    group.add_argument("--row", type=int, metavar="N", help="only row N of --vector-file, from 0")
+    group.add_argument("--radius", type=float, metavar="X", help="only rows at most so far away")
+    group.add_argument("--column", metavar="COL", help="the vector column, where there are several")
+    group.add_argument(
+        "--recall",
+        type=float,
+        metavar="SHARE",
+        help="share of the true nearest that is wanted (default: 0.95; 1: exact)",
     )
-    parser.add_argument("--dataset", metavar="NAME", help="which dataset of an HDF5 file (default: test)")
-    parser.add_argument("--row", type=int, metavar="N", help="only row N of --vector-file, from 0")
-    parser.add_argument("-k", type=int, help="how many rows (default: 10; with --radius at most so many, default 10,000)")
-    parser.add_argument("--radius", type=float, metavar="X", help="only rows at most so far away")
-    parser.add_argument("--column", metavar="COL", help="the vector column, where there are several")
-    parser.add_argument("--select", metavar="COL,COL", help="columns to show (default: all but vectors)")
-    parser.add_argument(
-        "--recall", type=float, metavar="SHARE", help="share of the true nearest that is wanted (default: 0.95; 1: exact)"
+    group.add_argument("--ef", type=int, help="beam of the graph search (default: chosen for the recall)")
+    group.add_argument("--exact", action="store_true", help="compare with every row")
+
+
+def add_search_texts(parser):
+    group = parser.add_argument_group("by words")
+    words = group.add_mutually_exclusive_group()
+    words.add_argument("--text", metavar="WORDS", help="plain words: rows that have any of them")
+    words.add_argument(
+        "--query",
+        metavar="QUERY",
+        help='words with operators: "a phrase"~2, +must, -not, AND, OR, NOT, title:word, word^2, pre*, fuzzy~1 '
+        "(--query=-not where it begins with -)",
     )
-    parser.add_argument("--ef", type=int, help="beam of the graph search (default: chosen for the recall)")
-    parser.add_argument("--exact", action="store_true", help="compare with every row")
-    add_json(parser)
-    parser.set_defaults(module="searching")
+    group.add_argument(
+        "--text-columns", metavar="COL:WEIGHT,...", help="text columns to look in, with weights (default: all alike)"
+    )
+    group.add_argument(
+        "--fuse",
+        metavar="HOW",
+        help="with a vector, how the rankings become one: rrf (by places, the default), relative or distribution (by scores), "
+        "vector=0.7,text=0.3 (weights), filter (rows that match, by the vector alone)",
+    )
 
 
 def add_inspections(commands):

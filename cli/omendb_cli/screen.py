@@ -33,6 +33,22 @@ def shortened(text, columns):
     return text if len(text) <= columns else text[: max(0, columns - 1)] + "…"
 
 
+def marked(text, columns, before, after):
+    """`text` shortened to `columns` characters, bold between each `before` and `after` (a character each, not counted)."""
+    parts, part, inside, left = [], "", False, columns
+    for character in text:
+        if character in (before, after):
+            parts.append(styled(part, "bold") if inside and part else part)
+            part, inside = "", character == before
+            continue
+        if not left:
+            part = part[:-1] + "…"
+            break
+        part += printable(character)
+        left -= 1
+    return "".join(parts) + (styled(part, "bold") if inside and part else part)
+
+
 def bytes_text(count):
     """1536 -> '1.5 KiB'."""
     size = float(count)
@@ -75,8 +91,11 @@ def heading(text):
     say(styled(text, "bold"))
 
 
-def table(headings, rows, numeric=()):
-    """Prints rows under headings; columns named in `numeric` lean right; the widest column is cut where the line is too long."""
+def table(headings, rows, numeric=(), below=()):
+    """Prints rows under headings; columns named in `numeric` lean right; the widest column is cut where the line is too long.
+
+    `below`: for each row the lines that follow it, as they are.
+    """
     if not headings:
         return
     cells = [[printable("" if value is None else value) for value in row] for row in rows]
@@ -98,8 +117,10 @@ def table(headings, rows, numeric=()):
         return ("  " + "  ".join(aligned)).rstrip()
 
     say(styled(line(headings), "dim"))
-    for row in cells:
+    for at, row in enumerate(cells):
         say(line(row))
+        for more in below[at] if below else ():
+            say(more)
 
 
 def parts(named_bytes, indent=2):

@@ -1,12 +1,13 @@
-"""omen search: the rows nearest to a vector that the command line, a file or another row gives."""
+"""omen search: the rows nearest to a vector that the command line, a file or another row gives, and those that have words."""
 
 import datetime
 import json
+import math
 import time
 
 import numpy as np
 
-from omendb_cli import database, screen, vector_files
+from omendb_cli import database, screen, vector_files, wording
 from omendb_cli.failure import Failure, Usage
 
 QUERIES_SHOWN_MAX = 5
@@ -130,17 +131,37 @@ def shown_columns(arguments, table):
     return [name for name in wanted if name != key]
 
 
-def hit_rows(hits, names, left_out, k):
-    """Dicts of one query's hits: key, distance, then the columns asked for."""
+def figures_of(arguments, names, by_vector):
+    """Which figures of a hit the answer has; the first is the one that hits are ordered by."""
+    if wording.given(arguments) is None:
+        figures = ["distance"] if arguments.min_score is None else ["score", "distance"]
+    else:
+        figures = ["score", "text_score"] + ["distance"] * by_vector
+    new = {*figures, "highlights"} - {"distance"}
+    for name in names:
+        if name in new and figures != ["distance"]:
+            raise Usage(f"column '{name}' has the name of a figure of the answer; leave it out by --select COL,COL")
+    return figures
+
+
+def hit_rows(hits, names, figures, tags):
+    """Dicts of one query's hits: key, figures, after a search by words highlights (with tags or for drawing), then the columns."""
+    values = {name: getattr(hits, f"{name}s").tolist() for name in figures}
+    marks = wording.highlights(hits, tags) if "text_score" in figures else None
     rows = []
     for at in range(len(hits)):
-        key = hits.ids[at]
-        key = key.item() if isinstance(key, np.generic) else key
-        if left_out is not None and key == left_out:
-            continue
-        row = hits[at]
-        rows.append({"key": key, "distance": float(hits.distances[at]), **{name: cell(row[name]) for name in names}})
-    return rows[:k]
+        key, hit = hits.ids[at], hits[at]
+        row = {"key": key.item() if isinstance(key, np.generic) else key}
+        row.update((name, None if math.isnan(values[name][at]) else values[name][at]) for name in figures)
+        if marks is not None:
+            row["highlights"] = marks[at]
+        rows.append(row | {name: cell(hit[name]) for name in names})
+    return rows
+
+
+def without(rows, left_out, offset, k):
+    """`k` rows after the first `offset`, the row whose vector was asked for not among them."""
+    return [row for row in rows if row["key"] != left_out][offset : offset + k]
 
 
 def cell(value):
@@ -151,77 +172,157 @@ def cell(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def run(arguments):
-    if arguments.text is not None:
-        raise Failure("searching by --text comes with a later version; this one searches by vectors and --where")
-    by_vector = any(given is not None for given in (arguments.vector, arguments.vector_file, arguments.like))
-    if not by_vector and arguments.where is None:
-        raise Usage("--vector, --vector-file, --like or --where is needed")
-    k = arguments.k if arguments.k is not None else 10 if arguments.radius is None else HITS_MAX
+def check_arguments(arguments, by_vector):
+    """What does not go together, and how many rows are wanted."""
+    for words, name in (("--text", "text"), ("--query", "query")):
+        if getattr(arguments, name) == "":
+            raise Usage(f"{words} is empty; write the words to look for")
+    by_text = wording.given(arguments) is not None
+    if not by_vector and not by_text and arguments.where is None:
+        raise Usage("--vector, --vector-file, --like, --text, --query or --where is needed")
+    if not by_vector:
+        for name in ("radius", "recall", "ef", "exact", "column", "row", "dataset"):
+            if getattr(arguments, name) not in (None, False):
+                raise Usage(f"--{name} goes with a vector: --vector, --vector-file or --like")
+    if not by_vector and not by_text and (arguments.min_score is not None or arguments.explain):
+        raise Usage(
+            f"--{'explain' if arguments.explain else 'min-score'} is of a search by words or by a vector, not by --where alone"
+        )
+    if arguments.analyze and not arguments.explain:
+        raise Usage("--analyze goes with --explain")
+    rest = HITS_MAX - max(0, min(arguments.offset, HITS_MAX - 1))
+    k = arguments.k if arguments.k is not None else 10 if arguments.radius is None else rest
     if not 1 <= k <= HITS_MAX:
         raise Usage(f"-k must be 1 to {HITS_MAX:,}, got {k}")
+    if arguments.offset < 0 or (by_vector or by_text) and arguments.offset + k > HITS_MAX:
+        raise Usage(f"--offset must be 0 or more, and with -k at most {HITS_MAX:,}; got {arguments.offset} and {k}")
     if arguments.recall is not None and not 0 < arguments.recall <= 1:
         raise Usage(f"--recall must be above 0 and at most 1, got {arguments.recall:g}")
+    return k
+
+
+def search_options(arguments, table, by_vector):
+    """The words of `table.search` but the vector, its column, and how many rows."""
+    options = wording.options(arguments, table, by_vector)
+    for name in ("radius", "recall", "ef", "where", "min_score"):
+        if getattr(arguments, name) is not None:
+            options[name] = getattr(arguments, name)
+    if arguments.exact:
+        options["exact"] = True
+    return options
+
+
+def one_vector(arguments, vectors):
+    """The only one of the vectors: words and --explain are of one query."""
+    if vectors is None:
+        return None
+    if len(vectors) > 1:
+        what = "--explain" if arguments.explain else "--text" if arguments.text is not None else "--query"
+        raise Usage(
+            f"{what} goes with one vector; choose one of the {len(vectors):,} of {arguments.vector_file} by --row N"
+        )
+    return vectors[0]
+
+
+def run(arguments):
+    by_vector = any(given is not None for given in (arguments.vector, arguments.vector_file, arguments.like))
+    k = check_arguments(arguments, by_vector)
+    by_text = wording.given(arguments) is not None
     with database.connect(arguments.dir, read_only=True) as opened:
         table = database.open_table(opened, arguments.table, arguments.dir)
         names = shown_columns(arguments, table)
-        if not by_vector:
+        if not by_vector and not by_text:
             return print_passing(arguments, table, names, k)
-        column = vector_column(arguments, table)
-        vectors, left_out = queries(arguments, table, column)
-        options = {"k": min(HITS_MAX, k + (left_out is not None)), "column": column.name}
-        if arguments.radius is not None:
-            options["radius"] = arguments.radius
-        if arguments.recall is not None:
-            options["recall"] = arguments.recall
-        if arguments.ef is not None:
-            options["ef"] = arguments.ef
-        if arguments.exact:
-            options["exact"] = True
-        if arguments.where is not None:
-            options["where"] = arguments.where
+        options = search_options(arguments, table, by_vector)
+        figures = figures_of(arguments, names, by_vector)
+        vectors, left_out = None, None
+        if by_vector:
+            column = vector_column(arguments, table)
+            vectors, left_out = queries(arguments, table, column)
+            options["column"] = column.name
+        if left_out is None:
+            options |= {"k": k, "offset": arguments.offset} if arguments.offset else {"k": k}
+        else:  # its own row may be anywhere before the last one that is wanted
+            options["k"] = min(HITS_MAX, arguments.offset + k + 1)
+        if arguments.explain:
+            return explain(arguments, table, one_vector(arguments, vectors), options)
+        query = one_vector(arguments, vectors) if by_text else vectors
         started_at = time.perf_counter()
-        found = table.search(vectors, **options)
+        found = table.search(query, **options)
         seconds = time.perf_counter() - started_at
-        results = [hit_rows(hits, names, left_out, k) for hits in found]
+        results = [hit_rows(hits, names, figures, arguments.json) for hits in ([found] if by_text else found)]
+    if left_out is not None:
+        results = [without(rows, left_out, arguments.offset, k) for rows in results]
     if arguments.json:
-        screen.say(json.dumps({"seconds": round(seconds, 6), "queries": results}, ensure_ascii=False))
+        print_json({"seconds": round(seconds, 6), "queries": results})
     else:
-        print_results(results, names, seconds)
+        print_results(results, *table_columns(arguments, table, names, by_text), figures, seconds)
+
+
+def explain(arguments, table, vector, options):
+    plan = table.explain(vector, analyze=arguments.analyze, **options)
+    if arguments.json:
+        print_json({"explain": plan.rstrip()})
+    else:
+        screen.say(plan.rstrip())
+
+
+def print_json(document):
+    screen.say(json.dumps(document, ensure_ascii=False))
+
+
+def table_columns(arguments, table, names, by_text):
+    """(columns of the printed table, texts that stand below its rows): after a search by words, if --select does not say otherwise."""
+    if not by_text or arguments.select is not None:
+        return names, []
+    texts = [column.name for column in database.columns_of(table)[0] if column.type == "text" and column.name in names]
+    return [name for name in names if name not in texts], texts
 
 
 def print_passing(arguments, table, names, k):
-    """The first k rows for which the condition is true, and how many there are."""
+    """k rows for which the condition is true, after the first --offset of them, and how many there are."""
     started_at = time.perf_counter()
     total = table.count(arguments.where)
-    key = table.primary_key
+    key, first = table.primary_key, arguments.offset
     rows = []
     for batch in table.scan(where=arguments.where, select=[key, *names], batch_rows=k):
-        rows += [{"key": row.pop(key), **{name: cell(row[name]) for name in names}} for row in batch.to_pylist()]
+        rows += batch.slice(min(first, batch.num_rows)).to_pylist()
+        first = max(0, first - batch.num_rows)
         if len(rows) >= k:
             break
+    rows = [{"key": row.pop(key), **{name: cell(row[name]) for name in names}} for row in rows[:k]]
     seconds = time.perf_counter() - started_at
     if arguments.json:
-        screen.say(json.dumps({"seconds": round(seconds, 6), "count": total, "rows": rows[:k]}, ensure_ascii=False))
+        print_json({"seconds": round(seconds, 6), "count": total, "rows": rows})
         return
     if rows:
-        screen.table(["key", *names], [(row["key"], *(text(row[name]) for name in names)) for row in rows[:k]], numeric=[])
-    shown = min(k, len(rows))
-    part = f", {shown:,} shown" if shown < total else ""
+        screen.table(["key", *names], [(row["key"], *(text(row[name]) for name in names)) for row in rows], numeric=[])
+    part = f", {len(rows):,} shown" if len(rows) < total else ""
     screen.note(f"{total:,} {'row' if total == 1 else 'rows'}{part} in {screen.seconds_text(seconds)}")
 
 
-def print_results(results, names, seconds):
+def figure_text(value):
+    return "" if value is None else f"{value:.4f}"
+
+
+def print_results(results, names, texts, figures, seconds):
     for at, rows in enumerate(results[:QUERIES_SHOWN_MAX]):
         if len(results) > 1:
             screen.heading(f"query {at}")
         if not rows:
             screen.say("  no rows")
             continue
+        shown = [
+            name for name in figures if name != "text_score" or "distance" in figures
+        ]  # of words alone it is the score
         screen.table(
-            ["distance", "key", *names],
-            [(f"{row['distance']:.4f}", row["key"], *(text(row[name]) for name in names)) for row in rows],
-            numeric=["distance"],
+            [*shown, "key", *names],
+            [
+                (*(figure_text(row[name]) for name in shown), row["key"], *(text(row[name]) for name in names))
+                for row in rows
+            ],
+            numeric=shown,
+            below=[wording.lines(row, texts) for row in rows] if "text_score" in figures else (),
         )
     if len(results) > QUERIES_SHOWN_MAX:
         screen.say(f"  ... and {len(results) - QUERIES_SHOWN_MAX:,} more queries; --json prints all")

@@ -11,6 +11,11 @@ from omendb_cli.failure import Failure
 
 FOLDERS = ["/usr/share/wordnet", "/usr/share/wordnet-3.0", "/usr/local/share/wordnet", "/usr/share/wordnet/dict"]
 KINDS = {"noun": "n", "verb": "v", "adj": "a", "adv": "r"}
+SUBJECTS = (  # of the lexicographers' files, by number (lexnames(5)); those of adjectives and adverbs have none
+    "adjective adjective adverb top act animal artifact attribute body cognition communication event feeling food group location motive "
+    "object person phenomenon plant possession process quantity relation shape state substance time body change cognition communication "
+    "competition consumption contact creation emotion motion perception possession social stative weather adjective"
+).split()
 BROADER = ("@", "@i")  # hypernym, instance hypernym
 RELATED = ("&", "+", "\\", "=")  # similar, derived from, pertains to, attribute
 
@@ -22,6 +27,7 @@ class Entry:
     key: str  # "kitten.n.1": first word, kind, counted
     words: list
     kind: str
+    subject: str  # one of SUBJECTS
     definition: str
     examples: list
     broader: list
@@ -45,12 +51,12 @@ def split_gloss(gloss):
 
 
 def subject_of(line):
-    """Number of the lexicographers' file that an entry belongs to (lexnames(5)): 5 are animals, 12 feelings, 13 food ..."""
+    """Number of the lexicographers' file that an entry belongs to: 5 are animals, 12 feelings, 13 food ..."""
     return int(line[9:11])
 
 
 def parse_line(line):
-    """(own address, words, definition, examples, broader, related) with addresses like "n00001740"."""
+    """(own address, words, subject, definition, examples, broader, related) with addresses like "n00001740"."""
     head, _, gloss = line.partition(" | ")
     fields = head.split()
     word_count = int(fields[3], 16)
@@ -61,7 +67,8 @@ def parse_line(line):
     related = [kind + offset for symbol, offset, kind in pointers if symbol in RELATED]
     definition, examples = split_gloss(gloss)
     kind = "a" if fields[2] == "s" else fields[2]  # a satellite adjective is an adjective
-    return kind + fields[0], list(dict.fromkeys(words)), definition, examples, broader, related
+    subject = SUBJECTS[int(fields[1])]
+    return kind + fields[0], list(dict.fromkeys(words)), subject, definition, examples, broader, related
 
 
 def read_entries(folder, subjects=None):
@@ -75,11 +82,12 @@ def read_entries(folder, subjects=None):
             parsed = [parse_line(line) for line in lines if subjects is None or subject_of(line) in subjects]
         except (ValueError, IndexError):
             raise Failure(f"{path}: not a WordNet data file") from None
-        for address, words, definition, examples, broader, related in parsed:
+        for address, words, subject, definition, examples, broader, related in parsed:
             stem = f"{words[0].replace(' ', '_')}.{letter}"
             counted[stem] = counted.get(stem, 0) + 1
             addresses[address] = len(entries)
-            entries.append(Entry(f"{stem}.{counted[stem]}", words, name, definition, examples, broader, related))
+            key = f"{stem}.{counted[stem]}"
+            entries.append(Entry(key, words, name, subject, definition, examples, broader, related))
     for entry in entries:
         entry.broader = [addresses[address] for address in entry.broader if address in addresses]
         entry.related = [addresses[address] for address in entry.related if address in addresses]

@@ -313,7 +313,7 @@ def test_search_prints_a_table_that_fits_the_line(database, omen):
         (["--like", "k1", "--select", "x"], 2, "--select x"),
         (["--like", "k1", "--column", "w"], 2, "--column w"),
         (["--vector-file", "missing.npy"], 1, "no such file"),
-        (["--text", "red"], 1, "later version"),
+        (["--text", "red"], 2, "table 'docs' has no text column"),
         ([], 2, "--where is needed"),
         (["--where", "yeer = 1"], 1, "where, character 1: no column 'yeer'"),
         (["--like", "k1", "--where", "yeer = 1"], 1, "where, character 1: no column 'yeer'"),

@@ -33,6 +33,7 @@ def folder(tmp_path_factory):
 def test_the_demo_finds_words_measures_recall_and_loses_nothing(folder):
     path, printed = folder
     assert all(word in printed for word in ("arachnophobia", "kitten", "raisin", "wolf pack"))
+    assert all(word in printed for word in ("heron", "zebra", "spinach", "condition: subject = 'food'", "by both"))
     recall = float(next(line.split()[1] for line in printed.splitlines() if line.split()[:1] == ["recall@10"]))
     assert recall >= 0.9
     assert (
@@ -53,6 +54,14 @@ def test_ask_answers_a_description(folder, omen):
     answer = omen("ask", folder[0], "dried", "grapes", "-k", 3, "--json").json()
     assert "raisin" in [row["word"] for row in answer["answers"]] and len(answer["answers"]) == 3
     assert "raisin" in omen("ask", folder[0], "dried grapes").out
+
+
+def test_ask_finds_by_words_and_by_meaning(folder, omen):
+    answers = omen("ask", folder[0], "a black-and-white striped horse", "--json").json()["answers"]
+    assert "zebra" in [row["word"] for row in answers]
+    assert all(set(row) == {"word", "kind", "definition", "key", "score", "likeness"} for row in answers)
+    scores = [row["score"] for row in answers]
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_ask_reads_lines_until_an_empty_one(folder, omen, monkeypatch):

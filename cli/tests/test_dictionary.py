@@ -30,6 +30,7 @@ def test_an_entry_has_words_definition_examples_and_pointers(folder):
     entries = wordnet.read_entries(folder)
     kitten = entries[0]
     assert (kitten.key, kitten.words, kitten.kind) == ("kitten.n.1", ["kitten", "kitty"], "noun")
+    assert [entry.subject for entry in entries] == ["animal", "animal", "body", "adjective", "adverb"]
     assert kitten.definition == "young domestic cat" and kitten.examples == ["the kitten plays", "a litter of kittens"]
     assert [entries[number].key for number in kitten.broader] == ["house_cat.n.1"]
     assert [entries[number].key for number in kitten.related] == ["kitten.v.1"]
