@@ -56,7 +56,9 @@ void LinkStore::free_upper(uint32_t position) {
 
 void LinkStore::release_rows_below(uint32_t row_count) {
   const std::lock_guard lock(growing_);
-  for (uint32_t chunk = 0; (chunk + 1) * uint64_t{kRowsPerChunk} <= row_count; ++chunk) {
+  // Rows that died before they were linked may lie below, and have no slots.
+  const uint32_t end = std::min(row_count, this->row_count());
+  for (uint32_t chunk = 0; (chunk + 1) * uint64_t{kRowsPerChunk} <= end; ++chunk) {
     const uint32_t first = chunk * kRowsPerChunk;
     if (rows_.is_released(chunk)) continue;
     bool is_empty = true;
