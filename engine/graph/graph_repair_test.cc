@@ -151,6 +151,15 @@ TEST(GraphRepair, KeepsEveryPromiseUnderRandomTurns) {
   }
 }
 
+TEST(GraphRepair, RowsThatWereNeverLinkedHaveNoMemoryToGiveBack) {
+  const Vectors rows = random_vectors(20, 4, 17);
+  Churned churned(small_options(quantize::Storage::kF32, 4), rows);
+  churned.graph().release_regions(1 << 20);  // of no rows at all
+  churned.insert(20);
+  churned.graph().release_regions(1 << 20);
+  churned.expect_sound();
+}
+
 TEST(GraphRepair, KeepsRecallOverManyTurnovers) {
   const size_t row_count = base::scaled(1500);
   for (const quantize::Storage storage : {quantize::Storage::kF32, quantize::Storage::kSq8}) {
