@@ -111,8 +111,7 @@ std::vector<text::TextColumn> TextSearch::columns() const {
 Result<std::vector<text::ScoredRow>> TextSearch::best(const table::LiveBitmap& rows, size_t k,
                                                       text::TextSearchStats* stats) const {
   try {
-    const graph::LiveRows view = rows.view();
-    return text::search(columns(), *query_, {view.blocks, view.row_count}, k, stats);
+    return text::search(columns(), *query_, rows.view(), k, stats);
   } catch (const std::bad_alloc&) {
     return out_of_memory();
   }
@@ -120,8 +119,7 @@ Result<std::vector<text::ScoredRow>> TextSearch::best(const table::LiveBitmap& r
 
 Result<table::LiveBitmap> TextSearch::matching(const table::LiveBitmap& rows) const {
   try {
-    const graph::LiveRows view = rows.view();
-    TRY(found, text::matching_rows(columns(), *query_, {view.blocks, view.row_count}));
+    TRY(found, text::matching_rows(columns(), *query_, rows.view()));
     std::vector<std::shared_ptr<const table::LiveBitmap::Block>> blocks;
     auto row = found.begin();
     for (uint64_t end = 0; end < rows.row_count();) {

@@ -6,6 +6,7 @@
 #include <omendb/status.h>
 
 #include "engine/base/ids.h"
+#include "engine/base/row_bits.h"
 #include "engine/quantize/codec.h"
 #include "engine/simd/distance.h"
 
@@ -59,18 +60,8 @@ struct Neighbor {
   }
 };
 
-// Which rows may be answers: one bit a row; rows at or past `row_count` may not. blocks[r / kRowsPerBlock] points to kRowsPerBlock bits
-// (64-bit words, least significant first); null block pointers mean "none of these rows". Borrowed for the call.
-struct LiveRows {
-  static constexpr uint32_t kRowsPerBlock = 32768;
-  std::span<const uint64_t* const> blocks;
-  uint32_t row_count = 0;
-  bool contains(uint32_t row) const {
-    if (row >= row_count) return false;
-    const uint64_t* block = blocks[row / kRowsPerBlock];
-    return block != nullptr && ((block[(row % kRowsPerBlock) / 64] >> (row % 64)) & 1U) != 0;
-  }
-};
+// Which rows may be answers.
+using LiveRows = base::RowBits;
 
 struct SearchOptions {
   size_t k = 10;

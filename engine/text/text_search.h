@@ -6,6 +6,7 @@
 
 #include <omendb/status.h>
 
+#include "engine/base/row_bits.h"
 #include "engine/text/run.h"
 #include "engine/text/text_query.h"
 
@@ -20,17 +21,7 @@
 
 namespace omendb::text {
 
-// A bit a row, in blocks of 32,768; a null block has none. Borrowed.
-struct RowBits {
-  static constexpr uint32_t kRowsPerBlock = 32768;
-  std::span<const uint64_t* const> blocks;
-  uint32_t row_count = 0;
-  bool contains(uint32_t row) const {
-    if (row >= row_count) return false;
-    const uint64_t* block = blocks[row / kRowsPerBlock];
-    return block != nullptr && ((block[(row % kRowsPerBlock) / 64] >> (row % 64)) & 1U) != 0;
-  }
-};
+using base::RowBits;
 
 struct PlacedRun {
   const Run* run = nullptr;
