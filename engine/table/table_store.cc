@@ -224,17 +224,12 @@ Result<void> TableStore::replay_insert(const InsertRecord& record) {
 
 Result<void> TableStore::replay_erase(std::span<const RowId> rows) {
   const std::shared_ptr<TableVersion> version = draft();
-  std::vector<RowId> sorted(rows.begin(), rows.end());
-  std::sort(sorted.begin(), sorted.end());
-  const auto missing =
-      std::find_if(sorted.begin(), sorted.end(), [&](RowId row) { return !version->live.contains(row); });
-  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
-  if (missing != sorted.end() || twice != sorted.end()) {
-    const RowId row = missing != sorted.end() ? *missing : *twice;
+  for (const RowId row : rows) {
+    if (version->live.erase(row)) continue;  // false also where a row stands twice
     return Error{ErrorCode::kCorruption,
                  fmt::format("log: table '{}': row {} is removed but was not there", info_->name, row.value)};
   }
-  mark_removed(*version, sorted);
+  mark_removed(*version, rows);
   share_live_bits(*version);
   version_ = version;
   return {};

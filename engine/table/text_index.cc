@@ -3,6 +3,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/try.h"
 #include "engine/table/table_version.h"
+#include "engine/text/query_words.h"
 
 #include <fmt/format.h>
 
@@ -262,22 +263,6 @@ Result<void> add_text_runs(TextColumnVersion& column, const std::vector<std::sha
 
 namespace {
 
-// The terms of a text, each once.
-class TermSet final : public text::TokenSink {
- public:
-  void token(const text::Token& token) override {
-    ++token_count;
-    terms.emplace_back(token.term);
-  }
-  void keep_distinct() {
-    std::sort(terms.begin(), terms.end());
-    terms.erase(std::unique(terms.begin(), terms.end()), terms.end());
-  }
-
-  uint64_t token_count = 0;
-  std::vector<std::string> terms;
-};
-
 PlacedTextRun& run_of(TextColumnVersion& column, RowId row) {
   const auto after = std::upper_bound(column.runs.begin(), column.runs.end(), row.value,
                                       [](uint32_t value, const PlacedTextRun& run) { return value < run.first_row; });
@@ -292,19 +277,19 @@ void remove_texts(TextColumnVersion& column, const ColumnReader& texts, std::spa
   const TextIndex::Lease tokenizer(*column.index);
   for (const RowId row : rows) {
     if (texts.is_null(row)) continue;
-    TermSet found;
-    (*tokenizer).run(texts.bytes(row), found);
-    if (found.token_count == 0) continue;
+    auto terms = text::counted_terms(*tokenizer, texts.bytes(row));
+    if (terms.empty()) continue;
     --column.document_count;
-    column.token_count -= found.token_count;
     ++run_of(column, row).dead_documents;
-    found.keep_distinct();
-    for (std::string& term : found.terms) ++counts[std::move(term)];
+    for (auto& [term, token_count] : terms) {
+      column.token_count -= token_count;
+      ++counts[std::move(term)];
+    }
   }
-  auto terms = std::move(column.dead_terms).transient();
+  auto dead_terms = std::move(column.dead_terms).transient();
   for (const auto& [term, count] : counts)
-    terms.update(term, [count = count](uint32_t before) { return before + count; });
-  column.dead_terms = std::move(terms).persistent();
+    dead_terms.update(term, [count = count](uint32_t before) { return before + count; });
+  column.dead_terms = std::move(dead_terms).persistent();
 }
 
 // --- bytes of dead terms: u32 count, then per term, rising by its bytes: string, u32 rows ---

@@ -72,7 +72,7 @@ class Highlighter {
   void mark_leaf(const QueryNode& query) {
     const Analyzer& analyzer = *column_.analyzer;
     if (query.kind == Kind::kText) {
-      for (const auto& [term, count] : counted_terms(analyzer, query.word)) mark_term(term);
+      for (const auto& [term, count] : counted_terms(*analyzer.tokenizer(), query.word)) mark_term(term);
     } else if (query.kind == Kind::kPrefix) {
       mark_prefix(analyzer.fold(query.word));
     } else if (query.kind == Kind::kFuzzy) {

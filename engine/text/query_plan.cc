@@ -220,7 +220,7 @@ class PlanMaker {
 
   Result<PlanNode> make_text(size_t index, std::string_view text, double boost) const {
     ClauseList clauses;
-    const auto terms = counted_terms(*columns_[index].analyzer, text);
+    const auto terms = counted_terms(*columns_[index].analyzer->tokenizer(), text);
     TRY_OK(count_words(terms.size()));
     for (const auto& [term, count] : terms)
       clauses.add(make_slot_word(columns_[index], index, {0, {term}}, boost * count), Occur::kShould);

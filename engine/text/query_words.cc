@@ -45,9 +45,9 @@ std::vector<WordSlot> word_slots(const Analyzer& analyzer, std::string_view text
   return std::move(sink.slots);
 }
 
-std::vector<std::pair<std::string, uint32_t>> counted_terms(const Analyzer& analyzer, std::string_view text) {
+std::vector<std::pair<std::string, uint32_t>> counted_terms(Tokenizer& tokenizer, std::string_view text) {
   CountSink sink;
-  analyzer.tokenizer()->run(text, sink);
+  tokenizer.run(text, sink);
   return std::move(sink.terms);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// The terms that an analyzer makes of the words of a query.
+// The terms that an analyzer makes of a text, put in order.
 
 #include "engine/text/analyzer.h"
 
@@ -22,6 +22,6 @@ struct WordSlot {
 std::vector<WordSlot> word_slots(const Analyzer& analyzer, std::string_view text);
 
 // Each term once, as it comes first, and how often it came.
-std::vector<std::pair<std::string, uint32_t>> counted_terms(const Analyzer& analyzer, std::string_view text);
+std::vector<std::pair<std::string, uint32_t>> counted_terms(Tokenizer& tokenizer, std::string_view text);
 
 }  // namespace omendb::text
