@@ -170,11 +170,10 @@ Result<std::vector<text::ScoredRow>> matching_rows(const TextSearch& texts, cons
 
 Result<SearchHits> search_vectors(const table::TableVersion& version, const SearchQuery& query,
                                   const table::LiveBitmap* passing, plan::Step* report) {
-  TRY(metric, searched_metric(version, query.column));
   TRY(found, near_rows(version, query, passing, report));
   SearchHits hits{std::move(found.offsets), std::move(found.rows), std::move(found.distances), {}, {}};
   hits.scores.reserve(hits.distances.size());
-  for (const float distance : hits.distances) hits.scores.push_back(score_of(metric, distance));
+  for (const float distance : hits.distances) hits.scores.push_back(score_of(found.metric, distance));
   return hits;
 }
 
@@ -209,35 +208,49 @@ Result<SearchHits> search_matching_vectors(const table::TableVersion& version, c
   return hits;
 }
 
-// The rows of both lists, each once.
+// The rows of both lists, each once, with what its search says of it.
 std::vector<Candidate> join(const VectorHits& near, std::span<const text::ScoredRow> matching) {
   std::vector<Candidate> candidates;
   std::unordered_map<uint32_t, size_t> places;
   for (size_t i = 0; i < near.rows.size(); ++i) {
     places.emplace(near.rows[i].value, candidates.size());
-    candidates.push_back({.row = near.rows[i], .vector_rank = i + 1});
+    candidates.push_back({.row = near.rows[i], .vector_rank = i + 1, .distance = near.distances[i]});
   }
   for (size_t i = 0; i < matching.size(); ++i) {
     const auto [place, fresh] = places.emplace(matching[i].row, candidates.size());
     if (fresh) candidates.push_back({.row = {matching[i].row}});
     candidates[place->second].text_rank = i + 1;
+    candidates[place->second].text_score = matching[i].score;
   }
   return candidates;
 }
 
-// Of every candidate both scores, whichever search found it.
-Result<void> complete(const table::TableVersion& version, const SearchQuery& query, const TextSearch& texts,
-                      std::vector<Candidate>& candidates) {
+// Asks for the number that the other search gave the candidates, of those without a rank in this one.
+template <typename Ask>
+Result<void> fill(std::vector<Candidate>& candidates, std::optional<size_t> Candidate::*rank, float Candidate::*number,
+                  const Ask& ask) {
   std::vector<RowId> rows;
-  rows.reserve(candidates.size());
-  for (const Candidate& candidate : candidates) rows.push_back(candidate.row);
-  TRY(metric, searched_metric(version, query.column));
-  TRY(measured, distances_to(version, query, rows));
-  TRY(scored, texts.scores_of(rows));
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    candidates[i].distance = measured[i];
-    if (!std::isnan(measured[i])) candidates[i].vector_score = score_of(metric, measured[i]);
-    candidates[i].text_score = scored[i];
+  std::vector<Candidate*> asked;
+  for (Candidate& candidate : candidates) {
+    if (candidate.*rank) continue;
+    rows.push_back(candidate.row);
+    asked.push_back(&candidate);
+  }
+  if (rows.empty()) return {};
+  TRY(numbers, ask(rows));
+  for (size_t i = 0; i < asked.size(); ++i) asked[i]->*number = numbers[i];
+  return {};
+}
+
+// Of every candidate both numbers, whichever search found it.
+Result<void> complete(const table::TableVersion& version, const SearchQuery& query, const TextSearch& texts,
+                      Metric metric, std::vector<Candidate>& candidates) {
+  TRY_OK(fill(candidates, &Candidate::vector_rank, &Candidate::distance,
+              [&](std::span<const RowId> rows) { return distances_to(version, query, rows); }));
+  TRY_OK(fill(candidates, &Candidate::text_rank, &Candidate::text_score,
+              [&](std::span<const RowId> rows) { return texts.scores_of(rows); }));
+  for (Candidate& candidate : candidates) {
+    if (!std::isnan(candidate.distance)) candidate.vector_score = score_of(metric, candidate.distance);
   }
   return {};
 }
@@ -262,7 +275,7 @@ Result<SearchHits> search_both(const table::TableVersion& version, const SearchQ
   TRY(matching, matching_rows(texts, wider, passing != nullptr ? *passing : version.live, report));
   Reporting reporting(report, "both lists become one");
   std::vector<Candidate> candidates = join(near, matching);
-  TRY_OK(complete(version, query, texts, candidates));
+  TRY_OK(complete(version, query, texts, near.metric, candidates));
   if (query.radius) std::erase_if(candidates, [&](const Candidate& row) { return !(row.distance <= *query.radius); });
   fuse(query.fusion, candidates);
   reporting.note("{}; {} candidates, {} of them in both", fusion_note(query), candidates.size(),

@@ -193,6 +193,26 @@ void concatenate(VectorHits& all, const VectorHits& part) {
   all.distances.insert(all.distances.end(), part.distances.begin(), part.distances.end());
 }
 
+VectorHits run(const Plan& plan, const SearchQuery& query) {
+  const size_t threads =
+      std::min<size_t>(query.threads == 0 ? base::default_worker_count() : query.threads, query.query_count);
+  if (threads <= 1) return search_range(plan, query, 0, query.query_count);
+
+  // Chunks, not single queries: threads meet seldom, and results join in order.
+  constexpr size_t kQueriesPerChunk = 16;
+  const size_t chunk_count = (query.query_count + kQueriesPerChunk - 1) / kQueriesPerChunk;
+  std::vector<VectorHits> parts(chunk_count);
+  base::ThreadPool pool({.name = "omen-search", .thread_count = static_cast<unsigned>(threads) - 1});
+  pool.parallel_for(chunk_count, static_cast<unsigned>(threads), [&](size_t chunk) {
+    parts[chunk] = search_range(plan, query, chunk * kQueriesPerChunk,
+                                std::min(query.query_count, (chunk + 1) * kQueriesPerChunk));
+  });
+  VectorHits hits;
+  hits.offsets.push_back(0);
+  for (const VectorHits& part : parts) concatenate(hits, part);
+  return hits;
+}
+
 }  // namespace
 
 Result<const table::VectorColumnVersion*> find_vector_column(const table::TableVersion& version,
@@ -213,11 +233,6 @@ Result<const table::VectorColumnVersion*> find_vector_column(const table::TableV
 Result<void> check_vectors(const table::TableVersion& version, const SearchQuery& query,
                            const table::VectorColumnVersion& column) {
   return check_query(version, query, version.info->schema.columns[column.index->column()]);
-}
-
-Result<Metric> searched_metric(const table::TableVersion& version, std::string_view column) {
-  TRY(searched, find_vector_column(version, column));
-  return version.info->schema.columns[searched->index->column()].vector.metric;
 }
 
 Result<std::vector<float>> distances_to(const table::TableVersion& version, const SearchQuery& query,
@@ -242,22 +257,8 @@ Result<VectorHits> vector_search(const table::TableVersion& version, const Searc
   TRY(column, find_vector_column(version, query.column));
   TRY_OK(check_vectors(version, query, *column));
   const Plan plan = make_plan(version, *column, query, passing, report);
-  const size_t threads =
-      std::min<size_t>(query.threads == 0 ? base::default_worker_count() : query.threads, query.query_count);
-  if (threads <= 1) return search_range(plan, query, 0, query.query_count);
-
-  // Chunks, not single queries: threads meet seldom, and results join in order.
-  constexpr size_t kQueriesPerChunk = 16;
-  const size_t chunk_count = (query.query_count + kQueriesPerChunk - 1) / kQueriesPerChunk;
-  std::vector<VectorHits> parts(chunk_count);
-  base::ThreadPool pool({.name = "omen-search", .thread_count = static_cast<unsigned>(threads) - 1});
-  pool.parallel_for(chunk_count, static_cast<unsigned>(threads), [&](size_t chunk) {
-    parts[chunk] = search_range(plan, query, chunk * kQueriesPerChunk,
-                                std::min(query.query_count, (chunk + 1) * kQueriesPerChunk));
-  });
-  VectorHits hits;
-  hits.offsets.push_back(0);
-  for (const VectorHits& part : parts) concatenate(hits, part);
+  VectorHits hits = run(plan, query);
+  hits.metric = version.info->schema.columns[column->index->column()].vector.metric;
   return hits;
 }
 

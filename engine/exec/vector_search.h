@@ -21,13 +21,11 @@ struct VectorHits {
   std::vector<uint32_t> offsets;  // hits of query i: offsets[i] .. offsets[i + 1]
   std::vector<RowId> rows;
   std::vector<float> distances;  // as the user sees them
+  Metric metric = Metric::kL2;   // of the column
 };
 
 // The column of this name, or the only one where the name is empty. Fails: kInvalidArgument, kSchema.
 Result<const table::VectorColumnVersion*> find_vector_column(const table::TableVersion& version, std::string_view name);
-
-// How the distances of that column are measured. Fails: kInvalidArgument, kSchema.
-Result<Metric> searched_metric(const table::TableVersion& version, std::string_view column);
 
 // Whether the vectors of the query fit the column. Fails: kInvalidArgument.
 Result<void> check_vectors(const table::TableVersion& version, const SearchQuery& query,
