@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -162,18 +162,9 @@ class Hits(Sequence[Hit]):
                     part[column.name] = snippet(text, ranges, before, after, length)
         return parts
 
-    def _reranked(
-        self, rerank: Callable[[Hits], Iterable[float]], offset: int, count: int, min_score: float | None
-    ) -> Hits:
-        scores = np.asarray(list(rerank(self)), dtype=np.float32)
-        if scores.shape != (self._count,):
-            raise QueryError(f"rerank returned {scores.size} scores for {self._count} hits")
-        if np.isnan(scores).any():
-            raise QueryError(f"rerank returned NaN for hit {int(np.isnan(scores).argmax())}")
-        order = np.argsort(-scores, kind="stable")[offset : offset + count]
-        if min_score is not None:
-            order = order[scores[order] >= min_score]
-        raw = self._raw.rearranged(order.tolist(), scores[order].tolist())
+    def _rearranged(self, order: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]) -> Hits:
+        """Of one query: the hits of these numbers, with other scores."""
+        raw = self._raw.rearranged(order.tolist(), scores.tolist())
         return Hits(raw, self._table, self._select, 0, len(order), self._text)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import weakref
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -16,24 +16,18 @@ from ._errors import InvalidArgumentError, QueryError, SchemaError
 from ._hits import Hits, HitsList
 from ._later import in_thread, refuse
 from ._progress import Progress
+from ._rerank import Rerank, Reranking
 from ._rows import Rows
 from ._schema import TableSchema
-from ._text import Fuse, TextColumns, to_text_search
+from ._text import HITS_MAX, Fuse, TextColumns, is_integer, to_text_search
 from ._where import Params, to_where
 
 if TYPE_CHECKING:
     from ._database import Database
 
 Key = int | str
-Rerank = Callable[[Hits], Iterable[float]]
 SCAN_ROWS = 4096  # of one batch
 NEAREST_ROWS = 10  # of a search that says no k
-HITS_MAX = 10_000  # of one query
-RERANKED_ROWS_MIN = 50
-_RERANKED_ARGUMENTS = frozenset(
-    "radius column select recall ef exact threads where params text query text_columns fuse offset min_score "
-    "group_by".split()
-)
 
 
 class Table:
@@ -312,7 +306,6 @@ class Table:
         at. `exact`: compare with every row. `threads`: for several vectors, all cores by default.
         `where`: only rows for which a condition is true (docs/filters.md); `params`: the values of its `?`, or a dict
         of those of its `:name`.
-
         `text`: plain words; the rows that have any of them, ranked by BM25. `query`: instead, phrases and operators
         (docs/text.md). `text_columns`: which columns, with weights if you like: `{"title": 2, "body": 1}`; all by
         default. With a vector as well both rankings are fused: `fuse="rrf"` (reciprocal ranks, the default),
@@ -323,9 +316,10 @@ class Table:
         """
         if later:
             refuse("search", later)
+        reranking = None
         if rerank is not None:
-            arguments = {name: value for name, value in locals().items() if name in _RERANKED_ARGUMENTS}
-            return self._search_and_rerank(rerank, vector, k, **arguments)
+            reranking = Reranking(rerank, NEAREST_ROWS if k is None else k, offset, min_score)
+            k, offset, min_score = reranking.asked, None, None
         names = None if select is None else self._schema.checked_names(select, self.name)
         if recall is not None and not _is_share(recall):
             raise QueryError(f"recall is a number above 0 and at most 1, not {recall!r}")
@@ -342,20 +336,9 @@ class Table:
                 raw = self._search(self._to_query(vector, column), *rest)
         except TypeError:
             raise _wrong_search_argument(limit, radius, column, ef, exact, threads) from None
-        if not raw.single:
-            return HitsList(raw, self, names)
-        return Hits(raw, self, names, 0, len(raw), None if text is query is None else texts)
-
-    def _search_and_rerank(self, rerank: Rerank, vector: Any, k: int | None, **arguments: Any) -> Hits:
-        wanted = NEAREST_ROWS if k is None else k
-        if isinstance(wanted, bool) or not isinstance(wanted, (int, np.integer)) or not 1 <= wanted <= HITS_MAX:
-            raise QueryError(f"k is an integer of 1 to {HITS_MAX}, not {k!r}")
-        offset = arguments.pop("offset") or 0
-        min_score = arguments.pop("min_score")
-        found = self.search(vector, min(HITS_MAX, max(4 * (wanted + offset), RERANKED_ROWS_MIN)), **arguments)
-        if not isinstance(found, Hits):
-            raise QueryError("rerank= takes the hits of one query; search for one vector at a time")
-        return found._reranked(rerank, offset, wanted, min_score)
+        words = None if text is query is None else texts
+        found = Hits(raw, self, names, 0, len(raw), words) if raw.single else HitsList(raw, self, names)
+        return found if reranking is None else reranking.of(found)
 
     def _to_query(self, vector: Any, column: str | None) -> Any:
         """As the engine takes it for the column that is searched."""
@@ -469,9 +452,7 @@ def _is_share(value: Any) -> bool:
 def _wrong_search_argument(k: Any, radius: Any, column: Any, ef: Any, exact: Any, threads: Any) -> QueryError:
     """What the engine's binding could not take."""
     for name, value in (("k", k), ("ef", ef), ("threads", threads)):
-        if value is not None and (
-            isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < 1 << 31
-        ):
+        if value is not None and not (is_integer(value) and 0 <= value < 1 << 31):
             return QueryError(f"{name} is an integer of at least {0 if name != 'k' else 1}, not {value!r}")
     if radius is not None and not isinstance(radius, (int, float, np.integer, np.floating)):
         return QueryError(f"radius is a number, not {radius!r}")

@@ -12,7 +12,7 @@ from . import _omendb
 from ._errors import QueryError
 
 METHODS = ("rrf", "relative", "distribution", "filter")
-HITS_MAX = 10_000  # offset and k together
+HITS_MAX = 10_000  # of one query, those that offset= leaves out included
 
 Fuse = str | Mapping[str, Any]
 TextColumns = Mapping[str, float] | Iterable[str] | str
@@ -42,8 +42,8 @@ def to_text_search(
         method,
         weights,
         candidates,
-        _to_count(offset, "offset"),
-        None if min_score is None else _to_number(min_score, "min_score"),
+        to_count(offset, "offset"),
+        None if min_score is None else to_number(min_score, "min_score"),
         _to_column(group_by),
     )
 
@@ -56,7 +56,11 @@ def _to_words(words: str | None, name: str) -> str | None:
     return words.encode("utf-8", "replace").decode()  # half of a character can not stand in a text either
 
 
-def _to_number(value: Any, name: str) -> float:
+def is_integer(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def to_number(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or math.isnan(value):
         raise QueryError(f"{name} is a number, not {value!r}")
     return float(value)
@@ -70,10 +74,10 @@ def _to_column(name: Any) -> str:
     return name
 
 
-def _to_count(value: Any, name: str) -> int:
+def to_count(value: Any, name: str) -> int:
     if value is None:
         return 0
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value <= HITS_MAX:
+    if not is_integer(value) or not 0 <= value <= HITS_MAX:
         raise QueryError(f"{name} is an integer of 0 to {HITS_MAX}, not {value!r}")
     return int(value)
 
@@ -88,7 +92,7 @@ def _to_weights(columns: TextColumns | None) -> list[tuple[str, float]]:
     for name, weight in named:
         if not isinstance(name, str):
             raise QueryError(f"text_columns names columns, optionally with weights: {{'title': 2}}, not {name!r}")
-        weights.append((name, _to_number(weight, f"the weight of text column {name!r}")))
+        weights.append((name, to_number(weight, f"the weight of text column {name!r}")))
     if not weights:
         raise QueryError("text_columns is empty; leave it out to search every text column")
     return weights
@@ -106,9 +110,9 @@ def _to_fusion(fuse: Fuse | None) -> tuple[str, tuple[float, float], int]:
     if unknown:
         raise QueryError(f"fuse has no {unknown[0]!r}: it takes 'vector', 'text', 'method' and 'candidates'")
     weighted = "vector" in fuse or "text" in fuse
-    weights = tuple(_to_number(fuse.get(name, 0 if weighted else 1), f"fuse[{name!r}]") for name in ("vector", "text"))
+    weights = tuple(to_number(fuse.get(name, 0 if weighted else 1), f"fuse[{name!r}]") for name in ("vector", "text"))
     method = _to_method(fuse.get("method", "relative" if weighted else "rrf"))
-    return method, (weights[0], weights[1]), _to_count(fuse.get("candidates"), "fuse['candidates']")
+    return method, (weights[0], weights[1]), to_count(fuse.get("candidates"), "fuse['candidates']")
 
 
 def _to_method(name: Any) -> str:
