@@ -181,7 +181,7 @@ class RowSet {
 // Answers by looking at every text.
 class SearchModel {
  public:
-  explicit SearchModel(const Corpus& corpus) : corpus_(corpus) {
+  explicit SearchModel(const Corpus& corpus) {
     for (const ModelColumn& column : corpus.columns) {
       Column& out = columns_.emplace_back();
       out.model = &column;
@@ -361,7 +361,6 @@ class SearchModel {
     return {Answer::kMatch, sum.score};
   }
 
-  const Corpus& corpus_;
   std::vector<Column> columns_;
 };
 
