@@ -34,13 +34,11 @@ struct Plan {
   simd::Metric metric;
   size_t k;
   size_t ef;
-  float radius;        // as the kernels return distances; infinite: none
-  bool flat;           // compare with every row
+  float radius;  // as the kernels return distances; infinite: none
+  bool flat;     // compare with every row
+  graph::Filtered filtered;
   plan::Step* report;  // null: nobody asks
 
-  double passing_share() const {  // 0 without a condition
-    return passing ? static_cast<double>(passing->live_count()) / column.searchable.live_count() : 0;
-  }
   graph::LiveRows rows() const { return passing ? passing->view() : column.searchable.view(); }  // that may be answers
 };
 
@@ -116,6 +114,7 @@ Plan make_plan(const table::TableVersion& version, const table::VectorColumnVers
       .ef = strategy.ef,
       .radius = query.radius ? simd::to_kernel_bound(metric, *query.radius) : graph::kNoRadius,
       .flat = strategy.compare_all,
+      .filtered = strategy.filtered,
       .report = report};
 }
 
@@ -133,9 +132,14 @@ void search_graph(const Plan& plan, const std::byte* query, Scratch& scratch) {
   const uint32_t tail_start = plan.column.index->watermark();
   scratch.neighbors.resize(plan.k);
   const table::VectorIndex::LinkedVectors linked = plan.column.index->linked_vectors(plan.version);
-  const size_t found = plan.column.index->graph().search(
-      linked.view, query, live, {.k = plan.k, .ef = plan.ef, .radius = plan.radius, .live_share = plan.passing_share()},
-      scratch.neighbors, plan.report == nullptr ? nullptr : &scratch.counters);
+  const size_t found =
+      plan.column.index->graph().search(linked.view, query, live,
+                                        {.k = plan.k,
+                                         .ef = plan.ef,
+                                         .radius = plan.radius,
+                                         .filtered = plan.filtered,
+                                         .passing_count = plan.passing ? plan.passing->live_count() : 0},
+                                        scratch.neighbors, plan.report == nullptr ? nullptr : &scratch.counters);
   scratch.neighbors.resize(found);
   if (tail_start >= live.row_count) return;
   graph::flat_scan(plan.metric, plan.vectors, query, live, {tail_start}, {live.row_count}, plan.k, scratch.tail,

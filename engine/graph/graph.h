@@ -63,6 +63,13 @@ struct Neighbor {
 // Which rows may be answers.
 using LiveRows = base::RowBits;
 
+// What a search for the k nearest does where a condition chose the live rows. Not heeded by searches by radius, which walk through all rows.
+enum class Filtered : uint8_t {
+  kNot,   // most rows live: walks through all of them and keeps those that live
+  kWalk,  // walks over live rows alone, from one to the next through the lists of others (graph_filtered.cc); with a wider beam where few of those around the query live
+  kScan,  // compares with each live row
+};
+
 struct SearchOptions {
   size_t k = 10;
   // Beam; raised to k if smaller. Where other rows are much farther than the k-th one, a walk ends before its beam is full.
@@ -75,9 +82,8 @@ struct SearchOptions {
   // Below infinity: all live rows no farther than this, at most the k nearest of them. `ef` then counts the rows beyond the radius that the walk passes, is not raised
   // to k, and there may be fewer than k answers. As simd::DistanceKernels returns distances.
   float radius = std::numeric_limits<float>::infinity();
-  // Where a condition chose the live rows: which share of all they are; 0 = none did. A walk for the k nearest that meets far fewer of them around the query compares
-  // with every live row instead, because what passes elsewhere is linked to this region by a few ways only, whatever the beam.
-  double live_share = 0;
+  Filtered filtered = Filtered::kNot;
+  uint64_t passing_count = 0;  // of kWalk: how many rows live
 };
 
 struct SearchCounters {  // optional; filled when the pointer given is not null

@@ -239,20 +239,21 @@ size_t search_within(const Walk& walk, const Walk& exact, const LiveRows& live, 
                      EntryPoint entry, std::span<Neighbor> out);
 
 // Compares with every row that is live and linked: never misses one, whatever a walk met.
-size_t scan_linked_rows(const Walk& exact, const LiveRows& live, size_t k, float radius, std::span<Neighbor> out);
+void scan_linked_rows(const Walk& walk, const LiveRows& live, size_t k, float radius);
 
 // How many rows live: counted when it is first asked for, which few searches do.
 class LiveTotal {
  public:
   explicit LiveTotal(const LiveRows& live) : live_(live) {}
   uint64_t get() {
-    if (!counted_) counted_ = count_live(live_);
-    return *counted_;
+    if (count_ == kUncounted) count_ = count_live(live_);
+    return count_;
   }
 
  private:
+  static constexpr uint64_t kUncounted = ~uint64_t{0};
   const LiveRows& live_;
-  std::optional<uint64_t> counted_;
+  uint64_t count_ = kUncounted;
 };
 
 // Chooses at most `count_max` of `candidates` (nearest first) as neighbours, spread out by the diversity heuristic (graph_prune.cc).

@@ -40,8 +40,7 @@ class RangeSearch {
     for (uint64_t expansions = 0; !state.frontier.empty(); ++expansions) {
       const Candidate nearest = state.frontier.front();
       if (is_behind_rim(nearest.distance)) break;
-      if (expansions >= kExpansionsMin && expansions >= live_total_.get() / walk_.graph.options.m)
-        return scan_linked_rows(exact_, live_, k_, radius_, out);
+      if (expansions >= kExpansionsMin && expansions >= live_total_.get() / walk_.graph.options.m) return scan_all(out);
       std::pop_heap(state.frontier.begin(), state.frontier.end(), farther);
       state.frontier.pop_back();
       if (live_.contains(nearest.row())) place(nearest);
@@ -52,6 +51,13 @@ class RangeSearch {
   }
 
  private:
+  size_t scan_all(std::span<Neighbor> out) {
+    const std::vector<Neighbor>& found = exact_.state.found;
+    scan_linked_rows(exact_, live_, k_, radius_);
+    std::copy(found.begin(), found.end(), out.begin());
+    return found.size();
+  }
+
   bool is_behind_rim(float distance) const { return rim_.full() && distance >= rim_.worst(); }
 
   void meet(Candidate candidate) {

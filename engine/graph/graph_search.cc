@@ -1,9 +1,10 @@
 #include <algorithm>
 #include <bit>
+#include <optional>
 
 #include "engine/graph/flat_scan.h"
 #include "engine/graph/graph_impl.h"
-#include "engine/graph/live_words.h"
+#include "engine/graph/nearest_search.h"
 
 namespace omendb::graph {
 namespace {
@@ -17,31 +18,24 @@ constexpr double kFartherPerK = 0.0125;
 
 bool farther(const Candidate& a, const Candidate& b) { return a.distance > b.distance; }
 
-class Search {
+// Through all rows, of which most live.
+class Search : public NearestSearch {
  public:
-  Search(const Walk& walk, const Walk& exact, const LiveRows& live, size_t k, size_t ef, size_t rerank,
-         double live_share)
-      : walk_(walk), exact_(exact), live_(live), k_(k), ef_(ef), rerank_(rerank), live_share_(live_share) {}
+  using NearestSearch::NearestSearch;
 
-  // After run(): the codes could not tell the nearest rows apart, and there is no answer yet.
-  bool too_coarse() const { return too_coarse_; }
-
-  size_t run(EntryPoint entry, std::span<Neighbor> out) {
+  Count run(EntryPoint entry, std::span<Neighbor> out) {
     const auto is_live = [this](uint32_t row) { return live_.contains(row); };
-    walk_.state.visited.begin(row_count_);
-    uint32_t left_out = walk_.left_out;
-    (void)walk_.state.visited.visit({&left_out, 1});
+    begin();
     const Candidate start = walk_.descend(entry, 0);
     const size_t beam_rows_max = std::max(kBeamRowsMin, 4 * ef_);
-    walk_.search_level(start, 0, ef_, beam_rows_max, is_live, horizon());
+    walk_.search_level(start, 0, ef_, beam_rows_max, is_live, horizon(ef_));
     const Beam* answers = &walk_.state.beam;
-    if (is_starved(*answers)) return scan_everything(out);
     if (answers->size() > beam_rows_max && !answers->full()) {
-      if (!walk_on_widely(is_live)) return scan_everything(out);
+      if (!walk_on_widely(is_live)) return scan(out);
       answers = &walk_.state.live_beam;
     }
     const size_t found = answers->live_count();
-    if (found < k_ && found < live_total_.get()) return scan_everything(out);
+    if (found < k_ && found < live_total_.get()) return scan(out);
     return take(*answers, out);
   }
 
@@ -77,89 +71,86 @@ class Search {
     state.frontier.push_back(candidate);
     std::push_heap(state.frontier.begin(), state.frontier.end(), farther);
   }
-
-  // A beam that meets live rows as often as they are in the table holds so many others; half as many again are beyond chance. (20,000 clustered rows of 48 dimensions, half of
-  // the clusters live: queries from the others found 0.70 of their neighbours at any beam, all of them since.)
-  bool is_starved(const Beam& beam) const {
-    constexpr double kBeyondChance = 1.5;
-    constexpr double kLiveRowsMore = 10;  // few rows say little
-    const double expected = (static_cast<double>(beam.live_count()) + kLiveRowsMore) / live_share_;
-    return live_share_ > 0 && static_cast<double>(beam.size()) > kBeyondChance * expected;
-  }
-
-  // Wider beams are for those who want to miss less, so they look farther as well. Inner products are no distances, and codes too coarse to build graphs by say too
-  // little about where the last answer is.
-  Horizon horizon() const {
-    const simd::Metric metric = walk_.graph.options.metric;
-    if (metric == simd::Metric::kInnerProduct || !walk_.space.builds_graphs()) return {};
-    // Squared but for L1: all others are squares of distances, or grow like them.
-    const double farther = 1 + kFartherPerK * static_cast<double>(ef_) / static_cast<double>(k_);
-    return {k_, rerank_, static_cast<float>(metric == simd::Metric::kL1 ? farther : farther * farther)};
-  }
-
-  size_t scan_everything(std::span<Neighbor> out) { return scan_linked_rows(exact_, live_, k_, kNoRadius, out); }
-
-  // The nearest of the answers, by their full vectors.
-  size_t take(const Beam& answers, std::span<Neighbor> out) {
-    SearchState& state = walk_.state;
-    const size_t wanted = walk_.space.has_codes() ? rerank_ : k_;
-    state.found.clear();
-    for (size_t i = 0; i < answers.size() && state.found.size() < wanted; ++i) {
-      const uint32_t row = answers[i].row();
-      if (live_.contains(row)) state.found.push_back({answers[i].distance, RowId{row}});
-    }
-    const size_t count = std::min(k_, state.found.size());
-    too_coarse_ = count != 0 && walk_.space.is_coarse(state.found[count - 1].distance);
-    if (too_coarse_) return 0;
-    if (walk_.space.has_codes()) compare_exactly(state.found);
-    std::partial_sort(state.found.begin(), state.found.begin() + static_cast<ptrdiff_t>(count), state.found.end());
-    std::copy_n(state.found.begin(), count, out.begin());
-    return count;
-  }
-
-  void compare_exactly(std::vector<Neighbor>& rows) const {
-    constexpr size_t kRowsAtOnce = 64;
-    uint32_t ids[kRowsAtOnce];
-    float distances[kRowsAtOnce];
-    for (size_t first = 0; first < rows.size(); first += kRowsAtOnce) {
-      const size_t count = std::min(kRowsAtOnce, rows.size() - first);
-      for (size_t i = 0; i < count; ++i) ids[i] = rows[first + i].row.value;
-      exact_.distances_to(ids, count, distances);
-      for (size_t i = 0; i < count; ++i) rows[first + i].distance = distances[i];
-    }
-  }
-
-  const Walk& walk_;
-  const Walk& exact_;  // the same query, compared with full vectors
-  const LiveRows& live_;
-  const size_t k_;
-  const size_t ef_;
-  const size_t rerank_;
-  const double live_share_;
-  const uint32_t row_count_ = walk_.row_count();
-  LiveTotal live_total_{live_};
-  bool too_coarse_ = false;
 };
 
 }  // namespace
 
-size_t scan_linked_rows(const Walk& exact, const LiveRows& live, size_t k, float radius, std::span<Neighbor> out) {
-  const LinkStore& links = exact.graph.links;
-  NearestRows nearest(exact.state.found, k, radius);
-  for_each_live_word(live, 0, exact.row_count(), [&](uint32_t word_row, uint64_t bits) {
-    uint32_t rows[64];
-    float distances[64];
-    size_t count = 0;
+// Rows are compared by the dozen, whatever words they stand in, so that loads overlap.
+void scan_linked_rows(const Walk& walk, const LiveRows& live, size_t k, float radius) {
+  constexpr size_t kRowsAtOnce = 64;
+  const LinkStore& links = walk.graph.links;
+  NearestRows nearest(walk.state.found, k, radius);
+  uint32_t rows[kRowsAtOnce];
+  float distances[kRowsAtOnce];
+  size_t count = 0;
+  const auto compare = [&] {
+    walk.distances_to(rows, count, distances);
+    for (size_t i = 0; i < count; ++i) nearest.offer({distances[i], RowId{rows[i]}});
+    count = 0;
+  };
+  for_each_live_word(live, 0, walk.row_count(), [&](uint32_t word_row, uint64_t bits) {
     for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
       const uint32_t row = word_row + static_cast<uint32_t>(std::countr_zero(rest));
-      if ((links.state(row) & kLinkedBit) != 0 && row != exact.left_out) rows[count++] = row;
+      if ((links.state(row) & kLinkedBit) == 0 || row == walk.left_out) continue;
+      rows[count++] = row;
+      if (count == kRowsAtOnce) compare();
     }
-    exact.distances_to(rows, count, distances);
-    for (size_t i = 0; i < count; ++i) nearest.offer({distances[i], RowId{rows[i]}});
   });
+  compare();
   nearest.sort();
-  std::copy(exact.state.found.begin(), exact.state.found.end(), out.begin());
-  return exact.state.found.size();
+}
+
+void NearestSearch::begin() {
+  walk_.state.visited.begin(walk_.row_count());
+  uint32_t left_out = walk_.left_out;
+  (void)walk_.state.visited.visit({&left_out, 1});
+}
+
+Horizon NearestSearch::horizon(size_t ef) const {
+  const simd::Metric metric = walk_.graph.options.metric;
+  if (metric == simd::Metric::kInnerProduct || !walk_.space.builds_graphs()) return {};
+  // Squared but for L1: all others are squares of distances, or grow like them.
+  const double farther = 1 + kFartherPerK * static_cast<double>(ef) / static_cast<double>(k_);
+  return {k_, rerank_, static_cast<float>(metric == simd::Metric::kL1 ? farther : farther * farther)};
+}
+
+NearestSearch::Count NearestSearch::scan(std::span<Neighbor> out) {
+  scan_linked_rows(walk_, live_, rows_wanted(), kNoRadius);
+  return finish(out);
+}
+
+NearestSearch::Count NearestSearch::take(const Beam& beam, std::span<Neighbor> out) {
+  std::vector<Neighbor>& found = walk_.state.found;
+  found.clear();
+  for (size_t i = 0; i < beam.size() && found.size() < rows_wanted(); ++i) {
+    const uint32_t row = beam[i].row();
+    if (live_.contains(row)) found.push_back({beam[i].distance, RowId{row}});
+  }
+  return finish(out);
+}
+
+// Of state.found, nearest first by what the walk compares.
+NearestSearch::Count NearestSearch::finish(std::span<Neighbor> out) {
+  std::vector<Neighbor>& found = walk_.state.found;
+  const size_t count = std::min(k_, found.size());
+  if (count != 0 && walk_.space.is_coarse(found[count - 1].distance)) return std::nullopt;
+  if (walk_.space.has_codes()) compare_exactly();
+  std::partial_sort(found.begin(), found.begin() + static_cast<ptrdiff_t>(count), found.end());
+  std::copy_n(found.begin(), count, out.begin());
+  return count;
+}
+
+void NearestSearch::compare_exactly() {
+  constexpr size_t kRowsAtOnce = 64;
+  std::vector<Neighbor>& rows = walk_.state.found;
+  uint32_t ids[kRowsAtOnce];
+  float distances[kRowsAtOnce];
+  for (size_t first = 0; first < rows.size(); first += kRowsAtOnce) {
+    const size_t count = std::min(kRowsAtOnce, rows.size() - first);
+    for (size_t i = 0; i < count; ++i) ids[i] = rows[first + i].row.value;
+    exact_.distances_to(ids, count, distances);
+    for (size_t i = 0; i < count; ++i) rows[first + i].distance = distances[i];
+  }
 }
 
 // A copy of the list, good until the next one is made. When the row that is left out was linked, its neighbours' lists gave up links to rows that lie behind it;
@@ -205,6 +196,17 @@ Candidate Walk::descend(EntryPoint from, uint32_t level_floor) const {
   return nearest;
 }
 
+// Nothing where the codes could not tell the nearest rows apart.
+std::optional<size_t> search_nearest(const Walk& walk, const Walk& exact, const LiveRows& live,
+                                     const SearchOptions& options, const NearestSearch::Widths& widths,
+                                     EntryPoint entry, std::span<Neighbor> out) {
+  if (options.filtered == Filtered::kNot) return Search(walk, exact, live, widths).run(entry, out);
+  if (options.filtered == Filtered::kWalk)
+    return FilteredSearch(walk, exact, live, widths, options.passing_count).run(entry, out);
+  walk.state.visited.begin(0);
+  return NearestSearch(walk, exact, live, widths).scan(out);
+}
+
 size_t Graph::search(const VectorsView& vectors, const void* query, const LiveRows& live, const SearchOptions& options,
                      std::span<Neighbor> out, SearchCounters* counters) const {
   const EntryPoint entry = impl_->entry();
@@ -220,13 +222,17 @@ size_t Graph::search(const VectorsView& vectors, const void* query, const LiveRo
   const Walk& first = walk.query == nullptr ? exact : walk;
   size_t found = 0;
   if (entry.row >= walk.row_count()) {  // it became the entry since the caller looked
-    found = scan_linked_rows(exact, live, k, options.radius, out);
+    scan_linked_rows(exact, live, k, options.radius);
+    found = state->found.size();
+    std::copy(state->found.begin(), state->found.end(), out.begin());
   } else if (options.radius < kNoRadius) {
     found = search_within(first, exact, live, options, k, entry, out);
   } else {
-    Search search(first, exact, live, k, ef, rerank, options.live_share);
-    found = search.run(entry, out);
-    if (search.too_coarse()) found = Search(exact, exact, live, k, ef, rerank, options.live_share).run(entry, out);
+    const auto run = [&](const Walk& compared) {
+      return search_nearest(compared, exact, live, options, {k, ef, rerank}, entry, out);
+    };
+    const std::optional<size_t> count = run(first);
+    found = count ? *count : run(exact).value_or(0);
   }
   if (counters != nullptr) {
     counters->visited_rows = state->visited.count();

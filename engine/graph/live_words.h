@@ -3,6 +3,7 @@
 // Walking over LiveRows a word of 64 rows at a time. Not for other rooms; they include flat_scan.h.
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 
 #include "engine/graph/graph.h"
@@ -24,6 +25,21 @@ void for_each_live_word(const LiveRows& live, uint32_t first, uint32_t last, con
     if (end - word_row < 64) bits &= (uint64_t{1} << (end - word_row)) - 1;
     if (bits != 0) visit(static_cast<uint32_t>(word_row), bits);
   }
+}
+
+// The first live row in [first, last); `last` if there is none.
+inline uint32_t first_live_row(const LiveRows& live, uint32_t first, uint32_t last) {
+  const uint32_t end = std::min(last, live.row_count);
+  for (uint64_t word_row = first / 64 * 64; word_row < end; word_row += 64) {
+    const uint64_t* block = live.blocks[word_row / LiveRows::kRowsPerBlock];
+    if (block == nullptr) continue;
+    uint64_t bits = block[word_row % LiveRows::kRowsPerBlock / 64];
+    if (word_row < first) bits &= ~uint64_t{0} << (first - word_row);
+    if (bits == 0) continue;
+    const auto row = static_cast<uint32_t>(word_row) + static_cast<uint32_t>(std::countr_zero(bits));
+    return std::min(row, last);
+  }
+  return last;
 }
 
 }  // namespace omendb::graph

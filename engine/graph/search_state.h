@@ -61,6 +61,17 @@ class VisitedRows {
     met_count_ += count;
     return {fresh, count};
   }
+  // Whether a row below row_count was not met before; it is now. Throws std::bad_alloc.
+  bool meet(uint32_t row) {
+    uint64_t& word = bits_[(size_t{row} + 1) / 64];
+    const uint64_t bit = uint64_t{1} << ((row + 1) % 64);
+    if ((word & bit) != 0) return false;
+    if (met_.size() == met_count_) met_.resize(2 * met_count_ + 64);
+    word |= bit;
+    met_[met_count_++] = row;
+    return true;
+  }
+  std::span<const uint32_t> met() const { return {met_.data(), met_count_}; }
   uint64_t count() const { return met_count_; }
   size_t memory_bytes() const { return bits_.capacity() * sizeof(uint64_t) + met_.capacity() * sizeof(uint32_t); }
 
@@ -203,6 +214,8 @@ struct SearchState {
   std::array<std::vector<Neighbor>, kLevelMax + 1> chosen_by_level;
   Beam live_beam;                    // the answers of a wide walk; the rim of a search by radius
   std::vector<Candidate> frontier;   // the heap of these two
+  std::vector<uint32_t> bridges;     // of a filtered walk: neighbours of one row that are no answers
+  std::vector<uint32_t> around;      // of such a walk: rows near its start
   std::vector<AnswerWithin> within;  // of a search by radius: a heap, the farthest first
   uint64_t distance_computations = 0;
   size_t counted_bytes = 0;  // what the pool believes that this state holds
@@ -211,6 +224,7 @@ struct SearchState {
     size_t bytes = sizeof(SearchState) + visited.memory_bytes() + beam.memory_bytes() + live_beam.memory_bytes();
     bytes += (query_room.capacity() + row_room.capacity()) * sizeof(Line) + addresses.capacity() * sizeof(std::byte*);
     bytes += (ids.capacity() + words.capacity() + distances.capacity() + kept.capacity()) * sizeof(uint32_t);
+    bytes += (bridges.capacity() + around.capacity()) * sizeof(uint32_t);
     bytes += found.capacity() * sizeof(Neighbor) + (frontier.capacity() + ranked.capacity()) * sizeof(Candidate);
     bytes += within.capacity() * sizeof(AnswerWithin);
     for (const auto& level : chosen_by_level) bytes += level.capacity() * sizeof(Neighbor);

@@ -15,7 +15,8 @@ namespace omendb::plan {
 struct VectorStrategy {
   bool compare_all = false;  // with every row that may be an answer, instead of walking the graph
   size_t ef = 0;             // beam of the walk
-  std::string why;           // only where it was asked for
+  graph::Filtered filtered = graph::Filtered::kNot;
+  std::string why;  // only where it was asked for
 };
 
 // Of a query over `column` whose condition, if it has one, leaves so many rows. Cost: a look at the calibration.
