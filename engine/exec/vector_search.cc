@@ -37,6 +37,7 @@ struct Plan {
   float radius;        // as the kernels return distances; infinite: none
   bool flat;           // compare with every row
   plan::Step* report;  // null: nobody asks
+  base::Stop* stop;    // null: nobody can
 
   double passing_share() const {  // 0 without a condition
     return passing ? static_cast<double>(passing->live_count()) / column.searchable.live_count() : 0;
@@ -92,7 +93,7 @@ Result<void> check_query(const table::TableVersion& version, const SearchQuery& 
 }
 
 Plan make_plan(const table::TableVersion& version, const table::VectorColumnVersion& column, const SearchQuery& query,
-               const table::LiveBitmap* passing_rows, plan::Step* report) {
+               const table::LiveBitmap* passing_rows, plan::Step* report, base::Stop* stop) {
   const table::VectorIndex& index = *column.index;
   const simd::Metric metric = index.graph().options().metric;
   std::optional<table::LiveBitmap> passing;
@@ -116,7 +117,8 @@ Plan make_plan(const table::TableVersion& version, const table::VectorColumnVers
       .ef = strategy.ef,
       .radius = query.radius ? simd::to_kernel_bound(metric, *query.radius) : graph::kNoRadius,
       .flat = strategy.compare_all,
-      .report = report};
+      .report = report,
+      .stop = stop};
 }
 
 // The k best of both lists, nearest first; a row that stands in both is kept once.
@@ -134,12 +136,13 @@ void search_graph(const Plan& plan, const std::byte* query, Scratch& scratch) {
   scratch.neighbors.resize(plan.k);
   const table::VectorIndex::LinkedVectors linked = plan.column.index->linked_vectors(plan.version);
   const size_t found = plan.column.index->graph().search(
-      linked.view, query, live, {.k = plan.k, .ef = plan.ef, .radius = plan.radius, .live_share = plan.passing_share()},
+      linked.view, query, live,
+      {.k = plan.k, .ef = plan.ef, .radius = plan.radius, .live_share = plan.passing_share(), .stop = plan.stop},
       scratch.neighbors, plan.report == nullptr ? nullptr : &scratch.counters);
   scratch.neighbors.resize(found);
-  if (tail_start >= live.row_count) return;
+  if (tail_start >= live.row_count || base::stopped(plan.stop)) return;
   graph::flat_scan(plan.metric, plan.vectors, query, live, {tail_start}, {live.row_count}, plan.k, scratch.tail,
-                   plan.radius);
+                   plan.radius, plan.stop);
   merge(scratch.neighbors, scratch.tail, plan.k);
 }
 
@@ -160,6 +163,7 @@ void append(VectorHits& hits, const Plan& plan, std::span<const graph::Neighbor>
   hits.offsets.push_back(static_cast<uint32_t>(hits.rows.size()));
 }
 
+// Of a stopped search some hits or none.
 VectorHits search_range(const Plan& plan, const SearchQuery& query, size_t first, size_t last) {
   VectorHits hits;
   hits.offsets.reserve(last - first + 1);
@@ -173,12 +177,12 @@ VectorHits search_range(const Plan& plan, const SearchQuery& query, size_t first
     const graph::LiveRows live = plan.rows();
     std::vector<std::vector<graph::Neighbor>> nearest;
     graph::flat_scan_batch(plan.metric, plan.vectors, queries, last - first, live, {0}, {live.row_count}, plan.k,
-                           nearest, plan.radius);
+                           nearest, plan.radius, plan.stop);
     for (const auto& neighbors : nearest) append(hits, plan, neighbors);
     return hits;
   }
   Scratch scratch;
-  for (size_t i = 0; i < last - first; ++i) {
+  for (size_t i = 0; i < last - first && !base::asked(plan.stop); ++i) {
     search_graph(plan, queries + i * plan.vectors.row_bytes, scratch);
     if (plan.report != nullptr) report_walk(plan, scratch);
     append(hits, plan, scratch.neighbors);
@@ -204,6 +208,7 @@ VectorHits run(const Plan& plan, const SearchQuery& query) {
   std::vector<VectorHits> parts(chunk_count);
   base::ThreadPool pool({.name = "omen-search", .thread_count = static_cast<unsigned>(threads) - 1});
   pool.parallel_for(chunk_count, static_cast<unsigned>(threads), [&](size_t chunk) {
+    if (base::stopped(plan.stop)) return;
     parts[chunk] = search_range(plan, query, chunk * kQueriesPerChunk,
                                 std::min(query.query_count, (chunk + 1) * kQueriesPerChunk));
   });
@@ -253,11 +258,14 @@ Result<std::vector<float>> distances_to(const table::TableVersion& version, cons
 }
 
 Result<VectorHits> vector_search(const table::TableVersion& version, const SearchQuery& query,
-                                 const table::LiveBitmap* passing, plan::Step* report) {
+                                 const table::LiveBitmap* passing, plan::Step* report, base::Stop* stop) {
   TRY(column, find_vector_column(version, query.column));
   TRY_OK(check_vectors(version, query, *column));
-  const Plan plan = make_plan(version, *column, query, passing, report);
+  const Plan plan = make_plan(version, *column, query, passing, report, stop);
+  TRY_OK(base::begin_stage(stop,
+                           plan.flat ? "comparing vectors one by one" : "walking over the graph of a vector column"));
   VectorHits hits = run(plan, query);
+  TRY_OK(base::unless_stopped(stop));
   hits.metric = version.info->schema.columns[column->index->column()].vector.metric;
   return hits;
 }

@@ -7,6 +7,7 @@
 
 #include "engine/base/ids.h"
 #include "engine/base/row_bits.h"
+#include "engine/base/stop.h"
 #include "engine/quantize/codec.h"
 #include "engine/simd/distance.h"
 
@@ -78,6 +79,7 @@ struct SearchOptions {
   // Where a condition chose the live rows: which share of all they are; 0 = none did. A walk for the k nearest that meets far fewer of them around the query compares
   // with every live row instead, because what passes elsewhere is linked to this region by a few ways only, whatever the beam.
   double live_share = 0;
+  base::Stop* stop = nullptr;  // asked every few expansions; what a stopped search returns means nothing
 };
 
 struct SearchCounters {  // optional; filled when the pointer given is not null

@@ -35,11 +35,13 @@ class Search {
     const size_t beam_rows_max = std::max(kBeamRowsMin, 4 * ef_);
     walk_.search_level(start, 0, ef_, beam_rows_max, is_live, horizon());
     const Beam* answers = &walk_.state.beam;
+    if (base::stopped(walk_.stop)) return 0;
     if (is_starved(*answers)) return scan_everything(out);
     if (answers->size() > beam_rows_max && !answers->full()) {
       if (!walk_on_widely(is_live)) return scan_everything(out);
       answers = &walk_.state.live_beam;
     }
+    if (base::stopped(walk_.stop)) return 0;
     const size_t found = answers->live_count();
     if (found < k_ && found < live_total_.get()) return scan_everything(out);
     return take(*answers, out);
@@ -55,9 +57,11 @@ class Search {
     state.live_beam.begin(ef_);
     state.frontier.clear();
     for (size_t i = 0; i < state.beam.size(); ++i) meet(state.beam[i], is_live);
+    base::StopEvery looking(walk_.stop, Walk::kExpansionsPerLook);
     for (uint64_t expansions = 0; !state.frontier.empty(); ++expansions) {
       const Candidate nearest = state.frontier.front();
       if (state.live_beam.full() && nearest.distance >= state.live_beam.worst()) return true;
+      if (looking.asked()) return true;
       if (expansions == expansions_max) return false;
       std::pop_heap(state.frontier.begin(), state.frontier.end(), farther);
       state.frontier.pop_back();
@@ -146,7 +150,7 @@ class Search {
 size_t scan_linked_rows(const Walk& exact, const LiveRows& live, size_t k, float radius, std::span<Neighbor> out) {
   const LinkStore& links = exact.graph.links;
   NearestRows nearest(exact.state.found, k, radius);
-  for_each_live_word(live, 0, exact.row_count(), [&](uint32_t word_row, uint64_t bits) {
+  for_each_live_word(live, 0, exact.row_count(), exact.stop, kRowsPerLook, [&](uint32_t word_row, uint64_t bits) {
     uint32_t rows[64];
     float distances[64];
     size_t count = 0;
@@ -212,9 +216,9 @@ size_t Graph::search(const VectorsView& vectors, const void* query, const LiveRo
   if (entry.row == kNoLink || k == 0) return 0;
   const SearchStatePool::Lease state = impl_->states.take();
   state->distance_computations = 0;
-  Walk walk{*impl_, impl_->space(vectors, *state), nullptr, *state, vectors.row_count, options.left_out};
+  Walk walk{*impl_, impl_->space(vectors, *state), nullptr, *state, vectors.row_count, options.left_out, options.stop};
   walk.query = walk.space.target_of(query, state->query_bytes());
-  const Walk exact{*impl_, walk.space.full(), query, *state, vectors.row_count, options.left_out};
+  const Walk exact{*impl_, walk.space.full(), query, *state, vectors.row_count, options.left_out, options.stop};
   const size_t ef = std::max(options.ef, k);
   const size_t rerank = std::max(k, options.rerank == 0 ? walk.space.rerank_rows(k, ef) : options.rerank);
   const Walk& first = walk.query == nullptr ? exact : walk;
