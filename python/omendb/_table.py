@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import pyarrow as pa
 
-from . import _bits, _omendb, _rows, _vectors
+from . import _bits, _embed, _omendb, _rows, _vectors
 from ._errors import InvalidArgumentError, QueryError, SchemaError
 from ._hits import Hits, HitsList
 from ._later import in_thread
 from ._progress import Progress
 from ._rerank import Rerank, Reranking
 from ._rows import Rows
-from ._schema import TableSchema
+from ._schema import Embed, TableSchema
 from ._stop import to_timeout
 from ._text import HITS_MAX, Fuse, TextColumns, is_integer, to_text_search
 from ._where import Params, to_where
@@ -39,13 +39,14 @@ class Table:
     the GIL while the engine works; the methods whose names begin with `a` are their async twins.
     """
 
-    __slots__ = ("__weakref__", "_database", "_raw", "_schema", "_search")
+    __slots__ = ("__weakref__", "_database", "_embeddings", "_raw", "_schema", "_search")
 
     def __init__(self, raw: _omendb.Table, database: Database) -> None:
         self._raw = raw
         self._search = raw.search
         self._database = database
         self._schema = TableSchema(raw.columns)
+        self._embeddings = database._embeddings.setdefault(raw.name, {})
 
     @property
     def name(self) -> str:
@@ -81,14 +82,24 @@ class Table:
     def __bool__(self) -> bool:
         return True
 
+    def set_embed(self, column: str, embed: Embed | None, source: str | None = None) -> None:
+        """From now on a function makes the vectors of a column (`omendb.vector(embed=)`), in this process and for
+        every handle to the table; None: no function does. Rows that are there stay as they are.
+        """
+        if embed is None:
+            self._embeddings.pop(column, None)
+        else:
+            self._embeddings[column] = _embed.Embedding(self.name, self._schema.columns, column, embed, source)
+
     def insert(self, rows: Rows, *, progress: bool = False) -> int:
         """Adds rows; returns how many. ConflictError for a key that exists already or stands in `rows` twice; then
         nothing is changed.
 
         `rows`: a dict of columns (lists, NumPy arrays, Arrow arrays), dicts (one or a list), a pandas or polars data
         frame, a pyarrow Table, RecordBatch or RecordBatchReader, or anything else that speaks Arrow's PyCapsule
-        protocol. Columns left out become null. `progress`: draw a bar on stderr and write in statements of 8192 rows;
-        what they have written stays when a later one fails or Ctrl-C comes.
+        protocol. Columns left out become null, but for vectors that a function makes of the row's text
+        (`omendb.vector(embed=)`); what it raises leaves the table as it was. `progress`: draw a bar on stderr and write
+        in statements of 8192 rows; what they have written stays when a later one fails or Ctrl-C comes.
         """
         return self._write(self._raw.insert, "insert", rows, progress)
 
@@ -101,7 +112,7 @@ class Table:
     def _write(self, statement: Any, verb: str, rows: Rows, progress: bool) -> int:
         if progress:
             return self._write_chunks(statement, verb, rows)
-        batch = _rows.to_batch(rows, self._schema, self.name)
+        batch = _embed.fill(_rows.to_batch(rows, self._schema, self.name), self._embeddings)
         if not batch.num_columns:  # an empty list has no columns either, not even a primary key
             self._raw.count()
             return 0
@@ -114,6 +125,7 @@ class Table:
         with Progress(f"{verb} {self.name}", row_count) as bar:
             try:
                 for batch in batches:
+                    batch = _embed.fill(batch, self._embeddings)
                     statement(*batch.__arrow_c_array__())
                     written += batch.num_rows
                     bar.add(batch.num_rows)
@@ -126,7 +138,8 @@ class Table:
         self, values: dict[str, Any], where: str, params: Params | None = None, *, timeout: float | None = None
     ) -> int:
         """Sets columns to one value each in the rows for which a condition is true (docs/filters.md); returns in how
-        many. `values`: of any columns but the primary key. Costs as much as an upsert of these rows. `timeout`: seconds
+        many. `values`: of any columns but the primary key. Costs as much as an upsert of these rows. A text that
+        `omendb.vector(embed=)` makes a vector of brings its vector along. `timeout`: seconds
         until the engine begins to write; then TimeoutError, and nothing is changed.
         """
         if not isinstance(values, dict):
@@ -134,7 +147,10 @@ class Table:
         batch = _rows.to_batch([values], self._schema, self.name)
         if where is None:
             raise QueryError("update() needs a condition: where=")
-        return self._raw.update(*batch.__arrow_c_array__(), *to_where(where, params), to_timeout(timeout))
+        condition, parameters = to_where(where, params)
+        seconds = to_timeout(timeout)
+        schema, array = _embed.fill(batch, self._embeddings).__arrow_c_array__()
+        return self._raw.update(schema, array, condition, parameters, seconds)
 
     def delete(
         self,
@@ -213,7 +229,7 @@ class Table:
     @overload
     def search(
         self,
-        vector: Sequence[float],
+        vector: Sequence[float] | str,
         k: int | None = None,
         *,
         radius: float | None = None,
@@ -238,7 +254,7 @@ class Table:
     @overload
     def search(
         self,
-        vector: Sequence[Sequence[float]],
+        vector: Sequence[Sequence[float]] | list[str],
         k: int | None = None,
         *,
         radius: float | None = None,
@@ -310,7 +326,7 @@ class Table:
         timeout: float | None = None,
     ) -> Any:
         """The k rows nearest to a vector (10 by default) -> Hits; for an array of vectors (two dimensions) ->
-        HitsList, one Hits a row.
+        HitsList, one Hits a row. A str, or a list of them, stands for the vectors that the column's `embed=` makes of it.
 
         `radius`: only rows at most so far away, as `distances` counts; `k` is then the most that are returned, 10,000
         by default. Of an inner product, whose distance is negative, so may be the radius. `column`: which vector
@@ -365,6 +381,8 @@ class Table:
             raise QueryError(f"table '{self.name}' has several vector columns; say which one to search (column=)")
         if searched and searched[0].type == "bits":
             return _bits.to_query(vector, searched[0])
+        if searched and _embed.is_words(vector):
+            return _embed.to_query(vector, self.name, searched[0].name, self._embeddings)
         return _vectors.to_query(vector)
 
     def explain(
