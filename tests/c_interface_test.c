@@ -322,6 +322,41 @@ static void test_opening(void) {
   omendb_table_free(NULL);
 }
 
+static int count_down(void* context) {
+  int* left = context;
+  return --*left < 0;
+}
+
+static void test_stopping(omendb_table* table) {
+  const float vector[2] = {0.0F, 0.0F};
+  volatile uint8_t cancelled = 0;
+  int left = 0;
+  omendb_stop stop = {.timeout_ns = INT64_MAX, .cancelled = &cancelled};
+  omendb_query query = {.vectors = vector, .query_count = 1, .dims = 2, .k = 2, .stop = &stop};
+  const omendb_value value = {.kind = OMENDB_VALUE_INT64, .number = 20};
+  const omendb_where where = {.text = "id <> ?", .values = &value, .value_count = 1, .stop = &stop};
+  omendb_hits* hits = NULL;
+  uint64_t count = 0;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK);
+  omendb_hits_free(hits);
+  CHECK(omendb_count_where(table, &where, &count) == OMENDB_OK && count == 2);
+  cancelled = 1;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_CANCELLED);
+  CHECK(strstr(omendb_last_error(), "cancelled") != NULL);
+  CHECK(omendb_count_where(table, &where, &count) == OMENDB_CANCELLED);
+  CHECK(omendb_erase_where(table, &where, &count) == OMENDB_CANCELLED);
+  cancelled = 0;
+  stop.timeout_ns = -1;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_TIMEOUT);
+  CHECK(omendb_erase_where(table, &where, &count) == OMENDB_TIMEOUT);
+  stop = (omendb_stop){.interrupted = &count_down, .context = &left, .interval_ns = -1};
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_CANCELLED && left == -1);
+  left = 1000;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK && left < 1000);
+  omendb_hits_free(hits);
+  CHECK(omendb_count(table, &count) == OMENDB_OK && count == 3);
+}
+
 int main(void) {
   CHECK(strcmp(omendb_version(), "0.1.0") == 0);
   test_opening();
@@ -337,6 +372,7 @@ int main(void) {
   omendb_table* same = NULL;
   CHECK(omendb_open_table(database, "things", &same) == OMENDB_OK);
   test_conditions(table);
+  test_stopping(table);
   test_removing(database, table);
   CHECK(omendb_close(database) == OMENDB_OK);
   uint64_t count = 0;

@@ -7,3 +7,7 @@ class Failure(Exception):
 
 class Usage(Exception):
     """The command line itself is wrong: exit status 2."""
+
+
+class Stopped(Exception):
+    """Ctrl-C came, and there is something to say about what was done until then: exit status 130."""

@@ -9,7 +9,7 @@ import time
 import pyarrow as pa
 
 from omendb_cli import columns, database, screen, sources
-from omendb_cli.failure import Failure, Usage
+from omendb_cli.failure import Failure, Stopped, Usage
 
 KEY_NAMES = ["id", "key", "_id"]
 NUMBERED_KEY = "id"
@@ -215,7 +215,7 @@ def write_chunks(arguments, plan, source, chunks, table, first_key, started_at):
                 progress.show_share(source.share())
                 progress.advance(chunk.row_count)
         except KeyboardInterrupt:
-            raise Failure(f"stopped; {rows:,} rows are in, the chunk under way is not") from None
+            raise Stopped(f"stopped; {rows:,} rows are in, the chunk under way is not") from None
         except Exception as error:
             if isinstance(error, (Failure, database.error_class())):
                 raise Failure(

@@ -5,7 +5,7 @@ import importlib
 import os
 import sys
 
-from omendb_cli.failure import Failure, Usage
+from omendb_cli.failure import Failure, Stopped, Usage
 
 EXAMPLES = """examples:
   omen demo                                          see it work on a real dictionary
@@ -19,8 +19,9 @@ EXAMPLES = """examples:
   omen tune shop.omen docs                           what recall costs on this table, and what to set
   omen bench ann sift-128-euclidean.hdf5             recall, speed and memory with your own vectors
 
-exit status: 0 done, 1 it failed (one line on stderr says why), 2 the command line is wrong
+exit status: 0 done, 1 it failed (one line on stderr says why), 2 the command line is wrong, 130 stopped by Ctrl-C
 """
+INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 
 
 def add_json(parser):
@@ -146,6 +147,9 @@ def add_search(commands):
         "--min-score", type=float, metavar="X", help="only rows that score at least X (larger is better)"
     )
     parser.add_argument("--select", metavar="COL,COL", help="columns to show (default: all but vectors)")
+    parser.add_argument(
+        "--timeout", type=float, metavar="SECONDS", help="give up, without an answer, when the search takes longer"
+    )
     parser.add_argument("--explain", action="store_true", help="print the plan of the search instead of searching")
     parser.add_argument(
         "--analyze", action="store_true", help="with --explain: search, and print what happened and how long it took"
@@ -341,8 +345,10 @@ def run_guarded(arguments):
         return fail(one_line(error), 2)
     except Failure as error:
         return fail(one_line(error))
+    except Stopped as error:
+        return fail(one_line(error), INTERRUPTED)
     except KeyboardInterrupt:
-        return fail("stopped")
+        return fail("stopped", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -196,6 +196,8 @@ def check_arguments(arguments, by_vector):
         raise Usage(f"-k must be 1 to {HITS_MAX:,}, got {k}")
     if arguments.offset < 0 or (by_vector or by_text) and arguments.offset + k > HITS_MAX:
         raise Usage(f"--offset must be 0 or more, and with -k at most {HITS_MAX:,}; got {arguments.offset} and {k}")
+    if arguments.timeout is not None and not arguments.timeout >= 0:
+        raise Usage(f"--timeout is a number of seconds, 0 or more, got {arguments.timeout:g}")
     if arguments.recall is not None and not 0 < arguments.recall <= 1:
         raise Usage(f"--recall must be above 0 and at most 1, got {arguments.recall:g}")
     return k
@@ -204,7 +206,7 @@ def check_arguments(arguments, by_vector):
 def search_options(arguments, table, by_vector):
     """The words of `table.search` but the vector, its column, and how many rows."""
     options = wording.options(arguments, table, by_vector)
-    for name in ("radius", "recall", "ef", "where", "min_score"):
+    for name in ("radius", "recall", "ef", "where", "min_score", "timeout"):
         if getattr(arguments, name) is not None:
             options[name] = getattr(arguments, name)
     if arguments.exact:
@@ -282,7 +284,7 @@ def table_columns(arguments, table, names, by_text):
 def print_passing(arguments, table, names, k):
     """k rows for which the condition is true, after the first --offset of them, and how many there are."""
     started_at = time.perf_counter()
-    total = table.count(arguments.where)
+    total = table.count(arguments.where, timeout=arguments.timeout)
     key, first = table.primary_key, arguments.offset
     rows = []
     for batch in table.scan(where=arguments.where, select=[key, *names], batch_rows=k):

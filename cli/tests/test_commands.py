@@ -443,3 +443,45 @@ def test_a_terminal_without_unicode_gets_question_marks_not_a_traceback(database
     environment = {**os.environ, "PYTHONIOENCODING": "ascii:strict"}
     done = run_process("search", database, "docs", "--like", "k7", "-k", 2, env=environment)
     assert done.returncode == 0 and "Zo?" in done.stdout and "Traceback" not in done.stderr
+
+
+def test_a_search_that_takes_too_long_fails_in_one_line(database, omen, refused):
+    query = ["--vector", ",".join(["0"] * 8)]
+    assert omen("search", database, "docs", *query, "--timeout", 3600).status == 0
+    assert "while" in refused("search", database, "docs", *query, "--timeout", 0)
+    assert "while" in refused("search", database, "docs", "--where", "id is not null", "--timeout", 0)
+    assert "--timeout" in refused("search", database, "docs", *query, "--timeout", -1, status=2)
+    assert "--timeout" in refused("search", database, "docs", *query, "--timeout", "nan", status=2)
+
+
+def test_ctrl_c_ends_a_command_with_its_status_and_one_line(database):
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED_COMMAND, "search", str(database), "docs", "--vector", ",".join(["0"] * 8)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    out, complaint = process.communicate(timeout=60)
+    assert (process.returncode, out, complaint) == (130, "", "omen: stopped\n")
+
+
+# Ctrl-C while the search runs: the signal waits until the engine lets handlers run.
+INTERRUPTED_COMMAND = """
+import signal, sys
+import numpy as np
+import omendb
+from omendb_cli import main
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+quick = omendb.Table.search
+
+def search(table, vector, **options):
+    import os, threading
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    options["exact"] = True
+    while True:
+        quick(table, np.repeat(np.asarray(vector, np.float32).reshape(1, -1), 20_000, axis=0), threads=1, **options)
+
+omendb.Table.search = search
+sys.exit(main.main())
+"""

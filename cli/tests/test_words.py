@@ -340,6 +340,7 @@ def test_the_help_of_search_names_its_options_with_examples(omen):
         "--fuse",
         "--offset",
         "--min-score",
+        "--timeout",
         "--explain",
         "--analyze",
         "-child",

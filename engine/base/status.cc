@@ -18,6 +18,8 @@ std::string_view to_string(ErrorCode code) {
     case ErrorCode::kClosed: return "closed";
     case ErrorCode::kOutOfMemory: return "out of memory";
     case ErrorCode::kInternal: return "internal";
+    case ErrorCode::kTimeout: return "timeout";
+    case ErrorCode::kCancelled: return "cancelled";
   }
   return "unknown";
 }

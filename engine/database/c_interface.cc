@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstring>
 #include <new>
 #include <string>
@@ -189,11 +191,30 @@ Result<omendb::Value> to_value(const omendb_value& value) {
   return omendb::Value{std::move(list)};
 }
 
+omendb::StopWhen to_stop_when(const omendb_stop* stop) {
+  using std::chrono::nanoseconds;
+  omendb::StopWhen stop_when;
+  if (stop == nullptr) return stop_when;
+  if (stop->timeout_ns != 0) stop_when.timeout = nanoseconds(stop->timeout_ns);
+  static_assert(sizeof(std::atomic<bool>) == sizeof(uint8_t) && std::atomic<bool>::is_always_lock_free);
+  stop_when.cancelled = reinterpret_cast<const std::atomic<bool>*>(const_cast<const uint8_t*>(stop->cancelled));
+  if (stop->interrupted != nullptr) {
+    stop_when.interrupted = [](void* context) {
+      const auto* const asked = static_cast<const omendb_stop*>(context);
+      return asked->interrupted(asked->context) != 0;
+    };
+    stop_when.context = const_cast<omendb_stop*>(stop);
+  }
+  if (stop->interval_ns != 0) stop_when.interval = nanoseconds(stop->interval_ns);
+  return stop_when;
+}
+
 // Owns what a Where borrows.
 struct Condition {
   std::vector<omendb::Value> values;
   std::vector<omendb::Where::Named> named;
   const char* text = "";
+  omendb::StopWhen stop_when;
 
   omendb::Where view() const { return {.text = text, .values = values, .named = named}; }
 };
@@ -204,6 +225,7 @@ Result<Condition> to_condition(const omendb_where* where) {
   TRY_OK(require(where->text != nullptr, "the text of a condition"));
   TRY_OK(require(where->values != nullptr || where->value_count == 0, "the values of a condition"));
   condition.text = where->text;
+  condition.stop_when = to_stop_when(where->stop);
   for (size_t i = 0; i < where->value_count; ++i) {
     TRY(value, to_value(where->values[i]));
     if (where->values[i].name == nullptr) {
@@ -346,7 +368,7 @@ omendb_status omendb_erase_where(omendb_table* table, const omendb_where* where,
   return guarded([&]() -> Result<void> {
     TRY_OK(require(table != nullptr && where != nullptr, "table or where"));
     TRY(condition, to_condition(where));
-    TRY(count, table->table.erase(condition.view()));
+    TRY(count, table->table.erase(condition.view(), condition.stop_when));
     store(removed, count);
     return {};
   });
@@ -358,7 +380,7 @@ omendb_status omendb_update_where(omendb_table* table, const omendb_column* colu
     TRY_OK(require(table != nullptr && where != nullptr, "table or where"));
     TRY(views, to_views(columns, column_count));
     TRY(condition, to_condition(where));
-    TRY(count, table->table.update({1, views}, condition.view()));
+    TRY(count, table->table.update({1, views}, condition.view(), condition.stop_when));
     store(changed, count);
     return {};
   });
@@ -368,7 +390,7 @@ omendb_status omendb_count_where(omendb_table* table, const omendb_where* where,
   return guarded([&]() -> Result<void> {
     TRY_OK(require(table != nullptr && count != nullptr, "table or count"));
     TRY(condition, to_condition(where));
-    TRY(rows, table->table.count(condition.view()));
+    TRY(rows, table->table.count(condition.view(), condition.stop_when));
     *count = rows;
     return {};
   });
@@ -447,6 +469,7 @@ omendb_status omendb_search(omendb_table* table, const omendb_query* query, omen
     search.offset = query->offset;
     if (query->min_score != nullptr) search.min_score = *query->min_score;
     if (query->group_by != nullptr) search.group_by = query->group_by;
+    search.stop_when = to_stop_when(query->stop);
     TRY(hits, table->table.search(search));
     *out = new omendb_hits{std::move(hits)};
     return {};

@@ -141,12 +141,12 @@ bool Engine::has_room(uint64_t waiting_bytes, uint64_t bytes_max_beside_searches
 
 // Back-pressure: a writer that runs ahead of the graphs waits here, so that searches never have to scan an unbounded tail, and only a short one where many do. A tail that
 // has grown long before they came gets shorter with every statement, by as much as the statement adds, instead of all at once.
-Result<void> Engine::wait_for_room(TableId id, uint64_t coming_bytes) const {
+Result<void> Engine::wait_for_room(TableId id, uint64_t coming_bytes, base::Stop* stop) const {
   if (!environment_.background) return {};
   const uint64_t now_waiting = waiting_bytes(id);
   const uint64_t shorter = now_waiting - std::min(now_waiting, 2 * coming_bytes);
   const uint64_t max_beside_searches = std::max(options_.tail_bytes_beside_searches, shorter);
-  const auto room = [&] { return has_room(waiting_bytes(id), max_beside_searches); };
+  const auto room = [&] { return has_room(waiting_bytes(id), max_beside_searches) || base::asked(stop); };
   return room() ? Result<void>() : workers_->wait_until(room);
 }
 
@@ -196,8 +196,9 @@ Result<std::shared_ptr<const filter::Filter>> make_filter(const table::TableVers
   return filter::Filter::make(version.info->schema, where);
 }
 
-Result<std::vector<RowId>> find_rows(const table::TableVersion& version, const filter::Filter& filter) {
-  TRY(passing, exec::rows_where(version, filter, version.live));
+Result<std::vector<RowId>> find_rows(const table::TableVersion& version, const filter::Filter& filter,
+                                     base::Stop* stop) {
+  TRY(passing, exec::rows_where(version, filter, version.live, stop));
   try {
     std::vector<RowId> rows;
     rows.reserve(passing.live_count());
@@ -208,10 +209,20 @@ Result<std::vector<RowId>> find_rows(const table::TableVersion& version, const f
   }
 }
 
+// Where the caller may be asked meanwhile: under the commit lock that may not be, because the answer may be another statement. There the condition is kept already
+// (table/kept_bitmaps.h) but for rows that came since.
+Result<void> look_ahead(const table::TableVersion& version, const filter::Filter& filter, CallStop* stop) {
+  if (stop == nullptr) return {};
+  TRY_OK(exec::rows_where(version, filter, version.live, stop).ok() ? Result<void>() : base::unless_stopped(stop));
+  stop->ask_no_more();
+  return {};
+}
+
 // The rows that pass, whole, with the given values in place of their own.
 Result<table::Rows> changed_rows(const table::TableVersion& version, const filter::Filter& filter,
-                                 const BatchView& values, const table::Rows& checked) {
-  TRY(ids, find_rows(version, filter));
+                                 const BatchView& values, const table::Rows& checked, base::Stop* stop) {
+  TRY(ids, find_rows(version, filter, stop));
+  TRY_OK(base::begin_stage(stop, "copying the rows to be changed"));
   TRY(rows, table::copy_rows(version, ids));
   try {
     for (const ColumnView& value : values.columns) {
@@ -224,9 +235,10 @@ Result<table::Rows> changed_rows(const table::TableVersion& version, const filte
   }
 }
 
-Result<table::TableChange> prepare_erase_where(table::TableStore& table, const filter::Filter& filter) {
+Result<table::TableChange> prepare_erase_where(table::TableStore& table, const filter::Filter& filter,
+                                               base::Stop* stop) {
   const std::shared_ptr<const table::TableVersion> version = table.version();
-  TRY(rows, find_rows(*version, filter));
+  TRY(rows, find_rows(*version, filter, stop));
   try {
     const table::ColumnReader& keys = version->columns[version->info->key_column];
     const bool of_ints = version->info->schema.columns[version->info->key_column].type == Type::kInt64;
@@ -264,29 +276,35 @@ Result<uint64_t> Engine::erase(TableId id, const KeysView& keys) {
   return erase_prepared(id, [&](table::TableStore& table) { return table.prepare_erase(keys); });
 }
 
-Result<uint64_t> Engine::erase(TableId id, const Where& where) {
+Result<uint64_t> Engine::erase(TableId id, const Where& where, CallStop* stop) {
   TRY_OK(writable());
   TRY(pinned, table_version(id));
   TRY(filter, make_filter(*pinned, where, "removes nothing; clear() removes every row"));
-  return erase_prepared(id, [&](table::TableStore& table) { return prepare_erase_where(table, *filter); });
+  TRY_OK(look_ahead(*pinned, *filter, stop));
+  return erase_prepared(id, [&](table::TableStore& table) { return prepare_erase_where(table, *filter, stop); });
 }
 
-Result<uint64_t> Engine::update(TableId id, const BatchView& values, const Where& where) {
+Result<uint64_t> Engine::update(TableId id, const BatchView& values, const Where& where, CallStop* stop) {
   TRY_OK(writable());
   TRY(pinned, table_version(id));
   TRY(checked, table::check_values(pinned->info->schema, pinned->info->name, values));
   TRY(filter, make_filter(*pinned, where, "changes nothing; upsert() replaces rows"));
-  TRY_OK(wait_for_room(id, 0));
+  TRY_OK(look_ahead(*pinned, *filter, stop));
+  TRY_OK(base::begin_stage(stop, "waiting for the graphs to take up earlier rows"));
+  TRY_OK(wait_for_room(id, 0, stop));
+  TRY_OK(base::unless_stopped(stop));
   CommitNumber number;
   uint64_t changed_count = 0;
   {
     const std::lock_guard lock(commit_mutex_);
     TRY_OK(writable());
     TRY(table, store_of_table(id));
-    TRY(rows, changed_rows(*table->version(), *filter, values, checked));
+    TRY(rows, changed_rows(*table->version(), *filter, values, checked, stop));
     if (rows.row_count == 0) return uint64_t{0};
     changed_count = rows.row_count;
+    TRY_OK(base::begin_stage(stop, "indexing the texts of the changed rows"));
     TRY(texts, table::index_texts(*table->version(), rows));
+    TRY_OK(base::begin_stage(stop, "beginning to write"));
     TRY(logged, commit_rows(*table, rows, texts, table::OnConflict::kReplace));
     number = logged;
   }

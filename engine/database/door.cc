@@ -3,6 +3,7 @@
 #include <omendb/database.h>
 
 #include "engine/base/try.h"
+#include "engine/database/call_stop.h"
 #include "engine/database/engine.h"
 #include "engine/exec/recall_measurement.h"
 #include "engine/exec/rows_where.h"
@@ -123,9 +124,13 @@ Result<uint64_t> Table::upsert(const BatchView& rows) {
   return impl_->engine->write(impl_->info->id, rows, table::OnConflict::kReplace);
 }
 Result<uint64_t> Table::erase(const KeysView& keys) { return impl_->engine->erase(impl_->info->id, keys); }
-Result<uint64_t> Table::erase(const Where& where) { return impl_->engine->erase(impl_->info->id, where); }
-Result<uint64_t> Table::update(const BatchView& values, const Where& where) {
-  return impl_->engine->update(impl_->info->id, values, where);
+Result<uint64_t> Table::erase(const Where& where, const StopWhen& stop_when) {
+  database::OptionalStop stop(stop_when, impl_->engine->clock());
+  return impl_->engine->erase(impl_->info->id, where, stop.get());
+}
+Result<uint64_t> Table::update(const BatchView& values, const Where& where, const StopWhen& stop_when) {
+  database::OptionalStop stop(stop_when, impl_->engine->clock());
+  return impl_->engine->update(impl_->info->id, values, where, stop.get());
 }
 Result<uint64_t> Table::clear() { return impl_->engine->clear(impl_->info->id); }
 
@@ -145,26 +150,29 @@ Result<Batch> Table::get(const KeysView& keys, std::span<const std::string> colu
   return gather(*version, rows, positions);
 }
 
-Result<uint64_t> Table::count(const Where& where) const {
+Result<uint64_t> Table::count(const Where& where, const StopWhen& stop_when) const {
+  database::OptionalStop stop(stop_when, impl_->engine->clock());
   TRY(version, impl_->engine->table_version(impl_->info->id));
   if (where.text.empty()) return uint64_t{version->live.live_count()};
-  TRY(rows, exec::rows_where(*version, where, version->live));
+  TRY(rows, exec::rows_where(*version, where, version->live, stop.get()));
   return uint64_t{rows.live_count()};
 }
 
 Result<std::unique_ptr<Scan>> Table::scan(const ScanOptions& options) const {
+  database::OptionalStop stop(options.stop_when, impl_->engine->clock());
   TRY(version, impl_->engine->table_version(impl_->info->id));
   TRY(columns, find_columns(*version->info, options.columns));
   if (options.batch_rows == 0) return Error{ErrorCode::kInvalidArgument, "a scan's batches have at least one row"};
-  TRY(rows, exec::rows_where(*version, options.where, version->live));
+  TRY(rows, exec::rows_where(*version, options.where, version->live, stop.get()));
   return std::unique_ptr<Scan>(
       std::make_unique<TableScan>(std::move(version), std::move(rows), std::move(columns), options.batch_rows));
 }
 
 Result<Hits> Table::search(const SearchQuery& query) const {
+  database::OptionalStop stop(query.stop_when, impl_->engine->clock());
   TRY(version, impl_->engine->table_version(impl_->info->id));
   impl_->engine->count_search(*version);
-  TRY(found, exec::search(*version, query));
+  TRY(found, exec::search(*version, query, nullptr, stop.get()));
   Hits hits;
   hits.offsets = std::move(found.offsets);
   hits.distances = std::move(found.distances);
@@ -212,15 +220,16 @@ Result<Hits> Table::rearrange(const Hits& hits, std::span<const uint32_t> order,
 }
 
 Result<std::string> Table::explain(const SearchQuery& query, bool analyze) const {
+  database::OptionalStop stop(query.stop_when, impl_->engine->clock());
   TRY(version, impl_->engine->table_version(impl_->info->id));
   if (query.query_count != 1)
     return Error{ErrorCode::kInvalidArgument, fmt::format("explain() is of one query, not of {}", query.query_count)};
   if (!analyze) {
-    TRY(expected, exec::explain(*version, query));
+    TRY(expected, exec::explain(*version, query, stop.get()));
     return plan::to_text(expected);
   }
   plan::Step report;
-  TRY(hits, exec::search(*version, query, &report));
+  TRY(hits, exec::search(*version, query, &report, stop.get()));
   report.notes.push_back(fmt::format("{} hits", hits.rows.size()));
   return plan::to_text(report);
 }

@@ -13,6 +13,7 @@
 #include <omendb/options.h>
 #include <omendb/status.h>
 
+#include "engine/database/call_stop.h"
 #include "engine/database/search_pace.h"
 #include "engine/os/clock.h"
 #include "engine/os/file.h"
@@ -63,8 +64,8 @@ class Engine {
   // --- statements (commit.cc): all or nothing; durable and visible when they return ---
   Result<uint64_t> write(TableId id, const BatchView& batch, table::OnConflict on_conflict);
   Result<uint64_t> erase(TableId id, const KeysView& keys);
-  Result<uint64_t> erase(TableId id, const Where& where);
-  Result<uint64_t> update(TableId id, const BatchView& values, const Where& where);
+  Result<uint64_t> erase(TableId id, const Where& where, CallStop* stop = nullptr);
+  Result<uint64_t> update(TableId id, const BatchView& values, const Where& where, CallStop* stop = nullptr);
   Result<uint64_t> clear(TableId id);
   Result<TableId> create_table(std::string_view name, const Schema& schema, bool exist_ok);
   Result<void> drop_table(std::string_view name);
@@ -87,6 +88,7 @@ class Engine {
   Result<void> close();
 
   const std::string& path() const { return environment_.directory->path(); }
+  const os::Clock& clock() const { return *environment_.clock; }
 
  private:
   struct
@@ -131,7 +133,7 @@ class Engine {
   static uint64_t waiting_bytes(const table::TableVersion& version);  // of vectors in the tail
   uint64_t waiting_bytes(TableId id) const;
   bool has_room(uint64_t waiting_bytes, uint64_t bytes_max_beside_searches) const;
-  Result<void> wait_for_room(TableId id, uint64_t coming_bytes) const;
+  Result<void> wait_for_room(TableId id, uint64_t coming_bytes, base::Stop* stop = nullptr) const;
   void forget_storage(const table::TableStore& table);  // (locked)
 
   // checkpoint.cc

@@ -68,7 +68,9 @@ Work plan_work(const LiveBitmap& among, const table::KeptBitmap* kept) {
   return work;
 }
 
-Result<void> evaluate_part(const filter::Filter& filter, std::span<const filter::ColumnSpan> columns, Part& part) {
+Result<void> evaluate_part(const filter::Filter& filter, std::span<const filter::ColumnSpan> columns, Part& part,
+                           base::Stop* stop) {
+  if (base::asked(stop)) return stop->error();
   try {
     return filter.evaluate(columns, static_cast<uint32_t>(part.block * LiveBitmap::kRowsPerBlock), part.missing);
   } catch (const std::bad_alloc&) {
@@ -85,15 +87,16 @@ unsigned threads_for(const filter::Filter& filter, size_t part_count) {
 }
 
 Result<void> evaluate(const filter::Filter& filter, std::span<const filter::ColumnSpan> columns,
-                      std::vector<Part>& parts) {
+                      std::vector<Part>& parts, base::Stop* stop) {
   const unsigned threads = threads_for(filter, parts.size());
   if (threads <= 1) {
-    for (Part& part : parts) TRY_OK(evaluate_part(filter, columns, part));
+    for (Part& part : parts) TRY_OK(evaluate_part(filter, columns, part, stop));
     return {};
   }
   std::vector<Result<void>> results(parts.size());
   base::ThreadPool pool({.name = "omen-where", .thread_count = threads - 1});
-  pool.parallel_for(parts.size(), threads, [&](size_t p) { results[p] = evaluate_part(filter, columns, parts[p]); });
+  pool.parallel_for(parts.size(), threads,
+                    [&](size_t p) { results[p] = evaluate_part(filter, columns, parts[p], stop); });
   for (Result<void>& result : results) TRY_OK(std::move(result));  // the first row's error, as on one thread
   return {};
 }
@@ -119,7 +122,7 @@ bool same_rows(const LiveBitmap& a, const LiveBitmap& b) {
 
 // `filter`: null until it is needed.
 Result<LiveBitmap> find_rows(const table::TableVersion& version, const Where* where, const filter::Filter* filter,
-                             std::string key, const LiveBitmap& among) {
+                             std::string key, const LiveBitmap& among, base::Stop* stop) {
   const std::shared_ptr<const table::KeptBitmap> kept = key.empty() ? nullptr : version.kept->find(key);
   if (kept != nullptr && same_rows(among, kept->among)) return kept->passing;
   Work work = plan_work(among, kept.get());
@@ -132,7 +135,7 @@ Result<LiveBitmap> find_rows(const table::TableVersion& version, const Where* wh
   if (!work.parts.empty()) {
     std::vector<filter::ColumnSpan> columns(version.columns.size());
     for (const uint32_t column : filter->columns()) columns[column] = span_of(version.columns[column]);
-    TRY_OK(evaluate(*filter, columns, work.parts));
+    TRY_OK(evaluate(*filter, columns, work.parts, stop));
   }
   join(work);
   LiveBitmap rows;
@@ -142,9 +145,11 @@ Result<LiveBitmap> find_rows(const table::TableVersion& version, const Where* wh
 }
 
 Result<LiveBitmap> find_rows_or_no_memory(const table::TableVersion& version, const Where* where,
-                                          const filter::Filter* filter, const LiveBitmap& among) {
+                                          const filter::Filter* filter, const LiveBitmap& among, base::Stop* stop) {
+  TRY_OK(base::begin_stage(stop, "finding the rows for which a condition is true"));
   try {
-    return find_rows(version, where, filter, filter == nullptr ? filter::Filter::key_of(*where) : filter->key(), among);
+    return find_rows(version, where, filter, filter == nullptr ? filter::Filter::key_of(*where) : filter->key(), among,
+                     stop);
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::kOutOfMemory, "no memory to find the rows that a condition is true for"};
   }
@@ -152,14 +157,15 @@ Result<LiveBitmap> find_rows_or_no_memory(const table::TableVersion& version, co
 
 }  // namespace
 
-Result<LiveBitmap> rows_where(const table::TableVersion& version, const filter::Filter& filter,
-                              const LiveBitmap& among) {
-  return find_rows_or_no_memory(version, nullptr, &filter, among);
+Result<LiveBitmap> rows_where(const table::TableVersion& version, const filter::Filter& filter, const LiveBitmap& among,
+                              base::Stop* stop) {
+  return find_rows_or_no_memory(version, nullptr, &filter, among, stop);
 }
 
-Result<LiveBitmap> rows_where(const table::TableVersion& version, const Where& where, const LiveBitmap& among) {
+Result<LiveBitmap> rows_where(const table::TableVersion& version, const Where& where, const LiveBitmap& among,
+                              base::Stop* stop) {
   if (where.text.empty()) return among;
-  return find_rows_or_no_memory(version, &where, nullptr, among);
+  return find_rows_or_no_memory(version, &where, nullptr, among, stop);
 }
 
 }  // namespace omendb::exec

@@ -133,10 +133,10 @@ std::string fusion_note(const SearchQuery& query) {
 
 // Those for which the condition is true; nothing where there is none.
 Result<std::optional<table::LiveBitmap>> passing_rows(const table::TableVersion& version, const Where& where,
-                                                      plan::Step* report) {
+                                                      plan::Step* report, base::Stop* stop) {
   if (where.text.empty()) return std::optional<table::LiveBitmap>();
   Reporting reporting(report, condition_title(where));
-  TRY(rows, rows_where(version, where, version.live));
+  TRY(rows, rows_where(version, where, version.live, stop));
   reporting.note("true for {} of {} rows ({})", plan::with_commas(rows.live_count()),
                  plan::with_commas(version.live.live_count()),
                  plan::share(rows.live_count(), version.live.live_count()));
@@ -144,11 +144,11 @@ Result<std::optional<table::LiveBitmap>> passing_rows(const table::TableVersion&
 }
 
 Result<VectorHits> near_rows(const table::TableVersion& version, const SearchQuery& query,
-                             const table::LiveBitmap* passing, plan::Step* report) {
-  if (report == nullptr) return vector_search(version, query, passing);
+                             const table::LiveBitmap* passing, plan::Step* report, base::Stop* stop) {
+  if (report == nullptr) return vector_search(version, query, passing, nullptr, stop);
   TRY(title, vector_title(version, query));
   Reporting reporting(report, title);
-  TRY(found, vector_search(version, query, passing, reporting.step()));
+  TRY(found, vector_search(version, query, passing, reporting.step(), stop));
   reporting.note("found {}", plan::with_commas(found.rows.size()));
   return found;
 }
@@ -169,8 +169,8 @@ Result<std::vector<text::ScoredRow>> matching_rows(const TextSearch& texts, cons
 // --- searches ---
 
 Result<SearchHits> search_vectors(const table::TableVersion& version, const SearchQuery& query,
-                                  const table::LiveBitmap* passing, plan::Step* report) {
-  TRY(found, near_rows(version, query, passing, report));
+                                  const table::LiveBitmap* passing, plan::Step* report, base::Stop* stop) {
+  TRY(found, near_rows(version, query, passing, report, stop));
   SearchHits hits{std::move(found.offsets), std::move(found.rows), std::move(found.distances), {}, {}};
   hits.scores.reserve(hits.distances.size());
   for (const float distance : hits.distances) hits.scores.push_back(score_of(found.metric, distance));
@@ -193,7 +193,8 @@ Result<SearchHits> search_texts(const SearchQuery& query, const TextSearch& text
 
 // The text is one more condition.
 Result<SearchHits> search_matching_vectors(const table::TableVersion& version, const SearchQuery& query,
-                                           const TextSearch& texts, const table::LiveBitmap& rows, plan::Step* report) {
+                                           const TextSearch& texts, const table::LiveBitmap& rows, plan::Step* report,
+                                           base::Stop* stop) {
   std::optional<table::LiveBitmap> matching;
   {
     Reporting reporting(report, fmt::format("rows that match in {}", texts.column_names()));
@@ -202,7 +203,7 @@ Result<SearchHits> search_matching_vectors(const table::TableVersion& version, c
                    plan::share(found.live_count(), rows.live_count()));
     matching = std::move(found);
   }
-  TRY(hits, search_vectors(version, query, &*matching, report));
+  TRY(hits, search_vectors(version, query, &*matching, report, stop));
   TRY(scored, texts.scores_of(hits.rows));
   hits.text_scores = std::move(scored);
   return hits;
@@ -268,11 +269,12 @@ SearchHits to_hits(std::span<const Candidate> candidates) {
 }
 
 Result<SearchHits> search_both(const table::TableVersion& version, const SearchQuery& query, const TextSearch& texts,
-                               const table::LiveBitmap* passing, plan::Step* report) {
+                               const table::LiveBitmap* passing, plan::Step* report, base::Stop* stop) {
   SearchQuery wider = query;
   wider.k = candidate_count(query);
-  TRY(near, near_rows(version, wider, passing, report));
+  TRY(near, near_rows(version, wider, passing, report, stop));
   TRY(matching, matching_rows(texts, wider, passing != nullptr ? *passing : version.live, report));
+  TRY_OK(base::begin_stage(stop, "making one list of two"));
   Reporting reporting(report, "both lists become one");
   std::vector<Candidate> candidates = join(near, matching);
   TRY_OK(complete(version, query, texts, near.metric, candidates));
@@ -311,15 +313,16 @@ SearchHits cut(const SearchHits& all, size_t offset, std::optional<float> min_sc
   return hits;
 }
 
-Result<SearchHits> search_all(const table::TableVersion& version, const SearchQuery& query, plan::Step* report) {
-  TRY(passing, passing_rows(version, query.where, report));
+Result<SearchHits> search_all(const table::TableVersion& version, const SearchQuery& query, plan::Step* report,
+                              base::Stop* stop) {
+  TRY(passing, passing_rows(version, query.where, report, stop));
   const table::LiveBitmap* const rows = passing ? &*passing : nullptr;
-  if (!has_text(query)) return search_vectors(version, query, rows, report);
-  TRY(texts, TextSearch::make(version, query));
+  if (!has_text(query)) return search_vectors(version, query, rows, report, stop);
+  TRY(texts, TextSearch::make(version, query, stop));
   if (!has_vectors(query)) return search_texts(query, texts, rows != nullptr ? *rows : version.live, report);
   if (text_filters(query))
-    return search_matching_vectors(version, query, texts, rows != nullptr ? *rows : version.live, report);
-  return search_both(version, query, texts, rows, report);
+    return search_matching_vectors(version, query, texts, rows != nullptr ? *rows : version.live, report, stop);
+  return search_both(version, query, texts, rows, report, stop);
 }
 
 // --- groups ---
@@ -360,14 +363,16 @@ Result<const table::ColumnReader*> group_column(const table::TableVersion& versi
 }
 
 // How many rows fall into a group is not known: more and more of them are asked for.
-Result<SearchHits> search_groups(const table::TableVersion& version, const SearchQuery& query, plan::Step* report) {
+Result<SearchHits> search_groups(const table::TableVersion& version, const SearchQuery& query, plan::Step* report,
+                                 base::Stop* stop) {
   constexpr size_t kRowsPerGroup = 4;
   TRY(groups, group_column(version, query.group_by));
   SearchQuery wider = query;
   for (;;) {
     wider.k = std::min(kRowsPerGroup * wider.k, kSearchRowsMax);
     if (report != nullptr) *report = {};
-    TRY(all, search_all(version, wider, report));
+    TRY(all, search_all(version, wider, report, stop));
+    TRY_OK(base::begin_stage(stop, "looking for the best row of each group"));
     SearchHits grouped = first_of_groups(all, *groups, query.k);
     if (wider.k == kSearchRowsMax || has_all_groups(all, grouped, wider.k, query.k)) return grouped;
   }
@@ -404,11 +409,11 @@ table::LiveBitmap sample_of(const table::LiveBitmap& live) {
   return sample;
 }
 
-Result<std::optional<uint64_t>> expected_rows(const table::TableVersion& version, const Where& where,
-                                              plan::Step& root) {
+Result<std::optional<uint64_t>> expected_rows(const table::TableVersion& version, const Where& where, plan::Step& root,
+                                              base::Stop* stop) {
   if (where.text.empty()) return std::optional<uint64_t>();
   const table::LiveBitmap sample = sample_of(version.live);
-  TRY(passing, rows_where(version, where, sample));
+  TRY(passing, rows_where(version, where, sample, stop));
   const double part = sample.live_count() == 0 ? 0 : static_cast<double>(passing.live_count()) / sample.live_count();
   const auto expected = static_cast<uint64_t>(std::llround(part * version.live.live_count()));
   root.steps.push_back(
@@ -441,11 +446,14 @@ Result<void> explain_texts(const TextSearch& texts, const SearchQuery& query, pl
 
 }  // namespace
 
-Result<SearchHits> search(const table::TableVersion& version, const SearchQuery& query, plan::Step* report) {
+Result<SearchHits> search(const table::TableVersion& version, const SearchQuery& query, plan::Step* report,
+                          base::Stop* stop) {
   TRY_OK(check_query(version, query));
+  TRY_OK(base::begin_stage(stop, "beginning"));
   const auto begin = std::chrono::steady_clock::now();
   const SearchQuery whole = with_offset_hits(query);
-  TRY(hits, query.group_by.empty() ? search_all(version, whole, report) : search_groups(version, whole, report));
+  TRY(hits,
+      query.group_by.empty() ? search_all(version, whole, report, stop) : search_groups(version, whole, report, stop));
   if (report != nullptr) {
     report->title = root_title(version, query);
     report->milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
@@ -454,16 +462,17 @@ Result<SearchHits> search(const table::TableVersion& version, const SearchQuery&
   return cut(hits, query.offset, query.min_score);
 }
 
-Result<plan::Step> explain(const table::TableVersion& version, const SearchQuery& given) {
+Result<plan::Step> explain(const table::TableVersion& version, const SearchQuery& given, base::Stop* stop) {
   TRY_OK(check_query(version, given));
+  TRY_OK(base::begin_stage(stop, "beginning"));
   SearchQuery query = with_offset_hits(given);
   plan::Step root{root_title(version, given), {}, std::nullopt, {}};
-  TRY(expected, expected_rows(version, query.where, root));
+  TRY(expected, expected_rows(version, query.where, root, stop));
   if (!has_text(query)) {
     TRY_OK(explain_vectors(version, query, expected, root));
     return root;
   }
-  TRY(texts, TextSearch::make(version, query));
+  TRY(texts, TextSearch::make(version, query, stop));
   if (!has_vectors(query)) {
     TRY_OK(explain_texts(texts, query, root));
     return root;

@@ -6,6 +6,7 @@
 #include <omendb/status.h>
 
 #include "engine/base/ids.h"
+#include "engine/base/stop.h"
 #include "engine/plan/step.h"
 #include "engine/table/table_version.h"
 
@@ -23,10 +24,12 @@ struct SearchHits {
   std::vector<float> text_scores;
 };
 
-// The version must stay pinned. `report`, if given, of one query, is filled with what was done and how long it took. Fails: kInvalidArgument, kSchema, kCorruption, kOutOfMemory.
-Result<SearchHits> search(const table::TableVersion& version, const SearchQuery& query, plan::Step* report = nullptr);
+// The version must stay pinned. `report`, if given, of one query, is filled with what was done and how long it took. Fails: kInvalidArgument, kSchema, kCorruption, kOutOfMemory;
+// as `stop` says, which stands for query.stop_when.
+Result<SearchHits> search(const table::TableVersion& version, const SearchQuery& query, plan::Step* report = nullptr,
+                          base::Stop* stop = nullptr);
 
 // What search() would do, with what it expects; nothing is searched. Conditions are tried on a sample of the rows. Fails: as search() does.
-Result<plan::Step> explain(const table::TableVersion& version, const SearchQuery& query);
+Result<plan::Step> explain(const table::TableVersion& version, const SearchQuery& query, base::Stop* stop = nullptr);
 
 }  // namespace omendb::exec

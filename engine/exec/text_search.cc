@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <new>
 #include <numeric>
 #include <string>
@@ -59,7 +60,7 @@ Result<std::vector<std::pair<const table::TextColumnVersion*, double>>> searched
 
 }  // namespace
 
-Result<TextSearch> TextSearch::make(const table::TableVersion& version, const SearchQuery& query) {
+Result<TextSearch> TextSearch::make(const table::TableVersion& version, const SearchQuery& query, base::Stop* stop) {
   if (query.text && query.text_query) return wrong(version, "give text= or query=, not both");
   const std::string_view words = query.text ? *query.text : *query.text_query;
   if (words.size() > text::kQueryBytesMax)
@@ -68,6 +69,7 @@ Result<TextSearch> TextSearch::make(const table::TableVersion& version, const Se
   try {
     TextSearch search;
     search.version_ = &version;
+    search.stop_ = stop;
     TRY(columns, searched_columns(version, query.text_columns));
     for (const auto& [column, weight] : columns) {
       Column& searched = search.columns_.emplace_back(Column{column, {}, weight});
@@ -110,16 +112,18 @@ std::vector<text::TextColumn> TextSearch::columns() const {
 
 Result<std::vector<text::ScoredRow>> TextSearch::best(const table::LiveBitmap& rows, size_t k,
                                                       text::TextSearchStats* stats) const {
+  TRY_OK(base::begin_stage(stop_, "looking for the rows whose texts match best"));
   try {
-    return text::search(columns(), *query_, rows.view(), k, stats);
+    return text::search(columns(), *query_, rows.view(), k, stats, -std::numeric_limits<float>::infinity(), stop_);
   } catch (const std::bad_alloc&) {
     return out_of_memory();
   }
 }
 
 Result<table::LiveBitmap> TextSearch::matching(const table::LiveBitmap& rows) const {
+  TRY_OK(base::begin_stage(stop_, "looking for the rows whose texts match"));
   try {
-    TRY(found, text::matching_rows(columns(), *query_, rows.view()));
+    TRY(found, text::matching_rows(columns(), *query_, rows.view(), stop_));
     std::vector<std::shared_ptr<const table::LiveBitmap::Block>> blocks;
     auto row = found.begin();
     for (uint64_t end = 0; end < rows.row_count();) {
@@ -138,7 +142,8 @@ Result<table::LiveBitmap> TextSearch::matching(const table::LiveBitmap& rows) co
 }
 
 Result<uint64_t> TextSearch::matching_rows_max() const {
-  TRY(plan, text::make_plan(columns(), *query_));
+  TRY_OK(base::begin_stage(stop_, "counting the rows whose texts may match"));
+  TRY(plan, text::make_plan(columns(), *query_, stop_));
   return std::min<uint64_t>(plan.matching_rows_max(), version_->live.live_count());
 }
 
@@ -149,6 +154,7 @@ std::string TextSearch::column_names() const {
 }
 
 Result<std::vector<float>> TextSearch::scores_of(std::span<const RowId> rows) const {
+  TRY_OK(base::begin_stage(stop_, "scoring rows by their texts"));
   try {
     std::vector<size_t> order(rows.size());
     std::iota(order.begin(), order.end(), size_t{0});
@@ -156,7 +162,7 @@ Result<std::vector<float>> TextSearch::scores_of(std::span<const RowId> rows) co
     std::vector<uint32_t> rising;
     rising.reserve(rows.size());
     for (const size_t at : order) rising.push_back(rows[at].value);
-    TRY(scored, text::score_rows(columns(), *query_, rising));
+    TRY(scored, text::score_rows(columns(), *query_, rising, stop_));
     std::vector<float> scores(rows.size());
     for (size_t i = 0; i < order.size(); ++i) scores[order[i]] = scored[i];
     return scores;

@@ -5,6 +5,7 @@
 #include <omendb/query.h>
 #include <omendb/status.h>
 
+#include "engine/base/stop.h"
 #include "engine/table/live_bitmap.h"
 #include "engine/table/table_version.h"
 #include "engine/text/text_search.h"
@@ -18,11 +19,13 @@
 
 namespace omendb::exec {
 
-// The words of a query and the columns that they are looked for in. Borrows from the version, which must stay pinned, and from the query. Threads: any.
+// The words of a query and the columns that they are looked for in. Borrows from the version, which must stay pinned, and from the query. Threads: any, one with a
+// `stop`, as which every search may fail.
 class TextSearch {
  public:
   // Fails: kInvalidArgument, kSchema.
-  static Result<TextSearch> make(const table::TableVersion& version, const SearchQuery& query);
+  static Result<TextSearch> make(const table::TableVersion& version, const SearchQuery& query,
+                                 base::Stop* stop = nullptr);
 
   // The k best of `rows` that match, best first, ties by row. Fails: kInvalidArgument, kCorruption, kOutOfMemory.
   Result<std::vector<text::ScoredRow>> best(const table::LiveBitmap& rows, size_t k,
@@ -50,6 +53,7 @@ class TextSearch {
   const table::TableVersion* version_ = nullptr;
   std::vector<Column> columns_;
   std::unique_ptr<const text::QueryNode> query_;
+  base::Stop* stop_ = nullptr;
 };
 
 }  // namespace omendb::exec

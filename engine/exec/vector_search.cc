@@ -38,6 +38,7 @@ struct Plan {
   bool flat;     // compare with every row
   graph::Filtered filtered;
   plan::Step* report;  // null: nobody asks
+  base::Stop* stop;    // null: nobody can
 
   graph::LiveRows rows() const { return passing ? passing->view() : column.searchable.view(); }  // that may be answers
 };
@@ -90,7 +91,7 @@ Result<void> check_query(const table::TableVersion& version, const SearchQuery& 
 }
 
 Plan make_plan(const table::TableVersion& version, const table::VectorColumnVersion& column, const SearchQuery& query,
-               const table::LiveBitmap* passing_rows, plan::Step* report) {
+               const table::LiveBitmap* passing_rows, plan::Step* report, base::Stop* stop) {
   const table::VectorIndex& index = *column.index;
   const simd::Metric metric = index.graph().options().metric;
   std::optional<table::LiveBitmap> passing;
@@ -115,7 +116,8 @@ Plan make_plan(const table::TableVersion& version, const table::VectorColumnVers
       .radius = query.radius ? simd::to_kernel_bound(metric, *query.radius) : graph::kNoRadius,
       .flat = strategy.compare_all,
       .filtered = strategy.filtered,
-      .report = report};
+      .report = report,
+      .stop = stop};
 }
 
 // The k best of both lists, nearest first; a row that stands in both is kept once.
@@ -138,12 +140,13 @@ void search_graph(const Plan& plan, const std::byte* query, Scratch& scratch) {
                                          .ef = plan.ef,
                                          .radius = plan.radius,
                                          .filtered = plan.filtered,
-                                         .passing_count = plan.passing ? plan.passing->live_count() : 0},
+                                         .passing_count = plan.passing ? plan.passing->live_count() : 0,
+                                         .stop = plan.stop},
                                         scratch.neighbors, plan.report == nullptr ? nullptr : &scratch.counters);
   scratch.neighbors.resize(found);
-  if (tail_start >= live.row_count) return;
+  if (tail_start >= live.row_count || base::stopped(plan.stop)) return;
   graph::flat_scan(plan.metric, plan.vectors, query, live, {tail_start}, {live.row_count}, plan.k, scratch.tail,
-                   plan.radius);
+                   plan.radius, plan.stop);
   merge(scratch.neighbors, scratch.tail, plan.k);
 }
 
@@ -164,6 +167,7 @@ void append(VectorHits& hits, const Plan& plan, std::span<const graph::Neighbor>
   hits.offsets.push_back(static_cast<uint32_t>(hits.rows.size()));
 }
 
+// Of a stopped search some hits or none.
 VectorHits search_range(const Plan& plan, const SearchQuery& query, size_t first, size_t last) {
   VectorHits hits;
   hits.offsets.reserve(last - first + 1);
@@ -177,12 +181,12 @@ VectorHits search_range(const Plan& plan, const SearchQuery& query, size_t first
     const graph::LiveRows live = plan.rows();
     std::vector<std::vector<graph::Neighbor>> nearest;
     graph::flat_scan_batch(plan.metric, plan.vectors, queries, last - first, live, {0}, {live.row_count}, plan.k,
-                           nearest, plan.radius);
+                           nearest, plan.radius, plan.stop);
     for (const auto& neighbors : nearest) append(hits, plan, neighbors);
     return hits;
   }
   Scratch scratch;
-  for (size_t i = 0; i < last - first; ++i) {
+  for (size_t i = 0; i < last - first && !base::asked(plan.stop); ++i) {
     search_graph(plan, queries + i * plan.vectors.row_bytes, scratch);
     if (plan.report != nullptr) report_walk(plan, scratch);
     append(hits, plan, scratch.neighbors);
@@ -208,6 +212,7 @@ VectorHits run(const Plan& plan, const SearchQuery& query) {
   std::vector<VectorHits> parts(chunk_count);
   base::ThreadPool pool({.name = "omen-search", .thread_count = static_cast<unsigned>(threads) - 1});
   pool.parallel_for(chunk_count, static_cast<unsigned>(threads), [&](size_t chunk) {
+    if (base::stopped(plan.stop)) return;
     parts[chunk] = search_range(plan, query, chunk * kQueriesPerChunk,
                                 std::min(query.query_count, (chunk + 1) * kQueriesPerChunk));
   });
@@ -257,11 +262,14 @@ Result<std::vector<float>> distances_to(const table::TableVersion& version, cons
 }
 
 Result<VectorHits> vector_search(const table::TableVersion& version, const SearchQuery& query,
-                                 const table::LiveBitmap* passing, plan::Step* report) {
+                                 const table::LiveBitmap* passing, plan::Step* report, base::Stop* stop) {
   TRY(column, find_vector_column(version, query.column));
   TRY_OK(check_vectors(version, query, *column));
-  const Plan plan = make_plan(version, *column, query, passing, report);
+  const Plan plan = make_plan(version, *column, query, passing, report, stop);
+  TRY_OK(base::begin_stage(stop,
+                           plan.flat ? "comparing vectors one by one" : "walking over the graph of a vector column"));
   VectorHits hits = run(plan, query);
+  TRY_OK(base::unless_stopped(stop));
   hits.metric = version.info->schema.columns[column->index->column()].vector.metric;
   return hits;
 }

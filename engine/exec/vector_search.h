@@ -6,6 +6,7 @@
 #include <omendb/status.h>
 
 #include "engine/base/ids.h"
+#include "engine/base/stop.h"
 #include "engine/plan/step.h"
 #include "engine/table/live_bitmap.h"
 #include "engine/table/table_version.h"
@@ -32,9 +33,10 @@ Result<void> check_vectors(const table::TableVersion& version, const SearchQuery
                            const table::VectorColumnVersion& column);
 
 // Checks the query against the table and runs it, on `query.threads` threads if there are several queries. `passing`: the live rows that may be answers; null: all. `report`, if
-// given, of one query, gets notes on what is done. The version must stay pinned. Fails: kInvalidArgument, kSchema.
+// given, of one query, gets notes on what is done. The version must stay pinned. Fails: kInvalidArgument, kSchema, and as `stop` says.
 Result<VectorHits> vector_search(const table::TableVersion& version, const SearchQuery& query,
-                                 const table::LiveBitmap* passing = nullptr, plan::Step* report = nullptr);
+                                 const table::LiveBitmap* passing = nullptr, plan::Step* report = nullptr,
+                                 base::Stop* stop = nullptr);
 
 // How far rows are from the one vector of a query that vector_search() takes; NaN for those without a vector.
 Result<std::vector<float>> distances_to(const table::TableVersion& version, const SearchQuery& query,

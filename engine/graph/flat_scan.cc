@@ -11,6 +11,9 @@ namespace {
 // Fewer live rows than this in a word of 64 are picked one by one; more, and reading the dead ones between them too is cheaper.
 constexpr int kDenseRowsMin = 24;
 
+// From so many queries on a stop is asked for every word of rows.
+constexpr size_t kQueriesMany = 16;
+
 // Room that answers get at once; more as they come.
 constexpr size_t kAnswersFirst = 64;
 
@@ -55,11 +58,11 @@ void NearestRows::push(Neighbor neighbor) {
 }
 
 void flat_scan(simd::Metric metric, const VectorsView& vectors, const void* query, const LiveRows& live, RowId first,
-               RowId last, size_t k, std::vector<Neighbor>& out, float radius) {
+               RowId last, size_t k, std::vector<Neighbor>& out, float radius, base::Stop* stop) {
   const simd::DistanceKernels& kernels = simd::distance_kernels(metric);
   NearestRows nearest(out, k, radius);
   float distances[64];
-  for_each_live_word(live, first.value, last.value, [&](uint32_t word_row, uint64_t bits) {
+  for_each_live_word(live, first.value, last.value, stop, kRowsPerLook, [&](uint32_t word_row, uint64_t bits) {
     if (std::popcount(bits) >= kDenseRowsMin) {
       const WordRange range = range_of(word_row, bits);
       kernels.scan(query, vectors.row(range.first), range.count, vectors.dims, distances);
@@ -79,20 +82,21 @@ void flat_scan(simd::Metric metric, const VectorsView& vectors, const void* quer
 
 void flat_scan_batch(simd::Metric metric, const VectorsView& vectors, const void* queries, size_t query_count,
                      const LiveRows& live, RowId first, RowId last, size_t k, std::vector<std::vector<Neighbor>>& out,
-                     float radius) {
+                     float radius, base::Stop* stop) {
   out.resize(query_count);
   std::vector<NearestRows> nearest;
   nearest.reserve(query_count);
   for (std::vector<Neighbor>& one : out) nearest.emplace_back(one, k, radius);
-  flat_scan_part(metric, vectors, queries, live, first, last, nearest);
+  flat_scan_part(metric, vectors, queries, live, first, last, nearest, stop);
   for (NearestRows& one : nearest) one.sort();
 }
 
 void flat_scan_part(simd::Metric metric, const VectorsView& vectors, const void* queries, const LiveRows& live,
-                    RowId first, RowId last, std::span<NearestRows> nearest) {
+                    RowId first, RowId last, std::span<NearestRows> nearest, base::Stop* stop) {
   const simd::DistanceKernels& kernels = simd::distance_kernels(metric);
   std::vector<float> distances(nearest.size() * 64);
-  for_each_live_word(live, first.value, last.value, [&](uint32_t word_row, uint64_t bits) {
+  const uint32_t rows_per_look = nearest.size() < kQueriesMany ? kRowsPerLook : 64;
+  for_each_live_word(live, first.value, last.value, stop, rows_per_look, [&](uint32_t word_row, uint64_t bits) {
     const WordRange range = range_of(word_row, bits);
     kernels.many_to_many(queries, nearest.size(), vectors.row(range.first), range.count, vectors.dims,
                          distances.data());

@@ -7,6 +7,7 @@
 
 #include "engine/base/ids.h"
 #include "engine/base/row_bits.h"
+#include "engine/base/stop.h"
 #include "engine/quantize/codec.h"
 #include "engine/simd/distance.h"
 
@@ -84,6 +85,7 @@ struct SearchOptions {
   float radius = std::numeric_limits<float>::infinity();
   Filtered filtered = Filtered::kNot;
   uint64_t passing_count = 0;  // of kWalk: how many rows live
+  base::Stop* stop = nullptr;  // asked every few expansions; what a stopped search returns means nothing
 };
 
 struct SearchCounters {  // optional; filled when the pointer given is not null

@@ -3,7 +3,7 @@
 // loads. (The predicate subgraph of ACORN-1, Patel et al. 2024, arXiv 2403.04871; there each step reads two levels of lists, here as many as it wants rows.)
 //
 // Rows that pass may lie far from where the upper levels lead, or in several places; so the walk begins with a sample of them as well. Where too few links lead to rows
-// that pass, which rows are met is chance: then it compares with each (the fallback that RACORN-1 argues for, arXiv 2607.00768).
+// that pass, which rows are met is chance: then the beam is wider, or each is compared (the fallback that RACORN-1 argues for, arXiv 2607.00768).
 
 #include <algorithm>
 #include <bit>
@@ -34,36 +34,55 @@ bool passes(uint32_t /*row*/) { return true; }  // what a beam of rows that pass
 }  // namespace
 
 NearestSearch::Count FilteredSearch::run(EntryPoint entry, std::span<Neighbor> out) {
-  SearchState& state = walk_.state;
   begin();
   const Candidate start = walk_.descend(entry, 0);
-  const bool away = begins_away(start.row());
-  const size_t ef = away ? kAwayBeams * ef_ : ef_;
-  if (away && scan_is_cheaper(ef)) return scan(out);
-  state.around.clear();
-  if (away) meet_around(start);
-  state.beam.begin(ef);
+  if (is_away(start.row())) return run_widely(start, out);
+  begin_beam(start, ef_);
+  return walk_on(ef_) ? answer(out) : run_widely(start, out);
+}
+
+NearestSearch::Count FilteredSearch::run_widely(Candidate start, std::span<Neighbor> out) {
+  const size_t ef = kAwayBeams * ef_;
+  if (scan_is_cheaper(ef)) return scan(out);
+  meet_around(start);
+  begin_beam(start, ef);
   offer_around();
+  (void)walk_on(ef);
+  return answer(out);
+}
+
+NearestSearch::Count FilteredSearch::answer(std::span<Neighbor> out) {
+  const Beam& beam = walk_.state.beam;
+  return beam.size() < std::min<uint64_t>(k_, passing_count_) && !base::stopped(walk_.stop) ? scan(out)
+                                                                                            : take(beam, out);
+}
+
+void FilteredSearch::begin_beam(Candidate start, size_t ef) {
+  SearchState& state = walk_.state;
+  begin();
+  state.beam.begin(ef);
   if (live_.contains(start.row()) && state.visited.meet(start.row()))
     state.beam.offer(start.distance, start.row(), true, passes);
   begin_with_samples();
   offer_reached(collect(start.row()));
-  return walk_on(ef, out);
 }
 
-NearestSearch::Count FilteredSearch::walk_on(size_t ef, std::span<Neighbor> out) {
+// False where it is lost. A wide walk goes on: each of so many rows would cost more.
+bool FilteredSearch::walk_on(size_t ef) {
   Beam& beam = walk_.state.beam;
   const Horizon horizon = this->horizon(ef);
+  links_seen_ = links_passing_ = 0;
+  base::StopEvery looking(walk_.stop, Walk::kExpansionsPerLook);
   for (size_t at = beam.next(); at < beam.size(); at = beam.next()) {
-    if (beam[at].distance > horizon.of(beam)) break;
+    if (beam[at].distance > horizon.of(beam) || looking.asked()) break;
     offer_reached(collect(beam[at].row()));
-    if (is_lost()) return scan(out);
+    if (ef == ef_ && is_lost()) return false;
   }
-  return beam.size() < std::min<uint64_t>(k_, passing_count_) ? scan(out) : take(beam, out);
+  return true;
 }
 
 // Looks at the rows around the start, some more than once, by their links.
-bool FilteredSearch::begins_away(uint32_t start) {
+bool FilteredSearch::is_away(uint32_t start) const {
   const uint32_t row_count = std::min(walk_.row_count(), live_.row_count);
   std::vector<uint32_t>& around = walk_.state.around;
   around.assign(1, start);
@@ -95,11 +114,12 @@ double FilteredSearch::reach(uint64_t links_passing, uint64_t links_seen) const 
 void FilteredSearch::meet_around(Candidate start) {
   SearchState& state = walk_.state;
   const size_t ef = kAroundBeams * ef_;
+  begin();
+  state.around.clear();
   walk_.search_level(start, 0, ef, ef + 1, passes);
   for (const uint32_t row : state.visited.met()) {
     if (row != walk_.left_out && live_.contains(row)) state.around.push_back(row);
   }
-  begin();
 }
 
 void FilteredSearch::offer_around() {

@@ -169,6 +169,9 @@ struct Walk {
   SearchState& state;
   uint32_t rows_max;               // VectorsView::row_count
   uint32_t left_out = UINT32_MAX;  // SearchOptions::left_out
+  base::Stop* stop = nullptr;      // SearchOptions::stop
+
+  static constexpr uint32_t kExpansionsPerLook = 32;  // some ten microseconds
 
   // Rows below may be looked at; it grows while others insert.
   uint32_t row_count() const { return std::min(graph.links.row_count(), rows_max); }
@@ -194,7 +197,7 @@ struct Walk {
   Candidate descend(EntryPoint from, uint32_t level_floor) const;
 
   // Best-first search on one level from `start` (Malkov & Yashunin 2018, Algorithm 2), into state.beam. Stops when nothing in the beam is left to expand, when the next
-  // row lies behind the horizon, or when the beam holds more than `beam_rows_max` rows: too many dead rows lie around the query.
+  // row lies behind the horizon, when the beam holds more than `beam_rows_max` rows: too many dead rows lie around the query, or when `stop` says so.
   template <class IsLive>
   void search_level(Candidate start, uint32_t level, size_t ef, size_t beam_rows_max, const IsLive& is_live,
                     Horizon horizon = {}) const {
@@ -202,9 +205,10 @@ struct Walk {
     beam.begin(ef);
     begin_with(start, is_live);
     if (level == 0) begin_with_root(is_live);
+    base::StopEvery looking(stop, kExpansionsPerLook);
     for (size_t at = beam.next(); at < beam.size() && beam.size() <= beam_rows_max; at = beam.next()) {
       const float too_far = horizon.of(beam);
-      if (beam[at].distance > too_far) return;
+      if (beam[at].distance > too_far || looking.asked()) return;
       const std::span<const uint32_t> fresh = state.visited.visit(list_of(beam[at].row(), level));
       if (fresh.empty()) continue;
       const uint32_t likely_next = beam.peek();

@@ -37,9 +37,11 @@ class RangeSearch {
     (void)state.visited.visit({&start_row, 1});
     meet(start);
     meet_root();
+    base::StopEvery looking(walk_.stop, Walk::kExpansionsPerLook);
     for (uint64_t expansions = 0; !state.frontier.empty(); ++expansions) {
       const Candidate nearest = state.frontier.front();
       if (is_behind_rim(nearest.distance)) break;
+      if (looking.asked()) return 0;
       if (expansions >= kExpansionsMin && expansions >= live_total_.get() / walk_.graph.options.m) return scan_all(out);
       std::pop_heap(state.frontier.begin(), state.frontier.end(), farther);
       state.frontier.pop_back();

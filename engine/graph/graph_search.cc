@@ -30,10 +30,12 @@ class Search : public NearestSearch {
     const size_t beam_rows_max = std::max(kBeamRowsMin, 4 * ef_);
     walk_.search_level(start, 0, ef_, beam_rows_max, is_live, horizon(ef_));
     const Beam* answers = &walk_.state.beam;
+    if (base::stopped(walk_.stop)) return 0;
     if (answers->size() > beam_rows_max && !answers->full()) {
       if (!walk_on_widely(is_live)) return scan(out);
       answers = &walk_.state.live_beam;
     }
+    if (base::stopped(walk_.stop)) return 0;
     const size_t found = answers->live_count();
     if (found < k_ && found < live_total_.get()) return scan(out);
     return take(*answers, out);
@@ -49,9 +51,11 @@ class Search : public NearestSearch {
     state.live_beam.begin(ef_);
     state.frontier.clear();
     for (size_t i = 0; i < state.beam.size(); ++i) meet(state.beam[i], is_live);
+    base::StopEvery looking(walk_.stop, Walk::kExpansionsPerLook);
     for (uint64_t expansions = 0; !state.frontier.empty(); ++expansions) {
       const Candidate nearest = state.frontier.front();
       if (state.live_beam.full() && nearest.distance >= state.live_beam.worst()) return true;
+      if (looking.asked()) return true;
       if (expansions == expansions_max) return false;
       std::pop_heap(state.frontier.begin(), state.frontier.end(), farther);
       state.frontier.pop_back();
@@ -88,7 +92,7 @@ void scan_linked_rows(const Walk& walk, const LiveRows& live, size_t k, float ra
     for (size_t i = 0; i < count; ++i) nearest.offer({distances[i], RowId{rows[i]}});
     count = 0;
   };
-  for_each_live_word(live, 0, walk.row_count(), [&](uint32_t word_row, uint64_t bits) {
+  for_each_live_word(live, 0, walk.row_count(), walk.stop, kRowsPerLook, [&](uint32_t word_row, uint64_t bits) {
     for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
       const uint32_t row = word_row + static_cast<uint32_t>(std::countr_zero(rest));
       if ((links.state(row) & kLinkedBit) == 0 || row == walk.left_out) continue;
@@ -214,9 +218,9 @@ size_t Graph::search(const VectorsView& vectors, const void* query, const LiveRo
   if (entry.row == kNoLink || k == 0) return 0;
   const SearchStatePool::Lease state = impl_->states.take();
   state->distance_computations = 0;
-  Walk walk{*impl_, impl_->space(vectors, *state), nullptr, *state, vectors.row_count, options.left_out};
+  Walk walk{*impl_, impl_->space(vectors, *state), nullptr, *state, vectors.row_count, options.left_out, options.stop};
   walk.query = walk.space.target_of(query, state->query_bytes());
-  const Walk exact{*impl_, walk.space.full(), query, *state, vectors.row_count, options.left_out};
+  const Walk exact{*impl_, walk.space.full(), query, *state, vectors.row_count, options.left_out, options.stop};
   const size_t ef = std::max(options.ef, k);
   const size_t rerank = std::max(k, options.rerank == 0 ? walk.space.rerank_rows(k, ef) : options.rerank);
   const Walk& first = walk.query == nullptr ? exact : walk;

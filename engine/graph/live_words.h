@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "engine/base/stop.h"
 #include "engine/graph/graph.h"
 
 namespace omendb::graph {
@@ -40,6 +41,21 @@ inline uint32_t first_live_row(const LiveRows& live, uint32_t first, uint32_t la
     return std::min(row, last);
   }
   return last;
+}
+
+inline constexpr uint32_t kRowsPerLook = 1024;
+
+// The same until `stop`, which is asked every `rows_per_look` rows (a multiple of 64), says to end.
+template <class Visit>
+void for_each_live_word(const LiveRows& live, uint32_t first, uint32_t last, base::Stop* stop, uint32_t rows_per_look,
+                        const Visit& visit) {
+  if (stop == nullptr) return for_each_live_word(live, first, last, visit);
+  const uint32_t end = std::min(last, live.row_count);
+  for (uint32_t begin = first; begin < end && !stop->asked();) {
+    const uint32_t next = begin + std::min(end - begin, rows_per_look - begin % rows_per_look);
+    for_each_live_word(live, begin, next, visit);
+    begin = next;
+  }
 }
 
 }  // namespace omendb::graph

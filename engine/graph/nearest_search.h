@@ -61,11 +61,14 @@ class FilteredSearch : public NearestSearch {
   Count run(EntryPoint entry, std::span<Neighbor> out);
 
  private:
-  bool begins_away(uint32_t start);
+  Count run_widely(Candidate start, std::span<Neighbor> out);
+  Count answer(std::span<Neighbor> out);
+  bool is_away(uint32_t start) const;
+  bool scan_is_cheaper(size_t ef) const;
+  void begin_beam(Candidate start, size_t ef);
+  bool walk_on(size_t ef);
   void meet_around(Candidate start);
   void offer_around();
-  bool scan_is_cheaper(size_t ef) const;
-  Count walk_on(size_t ef, std::span<Neighbor> out);
   void begin_with_samples();
   void offer_reached(size_t count);
   size_t collect(uint32_t row);

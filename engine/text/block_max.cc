@@ -31,8 +31,9 @@ struct BlockMaxSearch::Scores {
   std::vector<List> lists;  // one a term; none where nothing is looked up
 };
 
-BlockMaxSearch::BlockMaxSearch(std::vector<WeightedTerm> terms, RowBits rows, TopK& top, TextSearchStats& stats)
-    : sums_(terms.size()), parts_(terms.size()), rows_(rows), top_(top), stats_(stats) {
+BlockMaxSearch::BlockMaxSearch(std::vector<WeightedTerm> terms, RowBits rows, TopK& top, TextSearchStats& stats,
+                               base::Stop* stop)
+    : sums_(terms.size()), parts_(terms.size()), rows_(rows), top_(top), stats_(stats), stop_(stop) {
   for (size_t i = 0; i < terms.size(); ++i) {
     terms_.push_back({std::move(terms[i]), {}, 0, 0, 0});
     by_bound_.push_back(i);
@@ -44,7 +45,9 @@ BlockMaxSearch::~BlockMaxSearch() = default;
 void BlockMaxSearch::run() {
   uint32_t begin = kNoRow;
   for (const Term& term : terms_) begin = std::min(begin, term.weighted.cursor.row());
-  while (begin < rows_.row_count) {
+  constexpr uint32_t kWindowsPerLook = 8;
+  base::StopEvery looking(stop_, kWindowsPerLook);
+  while (begin < rows_.row_count && !looking.asked()) {
     const uint32_t end = window_end(begin);
     bool exhausted = true;
     for (Term& term : terms_) {

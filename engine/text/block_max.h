@@ -2,6 +2,7 @@
 
 // The best rows that have any of some terms, without looking at most of the rows that can not be among them.
 
+#include "engine/base/stop.h"
 #include "engine/text/bm25.h"
 #include "engine/text/term_cursor.h"
 #include "engine/text/text_search.h"
@@ -29,9 +30,10 @@ struct WeightedTerm {
 class BlockMaxSearch {
  public:
   // `terms` in the order of the query, whose sums are made in it.
-  BlockMaxSearch(std::vector<WeightedTerm> terms, RowBits rows, TopK& top, TextSearchStats& stats);
+  BlockMaxSearch(std::vector<WeightedTerm> terms, RowBits rows, TopK& top, TextSearchStats& stats,
+                 base::Stop* stop = nullptr);
   ~BlockMaxSearch();
-  void run();
+  void run();  // or a part of it, when `stop` says so
   bool damaged() const;
 
  private:
@@ -65,6 +67,7 @@ class BlockMaxSearch {
   RowBits rows_;
   TopK& top_;
   TextSearchStats& stats_;
+  base::Stop* stop_;
 };
 
 }  // namespace omendb::text

@@ -9,6 +9,7 @@ namespace omendb::text {
 namespace {
 
 constexpr char32_t kReplacement = 0xfffd;
+constexpr uint32_t kTermsPerLook = 256;
 
 struct Character {
   char32_t value = kReplacement;
@@ -130,24 +131,31 @@ bool EditDistance::fill_row(size_t row, char32_t character) {
   return least <= edits_max_;
 }
 
-Result<std::vector<TermPlaces>> terms_with_prefix(std::span<const PlacedRun> runs, std::string_view prefix) {
+Result<std::vector<TermPlaces>> terms_with_prefix(std::span<const PlacedRun> runs, std::string_view prefix,
+                                                  base::Stop* stop) {
   TermGatherer gatherer;
+  base::StopEvery looking(stop, kTermsPerLook);
   for (size_t run = 0; run < runs.size(); ++run) {
     TermIterator terms(*runs[run].run);
-    for (terms.seek(prefix); terms.valid() && terms.term().starts_with(prefix); terms.next())
+    for (terms.seek(prefix); terms.valid() && terms.term().starts_with(prefix); terms.next()) {
+      if (looking.asked()) return stop->error();
       gatherer.add(run, terms.term(), terms.entry());
+    }
     if (terms.damaged()) return damaged_terms(runs[run]);
   }
   return gatherer.take();
 }
 
-Result<std::vector<TermPlaces>> terms_near(std::span<const PlacedRun> runs, std::string_view word, uint32_t edits_max) {
+Result<std::vector<TermPlaces>> terms_near(std::span<const PlacedRun> runs, std::string_view word, uint32_t edits_max,
+                                           base::Stop* stop) {
   constexpr int kStepsBeforeSeek = 16;  // a seek costs about as many steps
   TermGatherer gatherer;
   EditDistance distance(word, edits_max);
+  base::StopEvery looking(stop, kTermsPerLook);
   for (size_t run = 0; run < runs.size(); ++run) {
     TermIterator terms(*runs[run].run);
     while (terms.valid()) {
+      if (looking.asked()) return stop->error();
       if (distance.near(terms.term())) gatherer.add(run, terms.term(), terms.entry());
       const std::string rejected(terms.term().substr(0, distance.rejected_bytes()));
       terms.next();

@@ -2,6 +2,7 @@
 
 // The terms that a prefix or a fuzzy word stands for: all of them that the runs have, none left out.
 
+#include "engine/base/stop.h"
 #include "engine/text/word_cursor.h"
 
 #include <omendb/status.h>
@@ -48,9 +49,11 @@ class EditDistance {
   size_t rejected_bytes_ = 0;
 };
 
-// Sorted by term. Cost: the terms that begin so. Fails: kCorruption.
-Result<std::vector<TermPlaces>> terms_with_prefix(std::span<const PlacedRun> runs, std::string_view prefix);
+// Sorted by term. Cost: the terms that begin so. Fails: kCorruption, and as `stop` says.
+Result<std::vector<TermPlaces>> terms_with_prefix(std::span<const PlacedRun> runs, std::string_view prefix,
+                                                  base::Stop* stop = nullptr);
 // Cost: a walk over the terms whose beginning is near the word's.
-Result<std::vector<TermPlaces>> terms_near(std::span<const PlacedRun> runs, std::string_view word, uint32_t edits_max);
+Result<std::vector<TermPlaces>> terms_near(std::span<const PlacedRun> runs, std::string_view word, uint32_t edits_max,
+                                           base::Stop* stop = nullptr);
 
 }  // namespace omendb::text

@@ -7,6 +7,10 @@
 
 namespace omendb::text {
 
+namespace {
+constexpr uint32_t kStepsPerLook = 256;  // of the lists of words
+}
+
 // The earliest place that each word may have leaves most room to those behind it, so that the first choice is the best one. Starts rise, and with them each word's
 // earliest place: no list is walked back.
 uint32_t phrase_frequency(std::span<const std::vector<uint32_t>> positions, std::span<const uint32_t> offsets,
@@ -31,12 +35,14 @@ uint32_t phrase_frequency(std::span<const std::vector<uint32_t>> positions, std:
   return frequency;
 }
 
-PhraseCursor::PhraseCursor(std::vector<WordCursor> words, std::vector<uint32_t> offsets, uint32_t slop)
+PhraseCursor::PhraseCursor(std::vector<WordCursor> words, std::vector<uint32_t> offsets, uint32_t slop,
+                           base::Stop* stop)
     : words_(std::move(words)),
       offsets_(std::move(offsets)),
       by_rarity_(words_.size()),
       positions_(words_.size()),
-      slop_(slop) {
+      slop_(slop),
+      looking_(stop, kStepsPerLook) {
   assert(words_.size() >= 2 && words_.size() == offsets_.size());
   std::iota(by_rarity_.begin(), by_rarity_.end(), size_t{0});
   std::stable_sort(by_rarity_.begin(), by_rarity_.end(),
@@ -54,7 +60,7 @@ void PhraseCursor::settle(uint32_t row) {
   for (size_t agreeing = 0; agreeing < words_.size();) {
     WordCursor& word = words_[by_rarity_[agreeing]];
     word.advance(row);
-    if (word.row() == kNoRow) {
+    if (word.row() == kNoRow || looking_.asked()) {
       row_ = kNoRow;
       return;
     }

@@ -2,6 +2,7 @@
 
 // Words at their places: rows in which they stand in order.
 
+#include "engine/base/stop.h"
 #include "engine/text/word_cursor.h"
 
 #include <cstdint>
@@ -20,8 +21,8 @@ uint32_t phrase_frequency(std::span<const std::vector<uint32_t>> positions, std:
 // The rows that have a phrase, how often, how long. One thread.
 class PhraseCursor {
  public:
-  // One word a slot, all walked (WordCursor). At least two.
-  PhraseCursor(std::vector<WordCursor> words, std::vector<uint32_t> offsets, uint32_t slop);
+  // One word a slot, all walked (WordCursor). At least two. Past its last row as soon as `stop` says to end.
+  PhraseCursor(std::vector<WordCursor> words, std::vector<uint32_t> offsets, uint32_t slop, base::Stop* stop = nullptr);
 
   uint64_t document_count() const;  // of the rarest word: no more rows than that
   uint32_t row() const { return row_; }
@@ -40,6 +41,7 @@ class PhraseCursor {
   std::vector<std::vector<uint32_t>> positions_;
   std::vector<uint32_t> scratch_;
   uint32_t slop_;
+  base::StopEvery looking_;
   uint32_t row_ = kNoRow;
   uint32_t frequency_ = 0;
 };

@@ -55,8 +55,8 @@ PlanNode make_nothing() {
 }
 
 // A word with its variants or expansions.
-PlanNode make_word(const TextColumn& column, std::span<const TermPlaces> terms, double boost) {
-  WordCursor cursor(column.runs, terms);
+PlanNode make_word(const TextColumn& column, std::span<const TermPlaces> terms, double boost, base::Stop* stop) {
+  WordCursor cursor(column.runs, terms, stop);
   if (cursor.empty() || column.document_count == 0) return make_nothing();
   PlanNode node;
   node.bm25 = make_bm25(column, boost, word_idf(column, terms));
@@ -75,12 +75,13 @@ PlanNode make_word(const TextColumn& column, std::span<const TermPlaces> terms, 
 PlanNode make_slot_word(const TextColumn& column, size_t column_index, const WordSlot& slot, double boost) {
   std::vector<TermPlaces> terms;
   for (const std::string& term : slot.terms) terms.push_back(find_term(column, term));
-  PlanNode node = make_word(column, terms, boost);
+  PlanNode node = make_word(column, terms, boost, nullptr);  // variants are few
   if (slot.terms.size() == 1) node.fold_key = std::to_string(column_index) + ':' + slot.terms[0];
   return node;
 }
 
-PlanNode make_phrase(const TextColumn& column, std::span<const WordSlot> slots, uint32_t slop, double boost) {
+PlanNode make_phrase(const TextColumn& column, std::span<const WordSlot> slots, uint32_t slop, double boost,
+                     base::Stop* stop) {
   std::vector<WordCursor> words;
   std::vector<uint32_t> offsets;
   double idf = 0;
@@ -95,7 +96,7 @@ PlanNode make_phrase(const TextColumn& column, std::span<const WordSlot> slots, 
   PlanNode node;
   node.kind = Kind::kPhrase;
   node.bm25 = make_bm25(column, boost, idf);
-  node.phrase = std::make_unique<PhraseCursor>(std::move(words), std::move(offsets), slop);
+  node.phrase = std::make_unique<PhraseCursor>(std::move(words), std::move(offsets), slop, stop);
   node.row = node.phrase->row();
   return node;
 }
@@ -103,6 +104,8 @@ PlanNode make_phrase(const TextColumn& column, std::span<const WordSlot> slots, 
 // Puts clauses together: folds, drops and orders them.
 class ClauseList {
  public:
+  explicit ClauseList(base::Stop* stop) { node_.looking = {stop, PlanNode::kStepsPerLook}; }
+
   void add(PlanNode child, Occur occur) {
     if (child.kind == Kind::kEmpty) return;
     node_.kind = Kind::kClauses;
@@ -152,7 +155,7 @@ class ClauseList {
 
 class PlanMaker {
  public:
-  explicit PlanMaker(std::span<const TextColumn> columns) : columns_(columns) {}
+  PlanMaker(std::span<const TextColumn> columns, base::Stop* stop) : columns_(columns), stop_(stop) {}
 
   // NOLINTNEXTLINE(misc-no-recursion): no deeper than kTreeDepthMax
   Result<PlanNode> make(const QueryNode& query, std::string_view scope, double boost_above, size_t depth) const {
@@ -165,7 +168,7 @@ class PlanMaker {
     if (query.kind != QueryNode::Kind::kAnd && query.kind != QueryNode::Kind::kOr &&
         query.kind != QueryNode::Kind::kBoolean)
       return make_leaf(query, column, boost);
-    ClauseList clauses;
+    ClauseList clauses(stop_);
     for (size_t i = 0; i < query.children.size(); ++i) {
       TRY(child, make(*query.children[i], column, boost, depth + 1));
       clauses.add(std::move(child), occur_of(query, i));
@@ -181,7 +184,7 @@ class PlanMaker {
 
   // In the column that it names, or in any.
   Result<PlanNode> make_leaf(const QueryNode& query, std::string_view column_name, double boost) const {
-    ClauseList clauses;
+    ClauseList clauses(stop_);
     bool known = column_name.empty();
     for (size_t i = 0; i < columns_.size(); ++i) {
       if (!column_name.empty() && columns_[i].name != column_name) continue;
@@ -200,14 +203,14 @@ class PlanMaker {
       case QueryNode::Kind::kPrefix: {
         const std::string prefix = column.analyzer->fold(query.word);
         if (prefix.empty()) return PlanNode();
-        TRY(terms, terms_with_prefix(column.runs, prefix));
-        return make_word(column, terms, boost);
+        TRY(terms, terms_with_prefix(column.runs, prefix, stop_));
+        return make_word(column, terms, boost, stop_);
       }
       case QueryNode::Kind::kFuzzy: {
         const std::string word = column.analyzer->fold(query.word);
         if (word.empty()) return PlanNode();
-        TRY(terms, terms_near(column.runs, word, fuzzy_edits(query.edits, word)));
-        return make_word(column, terms, boost);
+        TRY(terms, terms_near(column.runs, word, fuzzy_edits(query.edits, word), stop_));
+        return make_word(column, terms, boost, stop_);
       }
       default: break;
     }
@@ -215,11 +218,11 @@ class PlanMaker {
     if (slots.empty()) return PlanNode();
     TRY_OK(count_words(slots.size()));
     if (slots.size() == 1) return make_slot_word(column, index, slots[0], boost);
-    return make_phrase(column, slots, query.kind == QueryNode::Kind::kPhrase ? query.slop : 0, boost);
+    return make_phrase(column, slots, query.kind == QueryNode::Kind::kPhrase ? query.slop : 0, boost, stop_);
   }
 
   Result<PlanNode> make_text(size_t index, std::string_view text, double boost) const {
-    ClauseList clauses;
+    ClauseList clauses(stop_);
     const auto terms = counted_terms(*columns_[index].analyzer->tokenizer(), text);
     TRY_OK(count_words(terms.size()));
     for (const auto& [term, count] : terms)
@@ -250,6 +253,7 @@ class PlanMaker {
   }
 
   std::span<const TextColumn> columns_;
+  base::Stop* stop_;
   mutable size_t word_count_ = 0;
 };
 
@@ -274,7 +278,7 @@ void PlanNode::settle(uint32_t to) {
       do {
         row = musts.empty() ? advance_shoulds(to) : advance_musts(to);
         to = row + 1;
-      } while (row != kNoRow && excluded(row));
+      } while (row != kNoRow && excluded(row) && !looking.asked());
       return;
     default: row = kNoRow; return;
   }
@@ -285,7 +289,7 @@ uint32_t PlanNode::advance_musts(uint32_t to) {
   for (size_t agreeing = 0; agreeing < musts.size();) {
     PlanNode& child = children[musts[agreeing]];
     child.advance(to);
-    if (child.row == kNoRow) return kNoRow;
+    if (child.row == kNoRow || looking.asked()) return kNoRow;
     if (child.row == to) {
       ++agreeing;
     } else {
@@ -361,8 +365,9 @@ bool PlanNode::is_any_term() const {
   return true;
 }
 
-Result<PlanNode> make_plan(std::span<const TextColumn> columns, const QueryNode& query) {
-  TRY(plan, PlanMaker(columns).make(query, "", 1, 0));
+Result<PlanNode> make_plan(std::span<const TextColumn> columns, const QueryNode& query, base::Stop* stop) {
+  TRY(plan, PlanMaker(columns, stop).make(query, "", 1, 0));
+  TRY_OK(base::unless_stopped(stop));
   return plan;
 }
 

@@ -2,6 +2,7 @@
 
 // A query bound to columns: what its words are in each of them, how much they weigh, where their rows are.
 
+#include "engine/base/stop.h"
 #include "engine/text/bm25.h"
 #include "engine/text/phrase.h"
 #include "engine/text/term_cursor.h"
@@ -54,6 +55,9 @@ struct PlanNode {
   std::vector<size_t> musts;             // rarest first
   std::vector<size_t> must_nots;
   std::string fold_key;  // of a word of the query that may be folded with its like: column and term
+  base::StopEvery looking{nullptr, kStepsPerLook};  // of clauses; past the last row as soon as it says to end
+
+  static constexpr uint32_t kStepsPerLook = 256;
 
  private:
   uint32_t advance_musts(uint32_t to);
@@ -61,7 +65,7 @@ struct PlanNode {
   bool excluded(uint32_t at);
 };
 
-// Stands at its first row. Fails: kInvalidArgument (a column that is not there, a tree too deep), kCorruption.
-Result<PlanNode> make_plan(std::span<const TextColumn> columns, const QueryNode& query);
+// Stands at its first row. Fails: kInvalidArgument (a column that is not there, a tree too deep), kCorruption, and as `stop` says.
+Result<PlanNode> make_plan(std::span<const TextColumn> columns, const QueryNode& query, base::Stop* stop = nullptr);
 
 }  // namespace omendb::text

@@ -7,6 +7,7 @@
 #include <omendb/status.h>
 
 #include "engine/base/row_bits.h"
+#include "engine/base/stop.h"
 #include "engine/text/run.h"
 #include "engine/text/text_query.h"
 
@@ -56,17 +57,19 @@ struct TextSearchStats {  // for explain
 
 // The k best of `rows` that match, best first, ties by row. A row's score is the sum over columns of weight * BM25. Where `score_above` is given only rows that score
 // more. An empty query, or one of stop
-// words only, matches nothing. Fails: kInvalidArgument (a column that is not there), kCorruption, kOutOfMemory.
+// words only, matches nothing. Fails: kInvalidArgument (a column that is not there), kCorruption, kOutOfMemory, and as `stop` says, which is asked every few blocks of postings.
 Result<std::vector<ScoredRow>> search(std::span<const TextColumn> columns, const QueryNode& query, RowBits rows,
                                       size_t k, TextSearchStats* stats = nullptr,
-                                      float score_above = -std::numeric_limits<float>::infinity());
+                                      float score_above = -std::numeric_limits<float>::infinity(),
+                                      base::Stop* stop = nullptr);
 
 // The scores of given rows, rising; 0 for those that do not match.
 Result<std::vector<float>> score_rows(std::span<const TextColumn> columns, const QueryNode& query,
-                                      std::span<const uint32_t> rows);
+                                      std::span<const uint32_t> rows, base::Stop* stop = nullptr);
 
 // The rows of `rows` that match, rising; for `where`-like use and counts.
-Result<std::vector<uint32_t>> matching_rows(std::span<const TextColumn> columns, const QueryNode& query, RowBits rows);
+Result<std::vector<uint32_t>> matching_rows(std::span<const TextColumn> columns, const QueryNode& query, RowBits rows,
+                                            base::Stop* stop = nullptr);
 
 // Parts of a text around the words that a query looks for, as ranges of bytes.
 struct Highlight {

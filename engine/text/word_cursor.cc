@@ -59,12 +59,12 @@ uint64_t sum_of(std::span<const TermPlaces> terms) {
 
 }  // namespace
 
-WordCursor::WordCursor(std::span<const PlacedRun> runs, std::span<const TermPlaces> terms)
+WordCursor::WordCursor(std::span<const PlacedRun> runs, std::span<const TermPlaces> terms, base::Stop* stop)
     : runs_(runs), document_count_(sum_of(terms)) {
   if (terms.size() <= kWalkedTermsMax)
     walk(runs, terms);
   else
-    add_up(runs, terms);
+    add_up(runs, terms, stop);
   settle();
 }
 
@@ -84,7 +84,9 @@ void WordCursor::walk(std::span<const PlacedRun> runs, std::span<const TermPlace
   }
 }
 
-void WordCursor::add_up(std::span<const PlacedRun> runs, std::span<const TermPlaces> terms) {
+void WordCursor::add_up(std::span<const PlacedRun> runs, std::span<const TermPlaces> terms, base::Stop* stop) {
+  constexpr uint32_t kTermsPerLook = 64;
+  base::StopEvery looking(stop, kTermsPerLook);
   std::vector<std::vector<const TermEntry*>> by_run(runs.size());
   for (const TermPlaces& term : terms) {
     for (const auto& [run, entry] : term.entries) by_run[run].push_back(&entry);
@@ -94,7 +96,10 @@ void WordCursor::add_up(std::span<const PlacedRun> runs, std::span<const TermPla
     for (const TermEntry* entry : by_run[run]) posting_count += entry->document_count;
     if (posting_count == 0 || runs[run].run->row_count() == 0) continue;
     RunSum sum(runs[run], posting_count);
-    for (const TermEntry* entry : by_run[run]) damaged_ |= !sum.add(*entry);
+    for (const TermEntry* entry : by_run[run]) {
+      if (looking.asked()) return;
+      damaged_ |= !sum.add(*entry);
+    }
     sum.append_to(rows_, frequencies_);
   }
 }

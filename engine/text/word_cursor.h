@@ -2,6 +2,7 @@
 
 // Several terms that count as one word: what a prefix or a fuzzy word stands for, and the variants that an analyzer makes of one word.
 
+#include "engine/base/stop.h"
 #include "engine/text/term_cursor.h"
 
 #include <cstddef>
@@ -24,8 +25,8 @@ class WordCursor {
  public:
   WordCursor() = default;
   // Up to kWalkedTermsMax terms are walked side by side. The postings of more are added up beforehand (8 bytes a row that has the word, beside 4 bytes a row of the
-  // greatest run).
-  WordCursor(std::span<const PlacedRun> runs, std::span<const TermPlaces> terms);
+  // greatest run), or a part of them when `stop` says to end.
+  WordCursor(std::span<const PlacedRun> runs, std::span<const TermPlaces> terms, base::Stop* stop = nullptr);
 
   // Walked however many they are: for phrases, which want positions.
   struct Walked {};
@@ -47,7 +48,7 @@ class WordCursor {
 
  private:
   void walk(std::span<const PlacedRun> runs, std::span<const TermPlaces> terms);
-  void add_up(std::span<const PlacedRun> runs, std::span<const TermPlaces> terms);
+  void add_up(std::span<const PlacedRun> runs, std::span<const TermPlaces> terms, base::Stop* stop);
   void settle();
 
   std::vector<TermCursor> terms_;

@@ -34,7 +34,9 @@ typedef enum omendb_status {
   OMENDB_NOT_SUPPORTED = 11,
   OMENDB_CLOSED = 12,
   OMENDB_OUT_OF_MEMORY = 13,
-  OMENDB_INTERNAL = 14
+  OMENDB_INTERNAL = 14,
+  OMENDB_TIMEOUT = 15,
+  OMENDB_CANCELLED = 16
 } omendb_status;
 
 typedef enum omendb_type {
@@ -136,11 +138,22 @@ typedef struct omendb_value {
   size_t list_size;
 } omendb_value;
 
+/* When a call is to end before it is done, with OMENDB_TIMEOUT or OMENDB_CANCELLED, no part of an answer and nothing written (omendb/stop_when.h). */
+typedef struct omendb_stop {
+  int64_t timeout_ns; /* from the beginning of the call; 0 = none, below 0: it is over already */
+  const volatile uint8_t*
+      cancelled; /* NULL = none; else 0, and 1 to end the call, set by any thread or a signal handler */
+  int (*interrupted)(void* context); /* NULL = none; else asked on the thread of the call: not 0 ends it */
+  void* context;
+  int64_t interval_ns; /* how often it is asked; 0 = every 50 ms, below 0: whenever the call looks */
+} omendb_stop;
+
 /* A condition in SQL (docs/filters.md). */
 typedef struct omendb_where {
   const char* text;
   const omendb_value* values;
   size_t value_count;
+  const omendb_stop* stop; /* NULL = never; of a count, an update or an erase. A search has its own */
 } omendb_where;
 
 typedef enum omendb_fusion {
@@ -180,6 +193,7 @@ typedef struct omendb_query {
   size_t offset;                  /* so many of the best hits are left out */
   const float* min_score;         /* NULL = none; else only hits that score no less */
   const char* group_by;           /* NULL = none; else of rows with the same value in this column only the best one */
+  const omendb_stop* stop;        /* NULL = never */
 } omendb_query;
 
 /* Hits of query i are entries offsets[i] .. offsets[i + 1], best first. Borrowed from the handle. */

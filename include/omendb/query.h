@@ -3,6 +3,7 @@
 #include <omendb/batch.h>
 #include <omendb/filter.h>
 #include <omendb/status.h>
+#include <omendb/stop_when.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -61,6 +62,7 @@ struct SearchQuery {
   std::optional<float> min_score{};  // only hits that score no less
   // Of rows that have the same value in this column (bool, int64, float64, timestamp, string; null is a value) only the best one. Looked for among the best 10,000 rows.
   std::string_view group_by{};
+  StopWhen stop_when{};  // the search is to end before it is done
 };
 
 inline constexpr size_t kSearchRowsMax = 10'000;

@@ -27,6 +27,8 @@ enum class ErrorCode : uint8_t {
   kClosed = 12,             // the handle was closed
   kOutOfMemory = 13,        // an allocation was refused; nothing was changed
   kInternal = 14,           // a bug of ours
+  kTimeout = 15,            // the call took longer than it may (StopWhen); nothing was changed
+  kCancelled = 16,          // somebody ended the call (StopWhen); nothing was changed
 };
 
 // "kConflict" -> "conflict": a short lower-case word for logs and tests.

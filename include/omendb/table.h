@@ -6,6 +6,7 @@
 #include <omendb/schema.h>
 #include <omendb/stats.h>
 #include <omendb/status.h>
+#include <omendb/stop_when.h>
 
 #include <cstdint>
 #include <functional>
@@ -37,7 +38,8 @@ struct TableStats {
 struct ScanOptions {
   std::vector<std::string> columns;  // empty = all
   size_t batch_rows = 4096;
-  Where where{};  // only rows for which this is true
+  Where where{};         // only rows for which this is true
+  StopWhen stop_when{};  // while these are looked for, before the first batch
 };
 
 // Reads rows of one version, batch by batch, in order of arrival (rows moved meanwhile, to give space back, arrive again). Threads: one at a time.
@@ -64,9 +66,10 @@ class Table {
   Result<uint64_t> erase(const KeysView& keys);
   // Sets columns to one value each, in the rows for which a condition is true, as they are when no other statement is under way. `values`: one row, without the
   // primary key. Returns how many rows. Cost: as an upsert of these rows. Fails: kInvalidArgument also for an empty condition.
-  Result<uint64_t> update(const BatchView& values, const Where& where);
+  // `stop_when` counts while the rows are looked for, until something is written.
+  Result<uint64_t> update(const BatchView& values, const Where& where, const StopWhen& stop_when = {});
   // Removes the rows for which a condition is true, as they are when no other statement is under way. Returns how many. Fails: kInvalidArgument also for an empty one.
-  Result<uint64_t> erase(const Where& where);
+  Result<uint64_t> erase(const Where& where, const StopWhen& stop_when = {});
   // Removes every row.
   Result<uint64_t> clear();
 
@@ -74,7 +77,7 @@ class Table {
   Result<Batch> get(const KeysView& keys, std::span<const std::string> columns = {},
                     std::vector<uint8_t>* found = nullptr) const;
   // Rows, or those for which a condition is true.
-  Result<uint64_t> count(const Where& where = {}) const;
+  Result<uint64_t> count(const Where& where = {}, const StopWhen& stop_when = {}) const;
   Result<std::unique_ptr<Scan>> scan(const ScanOptions& options) const;
 
   // Cost: about 50 us a query at a million rows of 128 floats; see docs/performance.md. Fails: kInvalidArgument, kSchema, kCorruption.

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from ._database import Database, aconnect, connect
 from ._errors import (
+    CancelledError,
     ClosedError,
     ConflictError,
     CorruptionError,
@@ -28,6 +29,7 @@ from ._errors import (
     QueryError,
     SchemaError,
     StorageFullError,
+    TimeoutError,
     UnsupportedFormatError,
 )
 from ._hits import Hit, Hits, HitsList
@@ -42,6 +44,7 @@ except PackageNotFoundError:  # a build folder on PYTHONPATH
 
 __all__ = [
     "BitsColumn",
+    "CancelledError",
     "ClosedError",
     "ConflictError",
     "CorruptionError",
@@ -66,6 +69,7 @@ __all__ = [
     "StorageFullError",
     "Table",
     "TextColumn",
+    "TimeoutError",
     "UnsupportedFormatError",
     "VectorColumn",
     "aconnect",

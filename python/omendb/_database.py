@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-from . import _omendb
+from . import _embed, _omendb
 from ._errors import Error, InvalidArgumentError, NotFoundError
 from ._later import MULTIMODAL, in_thread, not_yet
 from ._schema import SchemaLike, to_columns
@@ -68,10 +68,11 @@ class Database:
     Threads: any number may use the same one. One process at a time has a database open for writing.
     """
 
-    __slots__ = ("__weakref__", "_raw")
+    __slots__ = ("__weakref__", "_embeddings", "_raw")
 
     def __init__(self, raw: _omendb.Database) -> None:
         self._raw = raw
+        self._embeddings: dict[str, _embed.Embeddings] = {}  # by table; what users gave since it was opened
 
     @property
     def path(self) -> str:
@@ -84,7 +85,11 @@ class Database:
         ...} or a pyarrow.Schema (fixed-size lists of floats are vectors) with `primary_key`. ConflictError if the
         name is taken, unless `exist_ok` and the schemas are equal. SchemaError says what is wrong.
         """
-        return Table(self._raw.create_table(_checked_name(name), to_columns(schema, primary_key), bool(exist_ok)), self)
+        columns = to_columns(schema, primary_key)
+        embeddings = _embed.from_schema(_checked_name(name), schema, columns)
+        table = Table(self._raw.create_table(name, columns, bool(exist_ok)), self)
+        table._embeddings.update(embeddings)
+        return table
 
     def __getitem__(self, name: str) -> Table:
         return Table(self._raw.table(_checked_name(name)), self)
@@ -108,6 +113,7 @@ class Database:
     def drop_table(self, name: str) -> None:
         """Removes a table. Its handles answer NotFoundError from now on; searches under way come to their end."""
         self._raw.drop_table(_checked_name(name))
+        self._embeddings.pop(name, None)
 
     def check(self) -> None:
         """Reads and verifies everything: checksums, keys, rows, graphs. CorruptionError names the first damage.

@@ -4,6 +4,8 @@ people.
 
 from __future__ import annotations
 
+import builtins
+
 
 class Error(Exception):
     """Base of all errors of OmenDB."""
@@ -102,6 +104,18 @@ class InternalError(Error):
     code = "internal"
 
 
+class TimeoutError(Error, builtins.TimeoutError):
+    """A call took longer than its `timeout=`. Nothing was changed; the text says what it was doing."""
+
+    code = "timeout"
+
+
+class CancelledError(Error):
+    """A call was ended because the task that waits for it was cancelled. Nothing was changed."""
+
+    code = "cancelled"
+
+
 # Positions are the engine's error numbers, from 1 (include/omendb/status.h).
 _BY_NUMBER: tuple[type[Error], ...] = (
     InvalidArgumentError,
@@ -118,6 +132,8 @@ _BY_NUMBER: tuple[type[Error], ...] = (
     ClosedError,
     OutOfMemoryError,
     InternalError,
+    TimeoutError,
+    CancelledError,
 )
 
 

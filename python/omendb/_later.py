@@ -1,4 +1,4 @@
-"""Arguments and methods that are promised but not there yet: what to say."""
+"""Methods that are promised but not there yet, what to say; and async twins of those that are."""
 
 from __future__ import annotations
 
@@ -7,23 +7,10 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
+from . import _omendb
 from ._errors import NotSupportedError
 
 MULTIMODAL = "comes with the multimodal release"
-_ARGUMENTS = {
-    "timeout": f"a time limit {MULTIMODAL}",
-}
-
-
-def refuse(method: str, arguments: dict[str, Any]) -> None:
-    """NotSupportedError for an argument that is promised, TypeError for one that is not; None stands for "not
-    given".
-    """
-    for name, value in arguments.items():
-        if name not in _ARGUMENTS:
-            raise TypeError(f"{method}() has no argument {name!r}")
-        if value is not None:
-            raise not_yet(f"{method}({name}=...)", _ARGUMENTS[name])
 
 
 def not_yet(what: str, why: str) -> NotSupportedError:
@@ -35,13 +22,19 @@ R = TypeVar("R")
 
 
 def in_thread(method: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
-    """The async twin of a blocking method: it runs in a thread of asyncio's pool. A cancelled call goes on to its
-    end unseen.
+    """The async twin of a blocking method: it runs in a thread of asyncio's pool. Cancelling the task ends a search,
+    and the search for the rows of a condition; anything else goes on to its end unseen.
     """
 
     @functools.wraps(method)
     async def twin(*args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.to_thread(method, *args, **kwargs)
+        cancellation = _omendb.Cancellation()
+        try:
+            found: R = await asyncio.to_thread(cancellation.run, functools.partial(method, *args, **kwargs))
+        except asyncio.CancelledError:
+            cancellation.cancel()
+            raise
+        return found
 
     twin.__name__ = "a" + method.__name__
     twin.__qualname__ = method.__qualname__.replace(method.__name__, "a" + method.__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Union
 
 import pyarrow as pa
@@ -39,6 +39,9 @@ class TextColumn:
     b: float = 0.4
 
 
+Embed = Callable[[list[str]], Any]  # texts -> an array of a vector each
+
+
 @dataclasses.dataclass(frozen=True)
 class VectorColumn:
     """A column of float32 vectors; made by `vector()`."""
@@ -49,6 +52,8 @@ class VectorColumn:
     ef_construction: int = 200
     storage: str = "auto"
     storage_bits: int = 0
+    embed: Embed | None = None
+    source: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +83,8 @@ def vector(
     m: int = 16,
     ef_construction: int = 200,
     storage_bits: int = 0,
+    embed: Embed | None = None,
+    source: str | None = None,
 ) -> VectorColumn:
     """A column of vectors of `dims` float32 components.
 
@@ -90,15 +97,22 @@ def vector(
     made: f32 below 16 dimensions and for "l1", which has no other, sq8 below 256, rabitq from there on. Answers and
     their distances are those of the full vectors in any case, which stay in their file; the smaller the storage, the
     larger the `ef` of a search for the same recall.
+
+    `embed`: a function that takes a list of texts, 256 at most, and returns an array of a vector each. Rows that are
+    written with a text in the column `source` (the table's only text column by default) and without a vector get
+    theirs from it, and `search("some words")` asks it for the vector to look for. It is code, so it is not stored:
+    give it again where the database is opened again, by `create_table(..., exist_ok=True)` or `table.set_embed`.
     """
     if storage not in _STORAGES:
         raise SchemaError(f"there is no vector storage {storage!r}; there are: {', '.join(_STORAGES)}")
     _check_sizes(dims=dims, m=m, ef_construction=ef_construction, storage_bits=storage_bits)
     if storage_bits > 8:
         raise SchemaError(f"storage_bits of a vector column is 1 to 8, not {storage_bits}")
+    if embed is None and source is not None:
+        raise SchemaError("source= of a vector column goes with embed=")
     if storage == "pq" and storage_bits not in (0, 4, 8):
         raise SchemaError(f"storage_bits of a vector column with storage pq is 4 or 8, not {storage_bits}")
-    return VectorColumn(dims, metric, m, ef_construction, storage, storage_bits)
+    return VectorColumn(dims, metric, m, ef_construction, storage, storage_bits, embed, source)
 
 
 def bits(dims: int, metric: str = "hamming", *, m: int = 16, ef_construction: int = 200) -> BitsColumn:

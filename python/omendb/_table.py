@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import pyarrow as pa
 
-from . import _bits, _omendb, _rows, _vectors
+from . import _bits, _embed, _omendb, _rows, _vectors
 from ._errors import InvalidArgumentError, QueryError, SchemaError
 from ._hits import Hits, HitsList
-from ._later import in_thread, refuse
+from ._later import in_thread
 from ._progress import Progress
 from ._rerank import Rerank, Reranking
 from ._rows import Rows
-from ._schema import TableSchema
+from ._schema import Embed, TableSchema
+from ._stop import to_timeout
 from ._text import HITS_MAX, Fuse, TextColumns, is_integer, to_text_search
 from ._where import Params, to_where
 
@@ -38,13 +39,14 @@ class Table:
     the GIL while the engine works; the methods whose names begin with `a` are their async twins.
     """
 
-    __slots__ = ("__weakref__", "_database", "_raw", "_schema", "_search")
+    __slots__ = ("__weakref__", "_database", "_embeddings", "_raw", "_schema", "_search")
 
     def __init__(self, raw: _omendb.Table, database: Database) -> None:
         self._raw = raw
         self._search = raw.search
         self._database = database
         self._schema = TableSchema(raw.columns)
+        self._embeddings = database._embeddings.setdefault(raw.name, {})
 
     @property
     def name(self) -> str:
@@ -80,14 +82,24 @@ class Table:
     def __bool__(self) -> bool:
         return True
 
+    def set_embed(self, column: str, embed: Embed | None, source: str | None = None) -> None:
+        """From now on a function makes the vectors of a column (`omendb.vector(embed=)`), in this process and for
+        every handle to the table; None: no function does. Rows that are there stay as they are.
+        """
+        if embed is None:
+            self._embeddings.pop(column, None)
+        else:
+            self._embeddings[column] = _embed.Embedding(self.name, self._schema.columns, column, embed, source)
+
     def insert(self, rows: Rows, *, progress: bool = False) -> int:
         """Adds rows; returns how many. ConflictError for a key that exists already or stands in `rows` twice; then
         nothing is changed.
 
         `rows`: a dict of columns (lists, NumPy arrays, Arrow arrays), dicts (one or a list), a pandas or polars data
         frame, a pyarrow Table, RecordBatch or RecordBatchReader, or anything else that speaks Arrow's PyCapsule
-        protocol. Columns left out become null. `progress`: draw a bar on stderr and write in statements of 8192 rows;
-        what they have written stays when a later one fails or Ctrl-C comes.
+        protocol. Columns left out become null, but for vectors that a function makes of the row's text
+        (`omendb.vector(embed=)`); what it raises leaves the table as it was. `progress`: draw a bar on stderr and write
+        in statements of 8192 rows; what they have written stays when a later one fails or Ctrl-C comes.
         """
         return self._write(self._raw.insert, "insert", rows, progress)
 
@@ -100,7 +112,7 @@ class Table:
     def _write(self, statement: Any, verb: str, rows: Rows, progress: bool) -> int:
         if progress:
             return self._write_chunks(statement, verb, rows)
-        batch = _rows.to_batch(rows, self._schema, self.name)
+        batch = _embed.fill(_rows.to_batch(rows, self._schema, self.name), self._embeddings)
         if not batch.num_columns:  # an empty list has no columns either, not even a primary key
             self._raw.count()
             return 0
@@ -113,6 +125,7 @@ class Table:
         with Progress(f"{verb} {self.name}", row_count) as bar:
             try:
                 for batch in batches:
+                    batch = _embed.fill(batch, self._embeddings)
                     statement(*batch.__arrow_c_array__())
                     written += batch.num_rows
                     bar.add(batch.num_rows)
@@ -121,28 +134,44 @@ class Table:
                 raise
         return written
 
-    def update(self, values: dict[str, Any], where: str, params: Params | None = None) -> int:
+    def update(
+        self, values: dict[str, Any], where: str, params: Params | None = None, *, timeout: float | None = None
+    ) -> int:
         """Sets columns to one value each in the rows for which a condition is true (docs/filters.md); returns in how
-        many. `values`: of any columns but the primary key. Costs as much as an upsert of these rows.
+        many. `values`: of any columns but the primary key. Costs as much as an upsert of these rows. A text that
+        `omendb.vector(embed=)` makes a vector of brings its vector along. `timeout`: seconds
+        until the engine begins to write; then TimeoutError, and nothing is changed.
         """
         if not isinstance(values, dict):
             raise SchemaError(f"update() takes a dict of one value a column, not {type(values).__name__}")
         batch = _rows.to_batch([values], self._schema, self.name)
         if where is None:
             raise QueryError("update() needs a condition: where=")
-        return self._raw.update(*batch.__arrow_c_array__(), *to_where(where, params))
+        condition, parameters = to_where(where, params)
+        seconds = to_timeout(timeout)
+        schema, array = _embed.fill(batch, self._embeddings).__arrow_c_array__()
+        return self._raw.update(schema, array, condition, parameters, seconds)
 
     def delete(
-        self, keys: Key | Iterable[Key] | None = None, *, where: str | None = None, params: Params | None = None
+        self,
+        keys: Key | Iterable[Key] | None = None,
+        *,
+        where: str | None = None,
+        params: Params | None = None,
+        timeout: float | None = None,
     ) -> int:
         """Removes rows by key (one or several), or those for which a condition is true; keys that do not exist are no
-        error. Returns how many rows there were.
+        error. Returns how many rows there were. `timeout`: seconds that finding the rows of a condition may take; then
+        TimeoutError, and nothing is changed.
         """
         condition, values = to_where(where, params)
+        seconds = to_timeout(timeout)
+        if condition is None and seconds is not None:
+            raise QueryError("timeout= goes with where=")
         if condition is not None:
             if keys is not None:
                 raise QueryError("delete() takes keys or where=, not both")
-            return self._raw.erase_where(condition, values)
+            return self._raw.erase_where(condition, values, seconds)
         if keys is None:
             raise InvalidArgumentError("delete() needs keys or where=; clear() removes every row")
         return self._raw.erase([keys] if isinstance(keys, (str, int, np.integer)) else _to_list(keys))
@@ -171,11 +200,11 @@ class Table:
         aligned = [next(rows) if there else None for there in found]
         return aligned[0] if single else aligned
 
-    def count(self, where: str | None = None, params: Params | None = None) -> int:
+    def count(self, where: str | None = None, params: Params | None = None, *, timeout: float | None = None) -> int:
         """How many rows there are, or for how many a condition is true (docs/filters.md). `params`: the values of its
-        `?`, or a dict of those of its `:name`.
+        `?`, or a dict of those of its `:name`. `timeout`: seconds that it may take; then TimeoutError.
         """
-        return self._raw.count(*to_where(where, params))
+        return self._raw.count(*to_where(where, params), to_timeout(timeout))
 
     def scan(
         self,
@@ -184,21 +213,23 @@ class Table:
         params: Params | None = None,
         select: Iterable[str] | None = None,
         batch_rows: int = SCAN_ROWS,
+        timeout: float | None = None,
     ) -> pa.RecordBatchReader:
         """All rows of the newest version in order of arrival, batch by batch. Later writes do not show. Rows that were moved
-        in the background, to give space back, come where they were moved to: at the end."""
+        in the background, to give space back, come where they were moved to: at the end. `timeout`: seconds that finding the
+        rows of a condition may take, before the first batch; then TimeoutError."""
         names = self._schema.checked_names(select, self.name)
         if isinstance(batch_rows, bool) or not isinstance(batch_rows, int) or batch_rows < 1:
             raise QueryError(f"batch_rows is a positive integer, not {batch_rows!r}")
         schema = pa.schema([self._schema.arrow.field(name) for name in names])
-        batches = _scan_batches(self._raw.scan(names, batch_rows, *to_where(where, params)), schema)
+        batches = _scan_batches(self._raw.scan(names, batch_rows, *to_where(where, params), to_timeout(timeout)), schema)
         _open_scans.add(batches)
         return pa.RecordBatchReader.from_batches(schema, batches)
 
     @overload
     def search(
         self,
-        vector: Sequence[float],
+        vector: Sequence[float] | str,
         k: int | None = None,
         *,
         radius: float | None = None,
@@ -218,12 +249,12 @@ class Table:
         min_score: float | None = None,
         group_by: str | None = None,
         rerank: Rerank | None = None,
-        **later: Any,
+        timeout: float | None = None,
     ) -> Hits: ...
     @overload
     def search(
         self,
-        vector: Sequence[Sequence[float]],
+        vector: Sequence[Sequence[float]] | list[str],
         k: int | None = None,
         *,
         radius: float | None = None,
@@ -243,7 +274,7 @@ class Table:
         min_score: float | None = None,
         group_by: str | None = None,
         rerank: Rerank | None = None,
-        **later: Any,
+        timeout: float | None = None,
     ) -> HitsList: ...
     @overload
     def search(
@@ -268,7 +299,7 @@ class Table:
         min_score: float | None = None,
         group_by: str | None = None,
         rerank: Rerank | None = None,
-        **later: Any,
+        timeout: float | None = None,
     ) -> Any: ...
     def search(
         self,
@@ -292,10 +323,10 @@ class Table:
         min_score: float | None = None,
         group_by: str | None = None,
         rerank: Rerank | None = None,
-        **later: Any,
+        timeout: float | None = None,
     ) -> Any:
         """The k rows nearest to a vector (10 by default) -> Hits; for an array of vectors (two dimensions) ->
-        HitsList, one Hits a row.
+        HitsList, one Hits a row. A str, or a list of them, stands for the vectors that the column's `embed=` makes of it.
 
         `radius`: only rows at most so far away, as `distances` counts; `k` is then the most that are returned, 10,000
         by default. Of an inner product, whose distance is negative, so may be the radius. `column`: which vector
@@ -313,9 +344,9 @@ class Table:
         by the vector alone. `offset`: so many of the best hits are left out. `min_score`: only hits that score no less.
         `group_by`: of rows with the same value in a column only the best one. `rerank`: a function that takes Hits, four
         times as many as wanted and at least 50, and returns a score for each: the best by it are returned.
+        `timeout`: seconds that the engine may take; then TimeoutError, and no hits. Ctrl-C in the main thread ends a
+        search as well, and so does cancelling the task that awaits `asearch`.
         """
-        if later:
-            refuse("search", later)
         reranking = None
         if rerank is not None:
             reranking = Reranking(rerank, NEAREST_ROWS if k is None else k, offset, min_score)
@@ -328,7 +359,8 @@ class Table:
         if not (text is query is text_columns is fuse is offset is min_score is group_by is None):
             texts = to_text_search(text, query, text_columns, fuse, offset, min_score, group_by)
         limit = (NEAREST_ROWS if radius is None else HITS_MAX) if k is None else k
-        rest = (limit, radius, column or "", recall or 0.0, ef or 0, exact, threads, condition, values, texts)
+        seconds = None if timeout is None else to_timeout(timeout)
+        rest = (limit, radius, column or "", recall or 0.0, ef or 0, exact, threads, condition, values, texts, seconds)
         try:
             try:
                 raw = self._search(vector, *rest)
@@ -349,6 +381,8 @@ class Table:
             raise QueryError(f"table '{self.name}' has several vector columns; say which one to search (column=)")
         if searched and searched[0].type == "bits":
             return _bits.to_query(vector, searched[0])
+        if searched and _embed.is_words(vector):
+            return _embed.to_query(vector, self.name, searched[0].name, self._embeddings)
         return _vectors.to_query(vector)
 
     def explain(
@@ -371,6 +405,7 @@ class Table:
         offset: int | None = None,
         min_score: float | None = None,
         group_by: str | None = None,
+        timeout: float | None = None,
     ) -> str:
         """What `search` with these arguments would do, as a tree of lines: which way each part goes and why, and how many
         rows it expects. `analyze`: searches, and says what happened and how long each part took.
@@ -380,7 +415,8 @@ class Table:
         condition, values = to_where(where, params)
         texts = to_text_search(text, query, text_columns, fuse, offset, min_score, group_by)
         limit = (NEAREST_ROWS if radius is None else HITS_MAX) if k is None else k
-        rest = (limit, radius, column or "", recall or 0.0, ef or 0, exact, condition, values, texts, bool(analyze))
+        search = (limit, radius, column or "", recall or 0.0, ef or 0, exact, condition, values, texts)
+        rest = (*search, bool(analyze), to_timeout(timeout))
         try:
             try:
                 return self._raw.explain(vector, *rest)

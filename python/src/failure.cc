@@ -2,6 +2,8 @@
 
 #include <nanobind/nanobind.h>
 
+#include <utility>
+
 namespace nb = nanobind;
 
 namespace omendb::python {
@@ -19,6 +21,11 @@ void translate(const std::exception_ptr& thrown, void* /*payload*/) {
 }
 
 }  // namespace
+
+void raise(Error error, Failure::Of of) {
+  if (error.code == ErrorCode::kCancelled && PyErr_Occurred() != nullptr) nb::raise_python_error();
+  throw Failure(std::move(error), of);
+}
 
 void register_failures() { nb::register_exception_translator(&translate); }
 

@@ -26,15 +26,18 @@ class Failure : public std::exception {
   Of of_;
 };
 
+// Throws the failure of a call. One that a handler of a signal ended raises what the handler raised.
+[[noreturn]] void raise(Error error, Failure::Of of = Failure::Of::kStatement);
+
 // The value, or a Failure.
 template <typename T>
 T unwrap(Result<T> result, Failure::Of of = Failure::Of::kStatement) {
-  if (!result.ok()) throw Failure(std::move(result).error(), of);
+  if (!result.ok()) raise(std::move(result).error(), of);
   return std::move(result).value();
 }
 
 inline void unwrap(const Result<void>& result) {
-  if (!result.ok()) throw Failure(result.error());
+  if (!result.ok()) raise(result.error());
 }
 
 // Makes Failure known to nanobind. Python's classes of errors live in omendb._errors.

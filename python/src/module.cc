@@ -9,6 +9,7 @@
 #include "py_hits.h"
 #include "py_map.h"
 #include "py_schema.h"
+#include "py_stop.h"
 #include "py_table.h"
 #include "py_text.h"
 #include "py_where.h"
@@ -22,6 +23,7 @@ NB_MODULE(_omendb, module) {
   bind_hits(module);
   bind_where(module);
   bind_text(module);
+  bind_stop(module);
   bind_table(module);
   bind_database(module);
   bind_map(module);

@@ -9,6 +9,7 @@
 #include "py_batch.h"
 #include "py_hits.h"
 #include "py_keys.h"
+#include "py_stop.h"
 #include "py_text.h"
 #include "py_where.h"
 
@@ -45,24 +46,27 @@ uint64_t erase(const PyTable& self, const nb::list& keys) {
 }
 
 uint64_t update(const PyTable& self, const nb::capsule& schema, const nb::capsule& array, nb::handle condition,
-                nb::handle params) {
+                nb::handle params, std::optional<double> timeout) {
   const ArrowRows values = unwrap(ArrowRows::read(*static_cast<const ArrowSchema*>(schema.data("arrow_schema")),
                                                   *static_cast<const ArrowArray*>(array.data("arrow_array"))));
   Table& table = *self;
   const PyWhere where(condition, params);
-  return unwrap(without_gil([&] { return table.update(values.view(), where.view()); }), Failure::Of::kQuery);
+  const StopWhen stop = stop_when(timeout);
+  return unwrap(without_gil([&] { return table.update(values.view(), where.view(), stop); }), Failure::Of::kQuery);
 }
 
-uint64_t erase_where(const PyTable& self, nb::handle condition, nb::handle params) {
+uint64_t erase_where(const PyTable& self, nb::handle condition, nb::handle params, std::optional<double> timeout) {
   Table& table = *self;
   const PyWhere where(condition, params);
-  return unwrap(without_gil([&] { return table.erase(where.view()); }), Failure::Of::kQuery);
+  const StopWhen stop = stop_when(timeout);
+  return unwrap(without_gil([&] { return table.erase(where.view(), stop); }), Failure::Of::kQuery);
 }
 
-uint64_t count(const PyTable& self, nb::handle condition, nb::handle params) {
+uint64_t count(const PyTable& self, nb::handle condition, nb::handle params, std::optional<double> timeout) {
   const Table& table = *self;
   const PyWhere where(condition, params);
-  return unwrap(without_gil([&] { return table.count(where.view()); }), Failure::Of::kQuery);
+  const StopWhen stop = stop_when(timeout);
+  return unwrap(without_gil([&] { return table.count(where.view(), stop); }), Failure::Of::kQuery);
 }
 
 // (rows that exist, one byte a key: was it found)
@@ -77,21 +81,23 @@ nb::tuple get(const PyTable& self, const nb::list& keys, const std::vector<std::
 
 std::string explain_table(const PyTable& self, nb::handle vectors, size_t k, std::optional<float> radius,
                           std::string_view column, double recall, size_t ef, bool exact, nb::handle condition,
-                          nb::handle params, const PyTextSearch* text, bool analyze) {
+                          nb::handle params, const PyTextSearch* text, bool analyze, std::optional<double> timeout) {
   const PyWhere where(condition, params);
   SearchQuery query{
       .column = column, .k = k, .radius = radius, .recall = recall, .ef = ef, .exact = exact, .where = where.view()};
   if (text != nullptr) text->add_to(query);
+  query.stop_when = stop_when(timeout);
   return explain(*self, vectors, query, analyze);
 }
 
 PyHits search_table(const PyTable& self, nb::handle vectors, size_t k, std::optional<float> radius,
                     std::string_view column, double recall, size_t ef, bool exact, std::optional<unsigned> threads,
-                    nb::handle condition, nb::handle params, const PyTextSearch* text) {
+                    nb::handle condition, nb::handle params, const PyTextSearch* text, std::optional<double> timeout) {
   const PyWhere where(condition, params);
   SearchQuery query{
       .column = column, .k = k, .radius = radius, .recall = recall, .ef = ef, .exact = exact, .where = where.view()};
   if (text != nullptr) text->add_to(query);
+  query.stop_when = stop_when(timeout);
   if (vectors.is_none() && (query.text || query.text_query)) return search(*self, query);
   return search(*self, vectors, query, threads);
 }
@@ -131,11 +137,12 @@ nb::dict index_to_dict(const IndexStats& index) {
 }
 
 PyScan scan(const PyTable& self, std::vector<std::string> columns, size_t batch_rows, nb::handle condition,
-            nb::handle params) {
+            nb::handle params, std::optional<double> timeout) {
   const Table& table = *self;
   const PyWhere where(condition, params);
+  const StopWhen stop = stop_when(timeout);
   Result<std::unique_ptr<Scan>> scan = without_gil([&] {
-    return table.scan({std::move(columns), batch_rows, where.view()});
+    return table.scan({std::move(columns), batch_rows, where.view(), stop});
   });
   return PyScan(unwrap(std::move(scan), Failure::Of::kQuery));
 }
@@ -197,21 +204,23 @@ void bind_table(nb::module_& module) {
            nb::sig("def get(self, keys: list[typing.Any], columns: list[str]) -> tuple[Batch, bytes]"),
            "The rows that exist, in the order of the keys, and one byte a key that says whether it was found.")
       .def("update", &update, nb::arg("schema"), nb::arg("array"), nb::arg("where"), nb::arg("params").none(),
+           nb::arg("timeout").none() = nb::none(),
            "Sets the columns of an Arrow record batch of one row where a condition is true; returns in how many rows.")
       .def("erase_where", &erase_where, nb::arg("where"), nb::arg("params").none(),
-           "Removes the rows for which a condition is true; returns how many.")
+           nb::arg("timeout").none() = nb::none(), "Removes the rows for which a condition is true; returns how many.")
       .def("count", &count, nb::arg("where").none() = nb::none(), nb::arg("params").none() = nb::none(),
-           "How many rows there are, or for how many a condition is true.")
+           nb::arg("timeout").none() = nb::none(), "How many rows there are, or for how many a condition is true.")
       .def("scan", &scan, nb::arg("columns"), nb::arg("batch_rows"), nb::arg("where").none() = nb::none(),
-           nb::arg("params").none() = nb::none(), "Reads the rows of the newest version.")
+           nb::arg("params").none() = nb::none(), nb::arg("timeout").none() = nb::none(),
+           "Reads the rows of the newest version.")
       .def("search", &search_table, nb::arg("vectors").none(), nb::arg("k"), nb::arg("radius").none(),
            nb::arg("column"), nb::arg("recall"), nb::arg("ef"), nb::arg("exact"), nb::arg("threads").none(),
            nb::arg("where").none() = nb::none(), nb::arg("params").none() = nb::none(),
-           nb::arg("text").none() = nb::none(),
+           nb::arg("text").none() = nb::none(), nb::arg("timeout").none() = nb::none(),
            "Nearest rows to one or several vectors of float32, or of bits in bytes; BufferError for any other buffer.")
       .def("explain", &explain_table, nb::arg("vectors").none(), nb::arg("k"), nb::arg("radius").none(),
            nb::arg("column"), nb::arg("recall"), nb::arg("ef"), nb::arg("exact"), nb::arg("where").none(),
-           nb::arg("params").none(), nb::arg("text").none(), nb::arg("analyze"),
+           nb::arg("params").none(), nb::arg("text").none(), nb::arg("analyze"), nb::arg("timeout").none() = nb::none(),
            "What a search of at most one vector would do, or did, as a tree of lines.")
       .def(
           "measure_recall", &measure_recall, nb::arg("column"), nb::arg("k"), nb::arg("efs"), nb::arg("query_count"),

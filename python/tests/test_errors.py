@@ -10,7 +10,7 @@ from omendb import _errors
 
 def test_every_error_is_an_error_of_omendb_with_a_code():
     kinds = [kind for _, kind in inspect.getmembers(_errors, inspect.isclass) if issubclass(kind, omendb.Error)]
-    assert len(kinds) == 16 and {kind.__name__ for kind in kinds} <= set(omendb.__all__)
+    assert len(kinds) == 18 and {kind.__name__ for kind in kinds} <= set(omendb.__all__)
     for kind in kinds:
         assert kind.code and str(kind("what went wrong")) == "what went wrong"
 
@@ -32,6 +32,8 @@ def test_every_error_is_an_error_of_omendb_with_a_code():
         (12, omendb.ClosedError, "closed"),
         (13, omendb.OutOfMemoryError, "out of memory"),
         (14, omendb.InternalError, "internal"),
+        (15, omendb.TimeoutError, "timeout"),
+        (16, omendb.CancelledError, "cancelled"),
         (99, omendb.InternalError, "internal"),
     ],
 )
@@ -97,7 +99,6 @@ def test_a_closed_database_says_so_whatever_is_asked(points, db):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda table: table.search([0, 0], timeout=1),
         lambda table: table.database.sql("select 1"),
         lambda table: table.database.transaction(),
         lambda table: table.database.snapshot(),
