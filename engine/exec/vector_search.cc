@@ -34,6 +34,7 @@ struct Plan {
   simd::Metric metric;
   size_t k;
   size_t ef;
+  size_t ef_wide;
   float radius;  // as the kernels return distances; infinite: none
   bool flat;     // compare with every row
   graph::Filtered filtered;
@@ -113,6 +114,7 @@ Plan make_plan(const table::TableVersion& version, const table::VectorColumnVers
       .metric = metric,
       .k = query.k,
       .ef = strategy.ef,
+      .ef_wide = strategy.ef_wide,
       .radius = query.radius ? simd::to_kernel_bound(metric, *query.radius) : graph::kNoRadius,
       .flat = strategy.compare_all,
       .filtered = strategy.filtered,
@@ -141,6 +143,7 @@ void search_graph(const Plan& plan, const std::byte* query, Scratch& scratch) {
                                          .radius = plan.radius,
                                          .filtered = plan.filtered,
                                          .passing_count = plan.passing ? plan.passing->live_count() : 0,
+                                         .ef_wide = plan.ef_wide,
                                          .stop = plan.stop},
                                         scratch.neighbors, plan.report == nullptr ? nullptr : &scratch.counters);
   scratch.neighbors.resize(found);

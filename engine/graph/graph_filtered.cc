@@ -16,6 +16,7 @@ namespace omendb::graph {
 namespace {
 
 constexpr uint32_t kSamples = 32;
+constexpr size_t kListsAhead = 24;  // are loaded while others are read
 // Rows that pass within two links of a row, expected from the links seen so far: with fewer, parts of them are cut off from one another.
 constexpr double kReachMin = 6;
 constexpr uint64_t kLinksMin = 2048;  // few links say little
@@ -24,10 +25,7 @@ constexpr uint64_t kLinksMin = 2048;  // few links say little
 constexpr double kAwayShare = 0.5;
 constexpr uint64_t kLinksAround = 512;  // that are looked at
 constexpr size_t kRowsAround = 128;     // whose links these are, at most
-// All that pass are then about equally far, and a beam that suffices amid them misses a third (60,000 x 784, half of 20 clusters: 0.66; 0.81 with twice the beam, 0.91
-// with four times, 0.97 with eight times).
-constexpr size_t kAwayBeams = 8;
-constexpr size_t kAroundBeams = 2;  // of the walk that looks for the few that pass around such a query
+constexpr size_t kAroundBeams = 2;      // of the walk that looks for the few that pass around such a query
 
 bool passes(uint32_t /*row*/) { return true; }  // what a beam of rows that pass asks
 
@@ -38,16 +36,15 @@ NearestSearch::Count FilteredSearch::run(EntryPoint entry, std::span<Neighbor> o
   const Candidate start = walk_.descend(entry, 0);
   if (is_away(start.row())) return run_widely(start, out);
   begin_beam(start, ef_);
-  return walk_on(ef_) ? answer(out) : run_widely(start, out);
+  return walk_on(ef_, false) ? answer(out) : run_widely(start, out);
 }
 
 NearestSearch::Count FilteredSearch::run_widely(Candidate start, std::span<Neighbor> out) {
-  const size_t ef = kAwayBeams * ef_;
-  if (scan_is_cheaper(ef)) return scan(out);
+  if (scan_is_cheaper()) return scan(out);
   meet_around(start);
-  begin_beam(start, ef);
+  begin_beam(start, ef_wide_);
   offer_around();
-  (void)walk_on(ef);
+  (void)walk_on(ef_wide_, true);
   return answer(out);
 }
 
@@ -68,7 +65,7 @@ void FilteredSearch::begin_beam(Candidate start, size_t ef) {
 }
 
 // False where it is lost. A wide walk goes on: each of so many rows would cost more.
-bool FilteredSearch::walk_on(size_t ef) {
+bool FilteredSearch::walk_on(size_t ef, bool may_be_lost) {
   Beam& beam = walk_.state.beam;
   const Horizon horizon = this->horizon(ef);
   links_seen_ = links_passing_ = 0;
@@ -76,7 +73,7 @@ bool FilteredSearch::walk_on(size_t ef) {
   for (size_t at = beam.next(); at < beam.size(); at = beam.next()) {
     if (beam[at].distance > horizon.of(beam) || looking.asked()) break;
     offer_reached(collect(beam[at].row()));
-    if (ef == ef_ && is_lost()) return false;
+    if (!may_be_lost && is_lost()) return false;
   }
   return true;
 }
@@ -135,7 +132,7 @@ void FilteredSearch::offer_around() {
 }
 
 // Each row of a beam takes about one new distance for every two of its links.
-bool FilteredSearch::scan_is_cheaper(size_t ef) const { return passing_count_ <= uint64_t{ef} * walk_.graph.options.m; }
+bool FilteredSearch::scan_is_cheaper() const { return passing_count_ <= uint64_t{ef_wide_} * walk_.graph.options.m; }
 
 // Of as many equal stretches of rows, the first that passes.
 void FilteredSearch::begin_with_samples() {
@@ -161,14 +158,15 @@ void FilteredSearch::offer_reached(size_t count) {
   }
 }
 
-// Into state.ids: rows that pass, were not met before, and are one or two links away; all of the former, and of the latter until there are about as many as a list holds.
+// Into state.ids: rows that pass, were not met before, and are one or two links away; all of the former, and of the latter until there are as many as a list holds.
 size_t FilteredSearch::collect(uint32_t row) {
   SearchState& state = walk_.state;
   state.bridges.clear();
-  const size_t wanted = walk_.graph.links.capacity(0) / 2;
+  const size_t wanted = walk_.graph.links.capacity(0);
   size_t count = collect_from(row, 0, true);
+  for (size_t i = 0; i < std::min(kListsAhead, state.bridges.size()); ++i) walk_.prefetch_links(state.bridges[i]);
   for (size_t i = 0; i < state.bridges.size() && count < wanted; ++i) {
-    if (i + 4 < state.bridges.size()) walk_.prefetch_links(state.bridges[i + 4]);
+    if (i + kListsAhead < state.bridges.size()) walk_.prefetch_links(state.bridges[i + kListsAhead]);
     if (state.visited.meet(state.bridges[i])) count = collect_from(state.bridges[i], count, false);
   }
   return count;
@@ -184,7 +182,7 @@ size_t FilteredSearch::collect_from(uint32_t row, size_t count, bool keep_bridge
     if (live_.contains(neighbor)) {
       ++links_passing_;
       if (state.visited.meet(neighbor)) state.ids[count++] = neighbor;
-    } else if (keep_bridges) {
+    } else if (keep_bridges && !state.visited.was_met(neighbor)) {
       state.bridges.push_back(neighbor);
     }
   }

@@ -108,8 +108,8 @@ TEST(GraphFiltered, AWalkFindsRowsThatWereChosenAtRandom) {
     for (const double share : {0.9, 0.5, 0.2, 0.1, 0.04}) {
       const Live live = live_where(set.rows.row_count(), [&](uint32_t) { return random.uniform() < share; });
       const auto ef = static_cast<size_t>(64 / std::pow(share, 0.4));
-      const double recall =
-          mean_recall(graph, set, queries, live.view(), {.k = kK, .ef = ef, .filtered = Filtered::kWalk});
+      const double recall = mean_recall(graph, set, queries, live.view(),
+                                        {.k = kK, .ef = ef, .filtered = Filtered::kWalk, .ef_wide = 512});
       std::printf("storage %d, %.0f %%: recall %.4f\n", static_cast<int>(storage), 100 * share, recall);
       EXPECT_GE(recall, 0.95) << share;
     }
@@ -131,8 +131,8 @@ TEST(GraphFiltered, AWalkFindsRowsFarFromTheQuery) {
           const size_t after = (set.cluster[row] + kClusters - own - 1) % kClusters;  // the own one is the last
           return after < living;
         });
-        sum +=
-            judge(graph, set.rows, set.rows.row(query), live.view(), {.k = kK, .ef = 64, .filtered = Filtered::kWalk});
+        sum += judge(graph, set.rows, set.rows.row(query), live.view(),
+                     {.k = kK, .ef = 64, .filtered = Filtered::kWalk, .ef_wide = 512});
       }
       const double recall = sum / static_cast<double>(queries.size());
       std::printf("storage %d, %zu of %zu clusters live: recall %.4f\n", static_cast<int>(storage), living, kClusters,
@@ -150,10 +150,14 @@ TEST(GraphFiltered, AWalkThatIsLostComparesWithEachRow) {
   build(graph, set.rows);
   base::Random random(523);
   const Live few = live_where(set.rows.row_count(), [&](uint32_t) { return random.below(100) == 0; });
-  EXPECT_GE(mean_recall(graph, set, queries, few.view(), {.k = kK, .ef = 64, .filtered = Filtered::kWalk}), 0.99);
+  EXPECT_GE(
+      mean_recall(graph, set, queries, few.view(), {.k = kK, .ef = 64, .filtered = Filtered::kWalk, .ef_wide = 512}),
+      0.99);
   const Live uneven =
       live_where(set.rows.row_count(), [&](uint32_t row) { return set.cluster[row] == 0 || random.below(100) == 0; });
-  EXPECT_GE(mean_recall(graph, set, queries, uneven.view(), {.k = kK, .ef = 64, .filtered = Filtered::kWalk}), 0.97);
+  EXPECT_GE(
+      mean_recall(graph, set, queries, uneven.view(), {.k = kK, .ef = 64, .filtered = Filtered::kWalk, .ef_wide = 512}),
+      0.97);
 }
 
 TEST(GraphFiltered, AScanOfFullVectorsMissesNothingOneOfCodesNextToNothing) {

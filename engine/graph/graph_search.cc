@@ -206,7 +206,7 @@ std::optional<size_t> search_nearest(const Walk& walk, const Walk& exact, const 
                                      EntryPoint entry, std::span<Neighbor> out) {
   if (options.filtered == Filtered::kNot) return Search(walk, exact, live, widths).run(entry, out);
   if (options.filtered == Filtered::kWalk)
-    return FilteredSearch(walk, exact, live, widths, options.passing_count).run(entry, out);
+    return FilteredSearch(walk, exact, live, widths, options.passing_count, options.ef_wide).run(entry, out);
   walk.state.visited.begin(0);
   return NearestSearch(walk, exact, live, widths).scan(out);
 }

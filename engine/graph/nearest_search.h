@@ -2,6 +2,7 @@
 
 // What the searches for the k nearest share: how far they look, and how a beam becomes answers. Not for other rooms; they include graph.h.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -56,17 +57,17 @@ class NearestSearch {
 class FilteredSearch : public NearestSearch {
  public:
   FilteredSearch(const Walk& walk, const Walk& exact, const LiveRows& live, const Widths& widths,
-                 uint64_t passing_count)
-      : NearestSearch(walk, exact, live, widths), passing_count_(passing_count) {}
+                 uint64_t passing_count, size_t ef_wide)
+      : NearestSearch(walk, exact, live, widths), passing_count_(passing_count), ef_wide_(std::max(ef_wide, ef_)) {}
   Count run(EntryPoint entry, std::span<Neighbor> out);
 
  private:
   Count run_widely(Candidate start, std::span<Neighbor> out);
   Count answer(std::span<Neighbor> out);
   bool is_away(uint32_t start) const;
-  bool scan_is_cheaper(size_t ef) const;
+  bool scan_is_cheaper() const;
   void begin_beam(Candidate start, size_t ef);
-  bool walk_on(size_t ef);
+  bool walk_on(size_t ef, bool may_be_lost);
   void meet_around(Candidate start);
   void offer_around();
   void begin_with_samples();
@@ -77,6 +78,7 @@ class FilteredSearch : public NearestSearch {
   bool is_lost() const;
 
   const uint64_t passing_count_;
+  const size_t ef_wide_;
   uint64_t links_seen_ = 0;
   uint64_t links_passing_ = 0;
 };

@@ -61,6 +61,7 @@ class VisitedRows {
     met_count_ += count;
     return {fresh, count};
   }
+  bool was_met(uint32_t row) const { return ((bits_[(size_t{row} + 1) / 64] >> ((row + 1) % 64)) & 1U) != 0; }
   // Whether a row below row_count was not met before; it is now. Throws std::bad_alloc.
   bool meet(uint32_t row) {
     uint64_t& word = bits_[(size_t{row} + 1) / 64];

@@ -40,12 +40,16 @@ table::Effort choose_effort(const table::VectorIndex& index, const SearchQuery& 
 // How far from an answer a condition may lead to others: rows that pass within two links of a row. With fewer, a walk over them alone is left to chance.
 constexpr double kReachMin = 8;
 
-// A walk over a share of the rows has fewer ways to each than the beam was measured with, so it gets a wider one: 1.3 times for a half, 1.9 for a fifth, 3.6 for a
-// twenty-fifth. (60,000 x 784, beams of recall 0.95 without a condition: 0.94 at 4 % without this, 0.98 with; bench/filtered.py.)
+// A walk over a share of the rows has fewer ways to each than the beam was measured with, so it gets a wider one: 1.2 times for a half, 1.6 for a fifth, 2.6 for a
+// twenty-fifth. (bench/filtered.py, a million rows, beams of recall 0.967 without a condition: at 4 % an exponent of 0.15 gives 0.926, one of 0.25 gives 0.963.)
 size_t widened(size_t ef, double passing_share) {
-  constexpr double kExponent = 0.4;
+  constexpr double kExponent = 0.3;
   return static_cast<size_t>(std::ceil(static_cast<double>(ef) / std::pow(passing_share, kExponent)));
 }
+
+// All that pass are about equally far from a query that is away from them, and a beam that suffices amid them misses a third. (The same set, half of 20 clusters: 0.66;
+// 0.81 with twice the beam, 0.91 with four times, 0.97 with eight times.)
+constexpr size_t kBeamsWide = 8;
 
 double links_of_row(const table::VectorIndex& index) {
   return 1.5 * index.graph().options().m;  // on average; a list holds up to 2 m
@@ -79,7 +83,7 @@ VectorStrategy choose_filtered(const table::VectorIndex& index, const SearchQuer
   const double share = static_cast<double>(passing_count) / static_cast<double>(row_count);
   const auto scan = [&](std::string_view why) {
     return VectorStrategy{
-        false, ef_unfiltered, graph::Filtered::kScan,
+        false, ef_unfiltered, 0, graph::Filtered::kScan,
         say_why ? fmt::format("compares with each of the {} rows that pass: {}", with_commas(passing_count), why) : ""};
   };
   if (passing_count == 0) return scan("none");
@@ -87,7 +91,8 @@ VectorStrategy choose_filtered(const table::VectorIndex& index, const SearchQuer
   if (static_cast<double>(passing_count) <= walk_cost(index, share, ef)) return scan("cheaper than a walk");
   const double links = links_of_row(index);
   if (share * links * links < kReachMin) return scan("too few links lead from one to the next");
-  return {false, ef, graph::Filtered::kWalk,
+  const size_t ef_wide = query.ef != 0 ? query.ef : static_cast<size_t>(getenv("OMEN_B") ? atof(getenv("OMEN_B")) : kBeamsWide) * ef_unfiltered;
+  return {false, ef, ef_wide, graph::Filtered::kWalk,
           say_why ? fmt::format("walks the graph over the {} rows that pass with a beam of {} for recall {}, {}",
                                 with_commas(passing_count), ef, wanted_recall(query),
                                 "wider the fewer pass, and wider again where few of those around the query do")
@@ -100,7 +105,7 @@ VectorStrategy choose_vector_strategy(const table::TableVersion& version, const 
                                       const SearchQuery& query, std::optional<uint64_t> passing_count, bool say_why) {
   const table::VectorIndex& index = *column.index;
   const auto all = [say_why](std::string_view why) {
-    return VectorStrategy{true, 0, graph::Filtered::kNot,
+    return VectorStrategy{true, 0, 0, graph::Filtered::kNot,
                           say_why ? fmt::format("compares with every row: {}", why) : ""};
   };
   if (query.exact) return all("exact= says so");
@@ -113,7 +118,7 @@ VectorStrategy choose_vector_strategy(const table::TableVersion& version, const 
   if (some && !query.radius) return choose_filtered(index, query, *passing_count, row_count, effort.ef, say_why);
   if (some && fewer_than_walk(index, *passing_count, row_count, effort.ef))
     return all("fewer of them pass than a walk would meet");
-  return {false, effort.ef, graph::Filtered::kNot, say_why ? why_walk(index, query, effort.ef) : ""};
+  return {false, effort.ef, 0, graph::Filtered::kNot, say_why ? why_walk(index, query, effort.ef) : ""};
 }
 
 }  // namespace omendb::plan

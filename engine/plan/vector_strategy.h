@@ -15,6 +15,7 @@ namespace omendb::plan {
 struct VectorStrategy {
   bool compare_all = false;  // with every row that may be an answer, instead of walking the graph
   size_t ef = 0;             // beam of the walk
+  size_t ef_wide = 0;        // graph::SearchOptions
   graph::Filtered filtered = graph::Filtered::kNot;
   std::string why;  // only where it was asked for
 };
