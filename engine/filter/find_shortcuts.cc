@@ -92,12 +92,24 @@ FloatRange overlap(const FloatRange& a, const FloatRange& b) {
 
 bool is_column(const Expression& expression) { return expression.op == Op::kColumn; }
 
+std::optional<column::ValueKind> values_of(Kind kind) {
+  switch (kind) {
+    case Kind::kInt64:
+    case Kind::kTimestamp: return column::ValueKind::kInt64;
+    case Kind::kFloat64: return column::ValueKind::kFloat64;
+    case Kind::kString: return column::ValueKind::kString;
+    case Kind::kStringList: return column::ValueKind::kStringList;
+    default: return {};
+  }
+}
+
 // A column, or a member of one by a constant name as text. Nothing: it is neither.
 std::optional<Shortcut> source_of(const Expression& expression) {
   Shortcut shortcut;
   if (is_column(expression)) {
     shortcut.column = expression.column;
     shortcut.is_vector = expression.kind == Kind::kVector;
+    shortcut.values = values_of(expression.kind);
     return shortcut;
   }
   if (expression.op != Op::kMemberText || !is_column(expression.inputs[0])) return {};
@@ -106,6 +118,7 @@ std::optional<Shortcut> source_of(const Expression& expression) {
   if (const auto* index = std::get_if<int64_t>(&key)) shortcut.member = *index;
   if (std::holds_alternative<std::monostate>(shortcut.member)) return {};
   shortcut.column = expression.inputs[0].column;
+  shortcut.values = column::ValueKind::kJson;
   return shortcut;
 }
 
@@ -193,7 +206,8 @@ std::optional<Shortcut> shortcut_of(const Expression& expression) {
   }
 }
 
-bool can_fail(const Expression& expression) {
+// Whatever its inputs are.
+bool fails_itself(const Expression& expression) {
   switch (expression.op) {
     case Op::kAdd:
     case Op::kSubtract:
@@ -201,15 +215,10 @@ bool can_fail(const Expression& expression) {
     case Op::kDivide:
     case Op::kRemainder:
     case Op::kNegate: return true;
-    case Op::kCast:
-      if (expression.kind != Kind::kString) return true;
-      break;
-    case Op::kLike:
-      if (expression.inputs[1].op != Op::kConstant) return true;
-      break;
-    default: break;
+    case Op::kCast: return expression.kind != Kind::kString;
+    case Op::kLike: return expression.inputs[1].op != Op::kConstant;
+    default: return false;
   }
-  return std::ranges::any_of(expression.inputs, can_fail);
 }
 
 // Nanoseconds a row, about.
@@ -285,7 +294,7 @@ void arrange(Expression& expression) {
   Inputs arranged;
   for (size_t first = 0; first < inputs.size();) {
     size_t last = first;
-    while (last < inputs.size() && !can_fail(inputs[last])) ++last;
+    while (last < inputs.size() && !inputs[last].can_fail) ++last;
     arrange(inputs, first, last, expression.op == Op::kAnd, arranged);
     if (last < inputs.size()) arranged.push_back(std::move(inputs[last++]));
     first = last;
@@ -300,7 +309,11 @@ void find_shortcuts(Expression& expression) {
     expression.shortcut = std::make_shared<const Shortcut>(*std::move(shortcut));
     return;
   }
-  for (Expression& input : expression.inputs) find_shortcuts(input);
+  expression.can_fail = fails_itself(expression);
+  for (Expression& input : expression.inputs) {
+    find_shortcuts(input);
+    expression.can_fail = expression.can_fail || input.can_fail;
+  }
   if (expression.op == Op::kAnd || expression.op == Op::kOr) arrange(expression);
 }
 

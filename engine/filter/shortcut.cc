@@ -1,6 +1,7 @@
 #include "engine/filter/shortcut.h"
 
-#include "engine/filter/json_path.h"
+#include "engine/column/arrays.h"
+#include "engine/column/json_path.h"
 
 #include <bit>
 #include <cmath>
@@ -9,6 +10,11 @@
 
 namespace omendb::filter {
 namespace {
+
+using column::element_of;
+using column::find_string;
+using column::MemberName;
+using column::text_of_json;
 
 struct Block {
   const ColumnSpan& column;

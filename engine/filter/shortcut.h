@@ -2,6 +2,7 @@
 
 // What a condition says most often: one column beside constants. Such parts of it are answered from the column's arrays, words of rows at a time, and never fail.
 
+#include "engine/column/arrays.h"
 #include "engine/filter/block_bits.h"
 #include "engine/filter/column_block.h"
 #include "engine/filter/number_set.h"
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -40,11 +42,14 @@ struct Shortcut {
   std::variant<IntRange, FloatRange, NumberSet, FloatSet, TextMatch, ListElement, NullTest> test{};
   std::variant<std::monostate, std::string, int64_t> member{};  // of JSON: what the test is of, as text
   bool is_vector = false;                                       // of a null test
+  std::optional<column::ValueKind> values{};                    // what the column has, if an index can be of that
   bool null_in_set = false;                                     // what is not among the others may be that one
 };
 
 // Finds the shortcuts in a bound condition, makes one range of several over a column, and puts what is cheap before what is not, where neither can fail.
 void find_shortcuts(Expression& expression);
+// What an index could answer it from; nothing where none can.
+std::optional<column::Source> indexed_source(const Shortcut& shortcut);
 // Nanoseconds that a row takes, about.
 unsigned row_cost(const Expression& expression);
 
