@@ -172,6 +172,15 @@ TEST(SortedRows, FindStrings) {
       rows.flip(rows.equal(arrays, text), equal);
       ASSERT_EQ(equal, rows_that(covered, [&](uint32_t row) { return value(row) == text; }))
           << "seed " << seed << ", " << text;
+      const bool below = random.one_in(2);
+      const bool or_equal = random.one_in(2);
+      BlockBits beside{};
+      rows.flip(rows.beside(arrays, text, below, or_equal), beside);
+      ASSERT_EQ(beside, rows_that(covered,
+                                  [&](uint32_t row) {
+                                    return value(row) && (value(row) == text ? or_equal : (value(row) < text) == below);
+                                  }))
+          << "seed " << seed << ", " << text;
       BlockBits prefixed{};
       rows.flip(rows.prefixed(arrays, text), prefixed);
       ASSERT_EQ(prefixed, rows_that(covered, [&](uint32_t row) { return value(row) && value(row)->starts_with(text); }))

@@ -74,7 +74,7 @@ void SortedRows::sort_rows(const Arrays& arrays, const BlockBits& rows) {
 }
 
 void SortedRows::make_marks() {
-  marks_.reserve(rows_.size() / kMarkStep + 1);
+  marks_.reserve(std::max<size_t>(1, (rows_.size() + kMarkStep - 1) / kMarkStep));
   BlockBits bits{};
   uint32_t place = 0;
   do {
@@ -143,6 +143,15 @@ SortedRows::Span SortedRows::prefixed(const Arrays& arrays, std::string_view pre
   const uint32_t first = first_not(arrays, low, low, [&](uint32_t row) { return text_at(arrays, row) < prefix; });
   const auto before_end = [&](uint32_t row) { return text_at(arrays, row).substr(0, prefix.size()) <= prefix; };
   return {first, first_not(arrays, low, high, before_end)};
+}
+
+SortedRows::Span SortedRows::beside(const Arrays& arrays, std::string_view text, bool below, bool or_equal) const {
+  const uint64_t key = key_of(text);
+  const uint32_t place = first_not(arrays, key, key, [&](uint32_t row) {
+    const int order = text_at(arrays, row).compare(text);
+    return order < 0 || (order == 0 && below == or_equal);
+  });
+  return below ? Span{0, place} : Span{place, static_cast<uint32_t>(rows_.size())};
 }
 
 uint32_t SortedRows::mark_place(size_t mark) const {

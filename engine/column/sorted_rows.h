@@ -28,6 +28,8 @@ class SortedRows {
   Span nans(const Arrays& arrays) const;
   Span equal(const Arrays& arrays, std::string_view text) const;
   Span prefixed(const Arrays& arrays, std::string_view prefix) const;
+  // All below the text, or above it; and those that are equal to it where these count.
+  Span beside(const Arrays& arrays, std::string_view text, bool below, bool or_equal) const;
 
   // Flips the bits of the span's rows.
   void flip(Span span, BlockBits& bits) const;

@@ -74,6 +74,14 @@ SortedTerms::Span SortedTerms::prefixed(std::string_view prefix) const {
   return {first, first_not(first, [&](std::string_view text) { return text.starts_with(prefix); })};
 }
 
+SortedTerms::Span SortedTerms::beside(std::string_view wanted, bool below, bool or_equal) const {
+  const uint32_t term = first_not(0, [&](std::string_view text) {
+    const int order = text.compare(wanted);
+    return order < 0 || (order == 0 && below == or_equal);
+  });
+  return below ? Span{0, term} : Span{term, count()};
+}
+
 void SortedTerms::set(uint32_t term, BlockBits& bits) const {
   const Term& found = terms_[term];
   if (found.count >= kManyRows) {

@@ -30,6 +30,8 @@ class SortedTerms {
   };
   Span equal(std::string_view text) const;
   Span prefixed(std::string_view prefix) const;
+  // All below the text, or above it; and the text itself where that counts.
+  Span beside(std::string_view text, bool below, bool or_equal) const;
   uint32_t count() const { return static_cast<uint32_t>(terms_.size()); }
   std::string_view text(uint32_t term) const;
   // Sets the bits of a text's rows.

@@ -136,6 +136,9 @@ std::optional<Shortcut> of_comparison(const Expression& expression) {
   const auto* text = std::get_if<std::string>(&constant.constant);
   if (input.kind == Kind::kString && text != nullptr && order == Order::kEqual) {
     shortcut->test = TextMatch::equal_to(*text);
+  } else if (input.kind == Kind::kString && text != nullptr) {
+    const bool below = order == Order::kLess || order == Order::kLessOrEqual;
+    shortcut->test = TextBound{*text, below, order == Order::kLessOrEqual || order == Order::kGreaterOrEqual};
   } else if (input.kind == Kind::kFloat64 && real != nullptr) {
     shortcut->test = range_of(order, *real);
   } else if (input.kind == Kind::kFloat64 && whole != nullptr) {
@@ -224,10 +227,12 @@ bool fails_itself(const Expression& expression) {
 // Nanoseconds a row, about.
 unsigned cost_of(const Shortcut& shortcut) {
   constexpr unsigned kMember = 30;
-  constexpr unsigned kList = 10;
+  constexpr unsigned kList = 30;
+  constexpr unsigned kBound = 8;
   const unsigned member = std::holds_alternative<std::monostate>(shortcut.member) ? 0 : kMember;
   if (const auto* match = std::get_if<TextMatch>(&shortcut.test)) return member + match->cost();
   if (std::holds_alternative<ListElement>(shortcut.test)) return kList;
+  if (std::holds_alternative<TextBound>(shortcut.test)) return member + kBound;
   return member + (std::holds_alternative<NullTest>(shortcut.test) ? 0 : 1);
 }
 
@@ -302,9 +307,33 @@ void arrange(Expression& expression) {
   expression.inputs = std::move(arranged);
 }
 
+// tags @> array['a', 'b'] and tags && array['a', 'b'] are as much as what they say of each string, where that is not null.
+bool split_lists(Expression& expression) {
+  constexpr size_t kStringsMax = 16;
+  if (expression.op != Op::kContains && expression.op != Op::kOverlaps) return false;
+  const bool is_and = expression.op == Op::kContains;
+  const bool turned = !is_and && is_column(expression.inputs[1]);
+  const Expression& column = expression.inputs[turned ? 1 : 0];
+  const List* list = std::get_if<List>(&expression.inputs[turned ? 0 : 1].constant);
+  if (!is_column(column) || list == nullptr || list->strings.empty() || list->strings.size() > kStringsMax ||
+      std::ranges::find(list->known, false) != list->known.end())
+    return false;
+  Expression split{.op = is_and ? Op::kAnd : Op::kOr, .kind = Kind::kBool, .place = expression.place};
+  for (const std::string& string : list->strings) {
+    Expression text{.op = Op::kConstant, .kind = Kind::kString, .place = expression.place, .constant = string};
+    Expression element{.op = Op::kElement, .kind = Kind::kBool, .place = expression.place};
+    element.inputs = {std::move(text), column};
+    split.inputs.push_back(std::move(element));
+  }
+  if (split.inputs.size() == 1) split = Expression(std::move(split.inputs.front()));
+  expression = std::move(split);
+  return true;
+}
+
 }  // namespace
 
 void find_shortcuts(Expression& expression) {
+  if (split_lists(expression)) return find_shortcuts(expression);
   if (auto shortcut = shortcut_of(expression)) {
     expression.shortcut = std::make_shared<const Shortcut>(*std::move(shortcut));
     return;

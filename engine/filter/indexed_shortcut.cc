@@ -54,6 +54,10 @@ struct OfRows {
       default: return false;
     }
   }
+  bool operator()(const TextBound& bound) const {
+    rows.flip(rows.beside(column, bound.text, bound.below, bound.equal), out);
+    return true;
+  }
   bool operator()(const ListElement&) const { return false; }
   bool operator()(const NullTest&) const { return true; }
 };
@@ -67,6 +71,7 @@ struct OfTerms {
     return true;
   }
   bool operator()(const ListElement& element) const { return set(terms.equal(element.text)); }
+  bool operator()(const TextBound& bound) const { return set(terms.beside(bound.text, bound.below, bound.equal)); }
   bool operator()(const NullTest&) const { return true; }
   bool operator()(const TextMatch& match) const {
     switch (match.how()) {

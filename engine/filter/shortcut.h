@@ -13,6 +13,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 namespace omendb::filter {
@@ -31,6 +32,16 @@ struct FloatRange {
 struct FloatSet {
   NumberSet bits;  // of the values: of zeros and of NaNs those of one
 };
+struct TextBound {  // below the text, or above it, or equal to it where that passes
+  std::string text;
+  bool below = false;
+  bool equal = false;
+
+  bool passes(std::string_view value) const {
+    const int order = value.compare(text);
+    return order == 0 ? equal : (order < 0) == below;
+  }
+};
 struct ListElement {  // one of the list's strings is this
   std::string text;
 };
@@ -39,7 +50,7 @@ struct NullTest {};
 // Immutable; any number of threads.
 struct Shortcut {
   uint32_t column = 0;
-  std::variant<IntRange, FloatRange, NumberSet, FloatSet, TextMatch, ListElement, NullTest> test{};
+  std::variant<IntRange, FloatRange, NumberSet, FloatSet, TextMatch, TextBound, ListElement, NullTest> test{};
   std::variant<std::monostate, std::string, int64_t> member{};  // of JSON: what the test is of, as text
   bool is_vector = false;                                       // of a null test
   std::optional<column::ValueKind> values{};                    // what the column has, if an index can be of that

@@ -93,9 +93,10 @@ TEST(Shortcuts, AreFoundWhereAColumnStandsBesideConstants) {
     return bound;
   };
   for (const char* text : {"n = 1", "1.5 < x", "n < 2.5", "x >= 2", "s = 'a'", "s like 'a%'", "n in (1, 2)",
-                           "'a' in tags", "doc->>'k' = 'v'", "n is null"})
+                           "'a' in tags", "doc->>'k' = 'v'", "n is null", "s < 'a'", "tags @> array['a']"})
     EXPECT_NE(top(text).shortcut, nullptr) << text;
-  for (const char* text : {"n = n", "n + 1 = 2", "n = null", "s < 'a'"}) EXPECT_EQ(top(text).shortcut, nullptr) << text;
+  for (const char* text : {"n = n", "n + 1 = 2", "n = null", "tags @> array['a', null]", "s < doc->>'k'"})
+    EXPECT_EQ(top(text).shortcut, nullptr) << text;
   EXPECT_EQ(top("n >= 1 and s = 'a' and n <= 5").inputs.size(), 2U);
   // The cheaper one first.
   EXPECT_NE(std::get_if<IntRange>(&top("doc->>'k' = 'v' and n = 1").inputs.front().shortcut->test), nullptr);

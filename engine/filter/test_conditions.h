@@ -97,7 +97,7 @@ inline std::string random_part(base::Random& random) {
     return std::to_string(static_cast<int64_t>(random.below(random.one_in(2) ? 40 : uint64_t{1} << 60)));
   };
   const auto text = [&] { return quoted(one_of(kTexts, random)); };
-  switch (random.below(12)) {
+  switch (random.below(15)) {
     case 0: return fmt::format("n {} {}", op, number());
     case 1: return fmt::format("{} {} x", number(), op);
     case 2: return fmt::format("x {} {} and x {} {}", op, number(), one_of(kTwoOperators, random), number());
@@ -108,7 +108,10 @@ inline std::string random_part(base::Random& random) {
     case 7: return fmt::format("s in ({})", list_of(random, text));
     case 8: return fmt::format("s like '{}'", one_of(kPatterns, random));
     case 9: return fmt::format("{} in tags", text());
-    case 10: return fmt::format("doc->>'k' {}", random.one_in(2) ? "= " + text() : "is null");
+    case 10: return fmt::format("doc->>'k' {} {}", op, text());
+    case 11: return fmt::format("tags @> array[{}]", list_of(random, text));
+    case 12: return fmt::format("array[{}] && tags", list_of(random, text));
+    case 13: return fmt::format("doc->>'k' {}", random.one_in(2) ? "= " + text() : "is null");
     default: return one_of(kColumns, random) + " is null";
   }
 }
