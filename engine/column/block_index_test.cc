@@ -214,8 +214,9 @@ TEST(SortedTerms, FindRowsOfTexts) {
     const auto terms = SortedTerms::make(entries, {});
     ASSERT_TRUE(terms);
     ASSERT_LE(terms->count(), texts.size());
-    texts.emplace_back("none");
-    for (const std::string& text : texts) {
+    std::vector<std::string> wanted = texts;
+    wanted.emplace_back("none");
+    for (const std::string& text : wanted) {
       const auto rows_with = [&](const SortedTerms::Span& span) {
         BlockBits bits{};
         for (uint32_t term = span.first; term < span.end; ++term) terms->set(term, bits);
