@@ -4,9 +4,10 @@
     python -m bench.conditions --rows 100000 --rounds 5
     python -m bench.conditions --only "AND"     conditions whose name has these characters
 
-Every round asks every contender once: OmenDB with a condition that it has not seen (a comment makes it new), OmenDB with the same text
-again (the rows that passed are kept), DuckDB (in memory, `pip install duckdb`) with its default threads, with two and with one. The counts
-are compared. Only ratios of one run are worth anything.
+Every round asks every contender once: OmenDB with a condition that it has not seen (a comment makes it new), a second table with indexes
+behind conditions with one that it has not seen either, OmenDB with the same text again (the rows that passed are kept), DuckDB (in memory,
+`pip install duckdb`) with its default threads, with two and with one. The counts are compared. Only ratios of one run are worth anything.
+Below, conditions whose parameters change with each call, over the table with indexes and DuckDB.
 """
 
 import argparse
@@ -59,6 +60,15 @@ CONDITIONS = [
     ("extra->>'k' = 'v7', 7 %", "extra->>'k' = 'v7'", "(extra->>'k') = 'v7'"),
     ("json and number, 0.7 %", "extra->>'k' = 'v7' and a < 100", "(extra->>'k') = 'v7' and a < 100"),
 ]
+# Text, and parameters that a random generator draws.
+WITH_PARAMETERS = [
+    ("id = ?", lambda random, count: [int(random.integers(count))]),
+    ("a = ?", lambda random, _: [int(random.integers(1000))]),
+    ("a between ? and ?", lambda random, _: [int(low := random.integers(900)), int(low) + 100]),
+    ("b < ?", lambda random, _: [float(random.random() * 1000)]),
+    ("kind = ? and b < ?", lambda random, _: [str(random.choice(KINDS)), float(random.random() * 100)]),
+    ("name like ?", lambda random, _: ["".join(random.choice(list("abcdefgh"), 3)) + "-1%"]),
+]
 
 
 def make_rows(count, seed=1):
@@ -95,6 +105,22 @@ def open_omendb(rows):
     return table
 
 
+def open_indexed(rows):
+    """A table that was asked so often that it has all the indexes that pay."""
+    table = open_omendb(rows)
+    fresh = itertools.count()
+    for _, ours, _ in CONDITIONS:
+        until = time.perf_counter() + 6
+        for _ in range(400):
+            table.count(f"{ours} /* {next(fresh)} */")
+            if time.perf_counter() > until:
+                break
+    table._wait_for_index()
+    indexes = {name: size for name, size in table.stats()["memory_bytes"].items() if name.startswith("index.")}
+    print("bytes a row: " + ", ".join(f"{name} {size / rows.num_rows:.1f}" for name, size in indexes.items()))
+    return table
+
+
 def open_duckdb(rows, threads):
     connection = duckdb.connect(":memory:", config={} if threads is None else {"threads": threads})
     connection.execute("create table t as select * exclude (extra), extra::json as extra from rows")
@@ -103,10 +129,11 @@ def open_duckdb(rows, threads):
 
 def contenders(rows):
     """What is asked, by name: functions of the two texts of a condition."""
-    table = open_omendb(rows)
+    table, indexed = open_omendb(rows), open_indexed(rows)
     fresh = itertools.count()
     asked = {
         "first": lambda ours, _: table.count(f"{ours} /* {next(fresh)} */"),
+        "indexed": lambda ours, _: indexed.count(f"{ours} /* {next(fresh)} */"),
         "again": lambda ours, _: table.count(ours),
     }
     for name, threads in (("duckdb", None), ("duckdb 2", 2), ("duckdb 1", 1)):
@@ -114,7 +141,27 @@ def contenders(rows):
         asked[name] = lambda _, theirs, connection=connection: connection.execute(
             f"select count(*) from t where {theirs}"
         ).fetchone()[0]
-    return asked
+    return asked, indexed
+
+
+def measure_parameters(table, rows, calls):
+    """Prints medians of microseconds where every call has parameters of its own."""
+    random = np.random.default_rng(7)
+    connection = open_duckdb(rows, None)
+    for text, draw in WITH_PARAMETERS:
+        times = {"ours": [], "theirs": []}
+        for _ in range(calls):
+            parameters = draw(random, rows.num_rows)
+            start = time.perf_counter()
+            ours = table.count(text, parameters)
+            middle = time.perf_counter()
+            theirs = connection.execute(f"select count(*) from t where {text}", parameters).fetchone()[0]
+            times["theirs"].append((time.perf_counter() - middle) * 1e6)
+            times["ours"].append((middle - start) * 1e6)
+            if ours != theirs:
+                raise RuntimeError(f"{text} {parameters}: {ours} and {theirs}")
+        ours, theirs = (statistics.median(taken) for taken in times.values())
+        print(f"| {text:20} | {ours:8.0f} us | {theirs:8.0f} us | {ours / theirs:.3f} |", flush=True)
 
 
 def measure(asked, ours, theirs, rounds):
@@ -139,21 +186,23 @@ def main(arguments=None):
     parser.add_argument("--only", default="")
     options = parser.parse_args(arguments)
     rows = make_rows(options.rows)
-    asked = contenders(rows)
+    asked, indexed = contenders(rows)
     print(f"{options.rows} rows, medians of {options.rounds} rounds, ms; duckdb {duckdb.__version__}")
-    print("ratios: the first time over DuckDB's, with its default threads, with two, with one")
+    print("ratios: the first time over DuckDB's, with its default threads, with two, with one; with indexes over the first of these")
     names = list(asked)
-    print(f"| {'condition':27} | {'rows':>7} | " + " | ".join(f"{name:>8}" for name in names) + " | ratio | of 2 | of 1 |")
-    print("|---" * (len(names) + 5) + "|")
+    print(f"| {'condition':27} | {'rows':>7} | " + " | ".join(f"{name:>8}" for name in names) + " | ratio | of 2 | of 1 | indexed |")
+    print("|---" * (len(names) + 6) + "|")
     results = {}
     for name, ours, theirs in CONDITIONS:
         if options.only not in name:
             continue
         medians, count = measure(asked, ours, theirs or ours, options.rounds)
         ratios = [medians["first"] / medians[peer] for peer in ("duckdb", "duckdb 2", "duckdb 1")]
+        ratios.append(medians["indexed"] / medians["duckdb"])
         results[name] = ratios
         cells = [f"{name:27}", f"{count:7}", *(f"{medians[n]:8.3f}" for n in names), *(f"{r:.2f}" for r in ratios)]
         print("| " + " | ".join(cells) + " |", flush=True)
+    measure_parameters(indexed, rows, 20 * options.rounds)
     return results
 
 

@@ -79,6 +79,8 @@ class Engine {
   Result<uint64_t> move_rows(const table::TableVersion& seen, std::vector<RowId> rows);
   // One merge of runs of a text index, as the background does by itself; false if none was due.
   Result<bool> merge_some_texts();
+  // One block of an index behind conditions that pays, as the background makes it by itself; false if there was none to make.
+  Result<bool> index_some_columns() const;
   Result<void> check();
   Result<void> backup(os::Directory& target);
   Result<void> wait_for_index(TableId id);

@@ -63,6 +63,15 @@ Result<void> Engine::backup(os::Directory& target) {
   return store_->backup(target);
 }
 
+Result<bool> Engine::index_some_columns() const {
+  TRY(newest, version());
+  for (const auto& [name, table] : newest->tables) {
+    TRY(made, table->indexes->build_some(*table));
+    if (made) return true;
+  }
+  return false;
+}
+
 Result<void> Engine::wait_for_index(TableId id) {
   Result<void> failed;
   const auto linked = [&] {
@@ -78,7 +87,13 @@ Result<void> Engine::wait_for_index(TableId id) {
   };
   if (options_.read_only) return {};
   TRY_OK(workers_->wait_until(linked));
-  return failed;
+  TRY_OK(std::move(failed));
+  for (bool built = true; built;) {
+    TRY(newest, table_version(id));
+    TRY(made, newest->indexes->build_some(*newest));
+    built = made;
+  }
+  return {};
 }
 
 namespace {
@@ -108,6 +123,10 @@ std::vector<MemoryOrDiskPart> memory_parts(const table::TableVersion& table) {
   }
   for (const table::TextColumnVersion& column : table.texts)
     parts.push_back({"text." + table.info->schema.columns[column.index->column()].name, column.memory_bytes()});
+  for (uint32_t c = 0; c < table.columns.size(); ++c) {
+    if (const auto bytes = table.indexes->memory_bytes(c))
+      parts.push_back({"index." + table.info->schema.columns[c].name, *bytes});
+  }
   return parts;
 }
 

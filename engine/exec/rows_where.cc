@@ -2,6 +2,7 @@
 
 #include "engine/base/thread_pool.h"
 #include "engine/base/try.h"
+#include "engine/column/block_index.h"
 
 #include <fmt/format.h>
 
@@ -20,11 +21,6 @@ namespace {
 using table::LiveBitmap;
 using Block = LiveBitmap::Block;
 using BlockPointer = std::shared_ptr<const Block>;
-
-filter::ColumnSpan span_of(const table::ColumnReader& column) {
-  const table::ColumnReader::Arrays arrays = column.arrays();
-  return {.values = arrays.values, .ends = arrays.ends, .chars = arrays.chars, .validity = arrays.validity};
-}
 
 // A block of rows that a condition is asked for: what is known already, and what is not.
 struct Part {
@@ -64,40 +60,83 @@ void plan_block(const LiveBitmap& among, const table::KeptBitmap* kept, size_t b
 Work plan_work(const LiveBitmap& among, const table::KeptBitmap* kept) {
   Work work;
   work.blocks.resize(among.blocks().size());
+  if (kept == nullptr) work.parts.reserve(work.blocks.size());
   for (size_t b = 0; b < work.blocks.size(); ++b) plan_block(among, kept, b, work);
   return work;
 }
 
-Result<void> evaluate_part(const filter::Filter& filter, std::span<const filter::ColumnSpan> columns, Part& part,
-                           base::Stop* stop) {
-  if (base::asked(stop)) return stop->error();
+// What a condition is asked of: columns, and the indexes of some of their blocks.
+struct Sources {
+  std::span<const filter::ColumnSpan> columns;
+  std::span<const column::IndexView> views;  // none, or one for each of filter.sources()
+  base::Stop* stop = nullptr;
+};
+
+// `read_cost`: of reading columns, by source.
+Result<void> evaluate_part(const filter::Filter& filter, const Sources& sources, Part& part,
+                           std::span<uint64_t> read_cost) {
+  if (base::asked(sources.stop)) return sources.stop->error();
   try {
-    return filter.evaluate(columns, static_cast<uint32_t>(part.block * LiveBitmap::kRowsPerBlock), part.missing);
+    return filter.evaluate(sources.columns, static_cast<uint32_t>(part.block * LiveBitmap::kRowsPerBlock), part.missing,
+                           {sources.views, read_cost});
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::kOutOfMemory, "no memory to find the rows that a condition is true for"};
   }
 }
 
 // Another thread takes some tens of microseconds to begin, and more on a machine that is busy; it gets ten times as much to do.
-unsigned threads_for(const filter::Filter& filter, size_t part_count) {
+unsigned threads_for(const filter::Filter& filter, std::span<const column::IndexView> views,
+                     std::span<const Part> parts) {
   constexpr uint64_t kNanosecondsPerThread = 2'000'000;
-  const uint64_t cost = uint64_t{part_count} * LiveBitmap::kRowsPerBlock * filter.row_cost();
-  const uint64_t worth = std::min<uint64_t>(cost / kNanosecondsPerThread, part_count);
+  uint64_t cost = 0;
+  for (const Part& part : parts) cost += uint64_t{LiveBitmap::kRowsPerBlock} * filter.row_cost(views, part.block);
+  const uint64_t worth = std::min<uint64_t>(cost / kNanosecondsPerThread, parts.size());
   return worth <= 1 ? 1 : static_cast<unsigned>(std::min<uint64_t>(worth, base::default_worker_count()));
 }
 
-Result<void> evaluate(const filter::Filter& filter, std::span<const filter::ColumnSpan> columns,
-                      std::vector<Part>& parts, base::Stop* stop) {
-  const unsigned threads = threads_for(filter, parts.size());
+// `read_costs`: of each part in turn.
+Result<void> evaluate(const filter::Filter& filter, const Sources& sources, std::vector<Part>& parts,
+                      std::span<uint64_t> read_costs) {
+  const size_t source_count = filter.sources().size();
+  const auto evaluate_one = [&](size_t p) {
+    return evaluate_part(filter, sources, parts[p], read_costs.subspan(p * source_count, source_count));
+  };
+  const unsigned threads = threads_for(filter, sources.views, parts);
   if (threads <= 1) {
-    for (Part& part : parts) TRY_OK(evaluate_part(filter, columns, part, stop));
+    for (size_t p = 0; p < parts.size(); ++p) TRY_OK(evaluate_one(p));
     return {};
   }
   std::vector<Result<void>> results(parts.size());
   base::ThreadPool pool({.name = "omen-where", .thread_count = threads - 1});
-  pool.parallel_for(parts.size(), threads,
-                    [&](size_t p) { results[p] = evaluate_part(filter, columns, parts[p], stop); });
+  pool.parallel_for(parts.size(), threads, [&](size_t p) { results[p] = evaluate_one(p); });
   for (Result<void>& result : results) TRY_OK(std::move(result));  // the first row's error, as on one thread
+  return {};
+}
+
+// Indexes are made where reading columns without them costs much. A block that is not full could have none.
+void count_reads(const table::TableVersion& version, const filter::Filter& filter, std::span<const Part> parts,
+                 std::span<const column::IndexView> views, std::span<const uint64_t> read_costs) {
+  const std::span<const column::Source> sources = filter.sources();
+  for (size_t s = 0; s < sources.size(); ++s) {
+    uint64_t cost = 0;
+    for (size_t p = 0; p < parts.size(); ++p) {
+      const size_t block = parts[p].block;
+      const bool full = (block + 1) * LiveBitmap::kRowsPerBlock <= version.row_count();
+      const bool indexed = block < views[s].blocks.size() && views[s].blocks[block] != nullptr;
+      if (full && !indexed) cost += read_costs[p * sources.size() + s];
+    }
+    if (cost != 0) version.indexes->add_read_cost(sources[s], cost);
+  }
+}
+
+Result<void> evaluate(const table::TableVersion& version, const filter::Filter& filter, std::vector<Part>& parts,
+                      base::Stop* stop) {
+  std::vector<filter::ColumnSpan> columns(version.columns.size());
+  for (const uint32_t column : filter.columns()) columns[column] = version.columns[column].arrays();
+  const std::vector<column::IndexView> views = version.indexes->views(version, filter.sources());
+  std::vector<uint64_t> read_costs(parts.size() * views.size());
+  TRY_OK(evaluate(filter, {columns, views, stop}, parts, read_costs));
+  count_reads(version, filter, parts, views, read_costs);
   return {};
 }
 
@@ -132,11 +171,7 @@ Result<LiveBitmap> find_rows(const table::TableVersion& version, const Where* wh
     made = std::move(parsed);
     filter = made.get();
   }
-  if (!work.parts.empty()) {
-    std::vector<filter::ColumnSpan> columns(version.columns.size());
-    for (const uint32_t column : filter->columns()) columns[column] = span_of(version.columns[column]);
-    TRY_OK(evaluate(*filter, columns, work.parts, stop));
-  }
+  if (!work.parts.empty()) TRY_OK(evaluate(version, *filter, work.parts, stop));
   join(work);
   LiveBitmap rows;
   rows.assign(among.row_count(), std::move(work.blocks));

@@ -40,6 +40,11 @@ class Rows {
     for (int64_t& key : keys) key = static_cast<int64_t>(random.below(next_));
     table_.erase(keys);
   }
+  void erase_range(size_t first, size_t count) {
+    std::vector<int64_t> keys(count);
+    std::iota(keys.begin(), keys.end(), static_cast<int64_t>(first));
+    table_.erase(keys);
+  }
   Version version() const { return table_.version(); }
   size_t count() const { return next_; }
 
@@ -47,6 +52,15 @@ class Rows {
   table::TestTable table_{1};
   size_t next_ = 0;
 };
+
+const column::Source kKeys{0, column::ValueKind::kInt64};
+
+// As if reading keys for conditions had taken so long that an index pays.
+void make_index_pay(const table::TableVersion& version) { version.indexes->add_read_cost(kKeys, uint64_t{1} << 60); }
+void build_indexes(const table::TableVersion& version) {
+  while (must(version.indexes->build_some(version))) {
+  }
+}
 
 // Those of `among` whose number is in the range, one by one.
 void expect_range(const LiveBitmap& rows, const LiveBitmap& among, int64_t low, int64_t high) {
@@ -79,6 +93,32 @@ TEST(RowsWhere, IsRightForEveryVersionWhateverWasKept) {
       ASSERT_NO_FATAL_FAILURE(expect_range(found, among, low, 60'000)) << "seed " << seed << ", step " << step;
     }
     EXPECT_LE(versions.back()->kept->count(), table::KeptBitmaps::kCountMax);
+  }
+}
+
+// Indexes of some blocks and of none, beside versions of before they were made, whole regions erased and old rows that no index speaks of.
+TEST(RowsWhere, IsRightWhateverIndexesThereAre) {
+  for (uint64_t seed = 1; seed <= base::scaled(6); ++seed) {
+    base::Random random(seed);
+    Rows rows;
+    rows.append(70'000, random);
+    std::vector<Version> versions{rows.version()};
+    make_index_pay(*versions.back());
+    for (int step = 0; step < 60; ++step) {
+      if (random.one_in(3)) rows.append(1 + random.below(random.one_in(3) ? 40'000 : 100), random);
+      if (random.one_in(3)) rows.erase(1 + random.below(20), random);
+      if (random.one_in(8)) rows.erase_range(16'384 * random.below(6), 16'384);
+      versions.push_back(rows.version());
+      const Version& version = random.one_in(2) ? versions[random.below(versions.size())] : versions.back();
+      if (random.one_in(2)) must(version->indexes->build_some(*versions.back()));
+      if (random.one_in(10)) build_indexes(*versions.back());
+      const LiveBitmap& among = random.one_in(3) ? version->vectors.front().searchable : version->live;
+      const auto low = static_cast<int64_t>(random.below(rows.count()));
+      const auto high = low + static_cast<int64_t>(random.below(random.one_in(2) ? 100 : 60'000));
+      const Value bounds[] = {{.is = low}, {.is = high}};
+      const LiveBitmap found = must(rows_where(*version, Where{.text = "id between ? and ?", .values = bounds}, among));
+      ASSERT_NO_FATAL_FAILURE(expect_range(found, among, low, high)) << "seed " << seed << ", step " << step;
+    }
   }
 }
 
@@ -136,11 +176,12 @@ TEST(RowsWhere, FindsTheSameOnSeveralThreads) {
   EXPECT_EQ(base::code_of(rows_where(*version, failing, version->live)), ErrorCode::kInvalidArgument);
 }
 
-// Readers of all versions beside a writer.
+// Readers of all versions beside a writer, and beside a thread that makes indexes.
 TEST(RowsWhere, IsAskedByManyThreadsBesideAWriter) {
   base::Random random(1);
   Rows rows;
-  rows.append(5000, random);
+  rows.append(30'000, random);
+  make_index_pay(*rows.version());
   std::mutex mutex;  // guards newest
   Version newest = rows.version();
   std::atomic<bool> stop{false};
@@ -160,9 +201,19 @@ TEST(RowsWhere, IsAskedByManyThreadsBesideAWriter) {
       }
     });
   }
+  readers.emplace_back([&] {
+    while (!stop) {
+      const Version version = [&] {
+        const std::lock_guard lock(mutex);
+        return newest;
+      }();
+      must(version->indexes->build_some(*version));
+    }
+  });
   for (uint64_t i = 0; i < base::scaled(200); ++i) {
-    rows.append(1 + random.below(50), random);
+    rows.append(1 + random.below(i % 10 == 0 ? 5000 : 50), random);
     rows.erase(3, random);
+    if (i == 100) rows.erase_range(0, 16'384);
     const std::lock_guard lock(mutex);
     newest = rows.version();
   }

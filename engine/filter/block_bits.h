@@ -38,6 +38,11 @@ Bits select_rows(const Bits& rows, const Passes& passes) {
 inline void clear(Bits& bits, size_t row) { bits[row / 64] &= ~(uint64_t{1} << row % 64); }
 inline void set(Bits& bits, size_t row) { bits[row / 64] |= uint64_t{1} << row % 64; }
 inline bool test(const Bits& bits, size_t row) { return (bits[row / 64] >> row % 64 & 1) != 0; }
+inline unsigned count_of(const Bits& bits) {
+  unsigned count = 0;
+  for (const uint64_t word : bits) count += static_cast<unsigned>(std::popcount(word));
+  return count;
+}
 inline bool any(const Bits& bits) {
   uint64_t all = 0;
   for (const uint64_t word : bits) all |= word;

@@ -67,22 +67,4 @@ class TextBlock {
   uint32_t first_row_;
 };
 
-// Visits the strings of a list as columns keep it, until visit(string) returns true; none of them is null.
-template <class Visit>
-bool find_string(std::string_view list, const Visit& visit) {
-  uint32_t count = 0;
-  if (list.size() < sizeof count) return false;
-  std::memcpy(&count, list.data(), sizeof count);
-  list.remove_prefix(sizeof count);
-  for (uint32_t i = 0; i < count && list.size() >= sizeof(uint32_t); ++i) {
-    uint32_t length = 0;
-    std::memcpy(&length, list.data(), sizeof length);
-    list.remove_prefix(sizeof length);
-    const std::string_view string = list.substr(0, length);
-    list.remove_prefix(string.size());
-    if (visit(string)) return true;
-  }
-  return false;
-}
-
 }  // namespace omendb::filter

@@ -1,10 +1,10 @@
 #include "engine/filter/evaluate.h"
 
 #include "engine/base/try.h"
+#include "engine/column/json_path.h"
 #include "engine/filter/column_block.h"
 #include "engine/filter/filter_text.h"
 #include "engine/filter/float_order.h"
-#include "engine/filter/json_path.h"
 #include "engine/filter/like.h"
 #include "engine/filter/scalar_text.h"
 #include "engine/filter/shortcut.h"
@@ -19,6 +19,11 @@
 
 namespace omendb::filter {
 namespace {
+
+using column::element_of;
+using column::find_string;
+using column::MemberName;
+using column::text_of_json;
 
 // What an expression is for every row of a block. Values of rows that are not asked for, or not known, are anything.
 struct Values {
@@ -85,9 +90,13 @@ Bits compare_values(const T* left, bool left_constant, const T* right, bool righ
 
 class Evaluation {
  public:
-  Evaluation(std::string_view text, std::span<const ColumnSpan> columns, uint32_t first_row, size_t row_count,
-             BlockBuffers& buffers)
-      : text_(text), columns_(columns), first_row_(first_row), row_count_(row_count), buffers_(buffers) {}
+  Evaluation(const Asked& asked, uint32_t first_row, size_t row_count)
+      : text_(asked.text),
+        columns_(asked.columns),
+        read_cost_(asked.read_cost),
+        first_row_(first_row),
+        row_count_(row_count),
+        buffers_(asked.buffers) {}
 
   // `rows`: whose values are wanted.
   Result<void> evaluate(const Expression& expression, const Bits& rows, Values& out) {
@@ -96,6 +105,8 @@ class Evaluation {
       const Truth found = filter::evaluate(shortcut, columns_[shortcut.column], first_row_, row_count_, rows);
       out.known = found.known;
       out.truth = found.truth;
+      if (expression.source < read_cost_.size())
+        read_cost_[expression.source] += uint64_t{count_of(rows)} * row_cost(expression);
       return {};
     }
     switch (expression.op) {
@@ -580,6 +591,7 @@ class Evaluation {
 
   const std::string_view text_;
   const std::span<const ColumnSpan> columns_;
+  const std::span<uint64_t> read_cost_;
   const uint32_t first_row_;
   const size_t row_count_;  // that may be read from arrays
   BlockBuffers& buffers_;
@@ -587,13 +599,24 @@ class Evaluation {
 
 }  // namespace
 
-Result<void> evaluate_block(const Expression& condition, std::string_view text, std::span<const ColumnSpan> columns,
-                            uint32_t first_row, Bits& rows, BlockBuffers& buffers) {
+Result<void> evaluate_block(const Expression& condition, const Asked& asked, uint32_t first_row, const Bits& rows,
+                            Truth& out) {
   const size_t row_count = rows_to_read(rows);
-  if (row_count == 0) return {};
+  if (row_count == 0) {
+    out = {};
+    return {};
+  }
   Values values;
-  TRY_OK(Evaluation(text, columns, first_row, row_count, buffers).evaluate(condition, rows, values));
-  rows = both(rows, both(values.known, values.truth));
+  TRY_OK(Evaluation(asked, first_row, row_count).evaluate(condition, rows, values));
+  out.known = values.known;
+  out.truth = values.truth;
+  return {};
+}
+
+Result<void> evaluate_block(const Expression& condition, const Asked& asked, uint32_t first_row, Bits& rows) {
+  Truth found;
+  TRY_OK(evaluate_block(condition, asked, first_row, rows, found));
+  rows = both(rows, both(found.known, found.truth));
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include "engine/filter/block_buffers.h"
 #include "engine/filter/expression.h"
 #include "engine/filter/filter.h"
+#include "engine/filter/shortcut.h"
 
 #include <cstdint>
 #include <span>
@@ -15,8 +16,18 @@
 
 namespace omendb::filter {
 
-// Clears the bits of `rows` for which `condition` is not true; `rows` are at most kRowsPerBlock from `first_row` on. `text`: what the author wrote, for messages.
-Result<void> evaluate_block(const Expression& condition, std::string_view text, std::span<const ColumnSpan> columns,
-                            uint32_t first_row, Bits& rows, BlockBuffers& buffers);
+// What stays the same from block to block of one evaluation.
+struct Asked {
+  std::string_view text;  // what the author wrote, for messages
+  std::span<const ColumnSpan> columns;
+  std::span<uint64_t> read_cost;  // as Indexes has it
+  BlockBuffers& buffers;
+};
+
+// Which of `rows`, at most kRowsPerBlock from `first_row` on, a condition is known of, and true for.
+Result<void> evaluate_block(const Expression& condition, const Asked& asked, uint32_t first_row, const Bits& rows,
+                            Truth& out);
+// Clears the bits of `rows` for which `condition` is not true; `rows` are at most kRowsPerBlock from `first_row` on.
+Result<void> evaluate_block(const Expression& condition, const Asked& asked, uint32_t first_row, Bits& rows);
 
 }  // namespace omendb::filter

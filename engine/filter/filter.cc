@@ -3,6 +3,7 @@
 #include "engine/base/try.h"
 #include "engine/filter/bind.h"
 #include "engine/filter/evaluate.h"
+#include "engine/filter/evaluate_indexed.h"
 #include "engine/filter/expression.h"
 #include "engine/filter/filter_text.h"
 #include "engine/filter/parse.h"
@@ -19,6 +20,16 @@ namespace {
 void collect_columns(const Expression& expression, std::vector<uint32_t>& columns) {
   if (expression.op == Op::kColumn) columns.push_back(expression.column);
   for (const Expression& input : expression.inputs) collect_columns(input, columns);
+}
+
+void collect_sources(Expression& expression, std::vector<column::Source>& sources) {
+  for (Expression& input : expression.inputs) collect_sources(input, sources);
+  if (expression.shortcut == nullptr) return;
+  auto wanted = indexed_source(*expression.shortcut);
+  if (!wanted) return;
+  const auto found = std::ranges::find(sources, *wanted);
+  expression.source = static_cast<uint32_t>(found - sources.begin());
+  if (found == sources.end()) sources.push_back(*std::move(wanted));
 }
 
 void append_bytes(std::string& key, const void* bytes, size_t size) {
@@ -71,35 +82,49 @@ std::string Filter::key_of(const Where& where) {
   return key;
 }
 
-Filter::Filter(const Where& where, std::unique_ptr<const Expression> root, std::vector<uint32_t> columns)
+Filter::Filter(const Where& where, std::unique_ptr<const Expression> root, std::vector<uint32_t> columns,
+               std::vector<column::Source> sources)
     : text_(where.text),
       key_(key_of(where)),
       row_cost_(std::max(1U, filter::row_cost(*root))),
       root_(std::move(root)),
-      columns_(std::move(columns)) {}
+      columns_(std::move(columns)),
+      sources_(std::move(sources)) {}
 
 Filter::~Filter() = default;
+
+unsigned Filter::row_cost(std::span<const column::IndexView> views, size_t block) const {
+  return uses_index(*root_, views, block) ? row_cost_left(*root_, views, block) : row_cost_;
+}
 
 Result<std::shared_ptr<const Filter>> Filter::make(const Schema& schema, const Where& where) {
   TRY(statement, make_statement(where));
   TRY(tree, Tree::parse(statement, where.text));
   TRY(root, bind(*tree, statement, where.text, schema));
   find_shortcuts(root);
+  std::vector<column::Source> sources;
+  collect_sources(root, sources);
   std::vector<uint32_t> columns;
   collect_columns(root, columns);
   std::ranges::sort(columns);
   columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
   return std::shared_ptr<const Filter>(
-      new Filter(where, std::make_unique<const Expression>(std::move(root)), std::move(columns)));
+      new Filter(where, std::make_unique<const Expression>(std::move(root)), std::move(columns), std::move(sources)));
 }
 
-Result<void> Filter::evaluate(std::span<const ColumnSpan> columns, uint32_t first_row, std::span<uint64_t> rows) const {
+Result<void> Filter::evaluate(std::span<const ColumnSpan> columns, uint32_t first_row, std::span<uint64_t> rows,
+                              const Indexes& indexes) const {
   BlockBuffers buffers;
+  const Asked asked{text_, columns, indexes.read_cost, buffers};
+  const size_t indexed_block = first_row / column::kRowsPerBlock;
+  if (first_row % column::kRowsPerBlock == 0 && rows.size() == column::kWordsPerBlock &&
+      uses_index(*root_, indexes.views, indexed_block))
+    return evaluate_indexed(*root_, asked, indexes.views, indexed_block, rows);
   for (size_t first = 0; first < rows.size(); first += kWordsPerBlock) {
     const size_t count = std::min(kWordsPerBlock, rows.size() - first);
     Bits block{};
     std::ranges::copy(rows.subspan(first, count), block.begin());
-    TRY_OK(evaluate_block(*root_, text_, columns, first_row + static_cast<uint32_t>(first * 64), block, buffers));
+    TRY_OK(evaluate_block(*root_, asked, first_row + static_cast<uint32_t>(first * 64), block));
     std::copy_n(block.begin(), count, rows.begin() + static_cast<ptrdiff_t>(first));
   }
   return {};

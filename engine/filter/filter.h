@@ -6,6 +6,9 @@
 #include <omendb/schema.h>
 #include <omendb/status.h>
 
+#include "engine/column/arrays.h"
+#include "engine/column/block_index.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,15 +24,15 @@ inline constexpr uint32_t kRowsPerBlock = 1024;
 inline constexpr size_t kKeyBytesMax = size_t{64} << 10;
 
 // The arrays of one column as a version of a table sees them; borrowed. Which are there depends on the type.
-struct ColumnSpan {
-  const std::byte* values = nullptr;  // fixed width: row after row
-  const std::byte* ends =
-      nullptr;  // variable width: a u64 a row, where its bytes end; they begin where those of the row before end
-  const std::byte* chars = nullptr;
-  const std::byte* validity = nullptr;  // a byte a row, 0 = null; none where no row is null
-};
+using ColumnSpan = column::Arrays;
 
 struct Expression;
+
+// What there is beside the columns, for each of a condition's sources.
+struct Indexes {
+  std::span<const column::IndexView> views{};  // none, or one a source
+  std::span<uint64_t> read_cost{};  // none, or one a source: nanoseconds, about, that reading its column took are added
+};
 
 // Immutable; any number of threads. Memory: a few hundred bytes an operator, and the constants.
 class Filter {
@@ -45,22 +48,30 @@ class Filter {
   const std::string& key() const { return key_; }
   // About what evaluate() takes for a row, in nanoseconds; at least 1.
   unsigned row_cost() const { return row_cost_; }
+  // The same for the rows of a block of column::kRowsPerBlock, as far as that is not answered from its indexes; may be 0.
+  unsigned row_cost(std::span<const column::IndexView> views, size_t block) const;
 
   // Positions in the schema of the columns that evaluate() reads, rising.
   std::span<const uint32_t> columns() const { return columns_; }
+  // What it helps to have an index of.
+  std::span<const column::Source> sources() const { return sources_; }
 
   // Clears the bits of `rows` for which the condition is not true. Bit i of word w stands for row `first_row` + 64 w + i; `first_row` is a multiple of 64. Rows whose
   // bit is not set are evaluated for nothing. `columns`: of the whole schema, filled where columns() says. Fails: kInvalidArgument, for a row that has no answer.
-  Result<void> evaluate(std::span<const ColumnSpan> columns, uint32_t first_row, std::span<uint64_t> rows) const;
+  // Indexes are asked where `rows` are a whole block of column::kRowsPerBlock.
+  Result<void> evaluate(std::span<const ColumnSpan> columns, uint32_t first_row, std::span<uint64_t> rows,
+                        const Indexes& indexes = {}) const;
 
  private:
-  Filter(const Where& where, std::unique_ptr<const Expression> root, std::vector<uint32_t> columns);
+  Filter(const Where& where, std::unique_ptr<const Expression> root, std::vector<uint32_t> columns,
+         std::vector<column::Source> sources);
 
   std::string text_;
   std::string key_;
   unsigned row_cost_;
   std::unique_ptr<const Expression> root_;
   std::vector<uint32_t> columns_;
+  std::vector<column::Source> sources_;
 };
 
 }  // namespace omendb::filter

@@ -92,12 +92,24 @@ FloatRange overlap(const FloatRange& a, const FloatRange& b) {
 
 bool is_column(const Expression& expression) { return expression.op == Op::kColumn; }
 
+std::optional<column::ValueKind> values_of(Kind kind) {
+  switch (kind) {
+    case Kind::kInt64:
+    case Kind::kTimestamp: return column::ValueKind::kInt64;
+    case Kind::kFloat64: return column::ValueKind::kFloat64;
+    case Kind::kString: return column::ValueKind::kString;
+    case Kind::kStringList: return column::ValueKind::kStringList;
+    default: return {};
+  }
+}
+
 // A column, or a member of one by a constant name as text. Nothing: it is neither.
 std::optional<Shortcut> source_of(const Expression& expression) {
   Shortcut shortcut;
   if (is_column(expression)) {
     shortcut.column = expression.column;
     shortcut.is_vector = expression.kind == Kind::kVector;
+    shortcut.values = values_of(expression.kind);
     return shortcut;
   }
   if (expression.op != Op::kMemberText || !is_column(expression.inputs[0])) return {};
@@ -106,6 +118,7 @@ std::optional<Shortcut> source_of(const Expression& expression) {
   if (const auto* index = std::get_if<int64_t>(&key)) shortcut.member = *index;
   if (std::holds_alternative<std::monostate>(shortcut.member)) return {};
   shortcut.column = expression.inputs[0].column;
+  shortcut.values = column::ValueKind::kJson;
   return shortcut;
 }
 
@@ -123,6 +136,9 @@ std::optional<Shortcut> of_comparison(const Expression& expression) {
   const auto* text = std::get_if<std::string>(&constant.constant);
   if (input.kind == Kind::kString && text != nullptr && order == Order::kEqual) {
     shortcut->test = TextMatch::equal_to(*text);
+  } else if (input.kind == Kind::kString && text != nullptr) {
+    const bool below = order == Order::kLess || order == Order::kLessOrEqual;
+    shortcut->test = TextBound{*text, below, order == Order::kLessOrEqual || order == Order::kGreaterOrEqual};
   } else if (input.kind == Kind::kFloat64 && real != nullptr) {
     shortcut->test = range_of(order, *real);
   } else if (input.kind == Kind::kFloat64 && whole != nullptr) {
@@ -193,7 +209,8 @@ std::optional<Shortcut> shortcut_of(const Expression& expression) {
   }
 }
 
-bool can_fail(const Expression& expression) {
+// Whatever its inputs are.
+bool fails_itself(const Expression& expression) {
   switch (expression.op) {
     case Op::kAdd:
     case Op::kSubtract:
@@ -201,24 +218,21 @@ bool can_fail(const Expression& expression) {
     case Op::kDivide:
     case Op::kRemainder:
     case Op::kNegate: return true;
-    case Op::kCast:
-      if (expression.kind != Kind::kString) return true;
-      break;
-    case Op::kLike:
-      if (expression.inputs[1].op != Op::kConstant) return true;
-      break;
-    default: break;
+    case Op::kCast: return expression.kind != Kind::kString;
+    case Op::kLike: return expression.inputs[1].op != Op::kConstant;
+    default: return false;
   }
-  return std::ranges::any_of(expression.inputs, can_fail);
 }
 
 // Nanoseconds a row, about.
 unsigned cost_of(const Shortcut& shortcut) {
   constexpr unsigned kMember = 30;
-  constexpr unsigned kList = 10;
+  constexpr unsigned kList = 30;
+  constexpr unsigned kBound = 8;
   const unsigned member = std::holds_alternative<std::monostate>(shortcut.member) ? 0 : kMember;
   if (const auto* match = std::get_if<TextMatch>(&shortcut.test)) return member + match->cost();
   if (std::holds_alternative<ListElement>(shortcut.test)) return kList;
+  if (std::holds_alternative<TextBound>(shortcut.test)) return member + kBound;
   return member + (std::holds_alternative<NullTest>(shortcut.test) ? 0 : 1);
 }
 
@@ -285,7 +299,7 @@ void arrange(Expression& expression) {
   Inputs arranged;
   for (size_t first = 0; first < inputs.size();) {
     size_t last = first;
-    while (last < inputs.size() && !can_fail(inputs[last])) ++last;
+    while (last < inputs.size() && !inputs[last].can_fail) ++last;
     arrange(inputs, first, last, expression.op == Op::kAnd, arranged);
     if (last < inputs.size()) arranged.push_back(std::move(inputs[last++]));
     first = last;
@@ -293,14 +307,42 @@ void arrange(Expression& expression) {
   expression.inputs = std::move(arranged);
 }
 
+// tags @> array['a', 'b'] and tags && array['a', 'b'] are as much as what they say of each string, where that is not null.
+bool split_lists(Expression& expression) {
+  constexpr size_t kStringsMax = 16;
+  if (expression.op != Op::kContains && expression.op != Op::kOverlaps) return false;
+  const bool is_and = expression.op == Op::kContains;
+  const bool turned = !is_and && is_column(expression.inputs[1]);
+  const Expression& column = expression.inputs[turned ? 1 : 0];
+  const List* list = std::get_if<List>(&expression.inputs[turned ? 0 : 1].constant);
+  if (!is_column(column) || list == nullptr || list->strings.empty() || list->strings.size() > kStringsMax ||
+      std::ranges::find(list->known, false) != list->known.end())
+    return false;
+  Expression split{.op = is_and ? Op::kAnd : Op::kOr, .kind = Kind::kBool, .place = expression.place};
+  for (const std::string& string : list->strings) {
+    Expression text{.op = Op::kConstant, .kind = Kind::kString, .place = expression.place, .constant = string};
+    Expression element{.op = Op::kElement, .kind = Kind::kBool, .place = expression.place};
+    element.inputs = {std::move(text), column};
+    split.inputs.push_back(std::move(element));
+  }
+  if (split.inputs.size() == 1) split = Expression(std::move(split.inputs.front()));
+  expression = std::move(split);
+  return true;
+}
+
 }  // namespace
 
 void find_shortcuts(Expression& expression) {
+  if (split_lists(expression)) return find_shortcuts(expression);
   if (auto shortcut = shortcut_of(expression)) {
     expression.shortcut = std::make_shared<const Shortcut>(*std::move(shortcut));
     return;
   }
-  for (Expression& input : expression.inputs) find_shortcuts(input);
+  expression.can_fail = fails_itself(expression);
+  for (Expression& input : expression.inputs) {
+    find_shortcuts(input);
+    expression.can_fail = expression.can_fail || input.can_fail;
+  }
   if (expression.op == Op::kAnd || expression.op == Op::kOr) arrange(expression);
 }
 

@@ -1,6 +1,7 @@
 #include "engine/filter/shortcut.h"
 
-#include "engine/filter/json_path.h"
+#include "engine/column/arrays.h"
+#include "engine/column/json_path.h"
 
 #include <bit>
 #include <cmath>
@@ -9,6 +10,11 @@
 
 namespace omendb::filter {
 namespace {
+
+using column::element_of;
+using column::find_string;
+using column::MemberName;
+using column::text_of_json;
 
 struct Block {
   const ColumnSpan& column;
@@ -86,6 +92,11 @@ Bits run(const TextMatch& match, const Block& block, const Bits& rows) {
   return match.passing(block.texts(), rows, block.row_count);
 }
 
+Bits run(const TextBound& bound, const Block& block, const Bits& rows) {
+  const TextBlock texts = block.texts();
+  return select_rows(rows, [&](size_t row) { return bound.passes(texts.at(row)); });
+}
+
 Bits run(const ListElement& element, const Block& block, const Bits& rows) {
   const TextBlock lists = block.texts();
   const std::string_view wanted = element.text;
@@ -105,6 +116,7 @@ bool has_arrays(const Shortcut& shortcut, const ColumnSpan& column) {
 // The member's text in every row that has one; known are those.
 Truth run_members(const Shortcut& shortcut, const Block& block, const Bits& rows) {
   const auto* match = std::get_if<TextMatch>(&shortcut.test);
+  const auto* bound = std::get_if<TextBound>(&shortcut.test);
   const auto* name = std::get_if<std::string>(&shortcut.member);
   const MemberName prepared(name == nullptr ? std::string_view() : std::string_view(*name));
   const TextBlock values = block.texts();
@@ -117,7 +129,7 @@ Truth run_members(const Shortcut& shortcut, const Block& block, const Bits& rows
     const auto text = text_of_json(*member, buffer);
     if (!text) return;
     set(out.known, row);
-    if (match != nullptr && match->passes(*text)) set(out.truth, row);
+    if ((match != nullptr && match->passes(*text)) || (bound != nullptr && bound->passes(*text))) set(out.truth, row);
   });
   return out;
 }

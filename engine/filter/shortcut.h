@@ -2,6 +2,7 @@
 
 // What a condition says most often: one column beside constants. Such parts of it are answered from the column's arrays, words of rows at a time, and never fail.
 
+#include "engine/column/arrays.h"
 #include "engine/filter/block_bits.h"
 #include "engine/filter/column_block.h"
 #include "engine/filter/number_set.h"
@@ -10,7 +11,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 namespace omendb::filter {
@@ -29,6 +32,16 @@ struct FloatRange {
 struct FloatSet {
   NumberSet bits;  // of the values: of zeros and of NaNs those of one
 };
+struct TextBound {  // below the text, or above it, or equal to it where that passes
+  std::string text;
+  bool below = false;
+  bool equal = false;
+
+  bool passes(std::string_view value) const {
+    const int order = value.compare(text);
+    return order == 0 ? equal : (order < 0) == below;
+  }
+};
 struct ListElement {  // one of the list's strings is this
   std::string text;
 };
@@ -37,14 +50,17 @@ struct NullTest {};
 // Immutable; any number of threads.
 struct Shortcut {
   uint32_t column = 0;
-  std::variant<IntRange, FloatRange, NumberSet, FloatSet, TextMatch, ListElement, NullTest> test{};
+  std::variant<IntRange, FloatRange, NumberSet, FloatSet, TextMatch, TextBound, ListElement, NullTest> test{};
   std::variant<std::monostate, std::string, int64_t> member{};  // of JSON: what the test is of, as text
   bool is_vector = false;                                       // of a null test
+  std::optional<column::ValueKind> values{};                    // what the column has, if an index can be of that
   bool null_in_set = false;                                     // what is not among the others may be that one
 };
 
 // Finds the shortcuts in a bound condition, makes one range of several over a column, and puts what is cheap before what is not, where neither can fail.
 void find_shortcuts(Expression& expression);
+// What an index could answer it from; nothing where none can.
+std::optional<column::Source> indexed_source(const Shortcut& shortcut);
 // Nanoseconds that a row takes, about.
 unsigned row_cost(const Expression& expression);
 

@@ -24,11 +24,15 @@ class TextMatch {
   bool passes(std::string_view text) const;
   // Those of `rows` that pass; `row_count`: rows of the block that the arrays have.
   Bits passing(const TextBlock& texts, const Bits& rows, size_t row_count) const;
+
+  enum class How : uint8_t { kEqual, kPrefix, kSuffix, kContains, kAmong, kLike };
+  How how() const { return how_; }
+  const std::string& text() const { return text_; }                 // the literal one, or the pattern
+  const std::vector<std::string>& texts() const { return texts_; }  // of kAmong, rising, each once
   // Nanoseconds a row, about; for the order of conditions.
   unsigned cost() const;
 
  private:
-  enum class How : uint8_t { kEqual, kPrefix, kSuffix, kContains, kAmong, kLike };
   struct Slot {
     uint64_t head = 0;
     uint32_t size = 0;

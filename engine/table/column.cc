@@ -58,7 +58,7 @@ int64_t ColumnReader::int64(RowId row) const {
   return value;
 }
 
-ColumnReader::Arrays ColumnReader::arrays() const {
+column::Arrays ColumnReader::arrays() const {
   const auto first = [](const std::shared_ptr<const storage::Mapping>& array) {
     return array == nullptr ? nullptr : array->data();
   };

@@ -7,6 +7,7 @@
 #include <omendb/status.h>
 
 #include "engine/base/ids.h"
+#include "engine/column/arrays.h"
 #include "engine/storage/store.h"
 #include "engine/table/array_ids.h"
 #include "engine/table/live_bitmap.h"
@@ -42,13 +43,7 @@ class ColumnReader {
   const std::shared_ptr<const storage::Mapping>& mapping() const { return values_; }
   bool has_nulls() const { return validity_ != nullptr; }
   // The first bytes of the column's arrays, null for those that it does not have; for scans.
-  struct Arrays {
-    const std::byte* values = nullptr;
-    const std::byte* ends = nullptr;  // a u64 a row
-    const std::byte* chars = nullptr;
-    const std::byte* validity = nullptr;  // a byte a row, 0 = null
-  };
-  Arrays arrays() const;
+  column::Arrays arrays() const;
   bool same_addresses(const ColumnReader& other) const {
     return values_ == other.values_ && ends_ == other.ends_ && chars_ == other.chars_ && validity_ == other.validity_;
   }

@@ -7,6 +7,7 @@
 #include "engine/base/ids.h"
 #include "engine/table/array_ids.h"
 #include "engine/table/column.h"
+#include "engine/table/column_indexes.h"
 #include "engine/table/kept_bitmaps.h"
 #include "engine/table/key_directory.h"
 #include "engine/table/live_bitmap.h"
@@ -46,6 +47,8 @@ struct TableVersion {
   std::vector<TextColumnVersion> texts;      // one per text column, in schema order
   // Shared by all versions of one storage, since what a condition says of a row is the same in all that have it.
   std::shared_ptr<KeptBitmaps> kept = std::make_shared<KeptBitmaps>();
+  // The same: what is known of full blocks of rows without reading them.
+  std::shared_ptr<ColumnIndexes> indexes = std::make_shared<ColumnIndexes>();
   std::shared_ptr<VersionGuard> guard;  // of the rows that this version shows and later ones do not
   std::shared_ptr<void>
       storage_pin;  // shared by all versions of one storage: when the last one goes, a dropped table's extents may go

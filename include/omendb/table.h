@@ -99,7 +99,8 @@ class Table {
   // Recall of the column's graph at these beams: asks with rows of the table, each as if it were not there, and compares with an exact scan. Empty where every search is exact.
   // Cost: the scan (256 queries at a million rows of 128 floats: 2 to 3 seconds) and the searches, on the calling thread. Fails: kInvalidArgument, kSchema.
   Result<std::vector<MeasuredRecall>> measure_recall(const RecallMeasurement& measurement) const;
-  // Waits until every row of the table is in its graph and the graph's recall is measured (tests, benchmarks; never needed for correctness or speed of the table).
+  // Waits until every row of the table is in its graph, the graph's recall is measured and conditions have the indexes that pay (tests, benchmarks; never needed for
+  // correctness or speed of the table).
   Result<void> wait_for_index() const;
 
  private:

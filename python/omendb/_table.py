@@ -442,7 +442,7 @@ class Table:
         return self._raw.measure_recall(column, k, efs, query_count, seed)
 
     def _wait_for_index(self) -> None:
-        """Waits until every row is in its graph: for tests and benchmarks, never needed otherwise."""
+        """Waits until every row is in its graph and conditions have the indexes that pay: for tests and benchmarks."""
         self._raw.wait_for_index()
 
     ainsert = in_thread(insert)

@@ -1158,3 +1158,86 @@ def test_a_search_with_a_condition_is_refused_as_others_are(linked):
         for query in (np.zeros(24, np.float32), np.zeros((3, 24), np.float32), [0.0] * 24):
             with pytest.raises(kind):
                 table.search(query, **arguments)
+
+
+INDEXED_ROWS = 70_000  # two full blocks of an index and a part of one
+
+
+def indexed_rows():
+    """A dict of lists by column; nulls, duplicates, lists and JSON among them."""
+    source = random.Random(9)
+
+    def some(make, null=0.1):
+        return [None if source.random() < null else make() for _ in range(INDEXED_ROWS)]
+
+    return {
+        "id": list(range(INDEXED_ROWS)),
+        "a": some(lambda: source.randrange(500)),
+        "b": some(lambda: source.choice(PRICES) if source.random() < 0.2 else source.random() * 100),
+        "name": some(lambda: source.choice(NAMES) + str(source.randrange(300))),
+        "tags": some(lambda: source.sample(TAGS, source.randrange(3))),
+        "extra": some(lambda: {"k": source.choice(["x", "y", None, 7])} if source.random() < 0.8 else {}),
+    }
+
+
+def indexed_expectations(source):
+    """A condition, and whether a row (a dict) passes it."""
+    a, b, tag = source.randrange(500), source.random() * 100, source.choice(TAGS)
+    name = source.choice(NAMES[3:6]) + str(source.randrange(10))
+    kind = source.choice(["x", "y", "7"])
+
+    def member(row):
+        value = (row["extra"] or {}).get("k")
+        return None if value is None else str(value)
+
+    def above(value, bound):
+        return value is not None and (math.isnan(value) or value >= bound)
+
+    return [
+        (f"a = {a}", lambda row: row["a"] == a),
+        (f"a between {a} and {a + 40}", lambda row: row["a"] is not None and a <= row["a"] <= a + 40),
+        (f"b >= {b}", lambda row: above(row["b"], b)),
+        (f"name = '{name}'", lambda row: row["name"] == name),
+        (f"name like '{name}%'", lambda row: (row["name"] or "").startswith(name)),
+        (f"name < '{name}'", lambda row: row["name"] is not None and row["name"].encode() < name.encode()),
+        (f"'{tag}' in tags", lambda row: tag in (row["tags"] or [])),
+        (f"extra->>'k' = '{kind}'", lambda row: member(row) == kind),
+        (f"not (a = {a}) and b is null", lambda row: row["a"] not in (a, None) and row["b"] is None),
+        (f"a < {a} and 1000 / (a + 1) > 9", lambda row: row["a"] is not None and row["a"] < a and 1000 // (row["a"] + 1) > 9),
+    ]
+
+
+def check_indexed(table, rows, alive, source, rounds=3):
+    for _ in range(rounds):
+        for condition, passes in indexed_expectations(source):
+            expected = sum(passes({name: values[i] for name, values in rows.items()}) for i in alive)
+            assert table.count(condition) == expected, condition
+
+
+def test_indexes_come_by_themselves_and_say_what_columns_say(tmp_path):
+    rows, source = indexed_rows(), random.Random(4)
+    schema = {"id": "int64 primary key", "a": "int64", "b": "float64", "name": "string", "tags": "string[]", "extra": "json"}
+    db = omendb.connect(tmp_path / "db")
+    table = db.create_table("t", schema)
+    table.insert(rows)
+    check_indexed(table, rows, range(INDEXED_ROWS), source, 1)
+    assert not any(name.startswith("index.") for name in table.stats()["memory_bytes"])
+    for i in range(400):
+        for condition in ("a = {0}", "b < {0} and name = 'n{0}'", "name = 'n{0}'", "'{0}' in tags", "extra->>'k' = '{0}'"):
+            table.count(condition.format(i))
+    table._wait_for_index()
+    indexes = {name for name, size in table.stats()["memory_bytes"].items() if name.startswith("index.") and size > 0}
+    assert indexes == {"index.a", "index.b", "index.name", "index.tags", "index.extra"}
+    check_indexed(table, rows, range(INDEXED_ROWS), source)
+    # Regions without a row, whose bytes go.
+    alive = [i for i in range(INDEXED_ROWS) if i >= 40_000 or i % 7 == 0 and i >= 17_000]
+    table.delete(where="id < 40000 and (id < 17000 or id % 7 <> 0)")
+    check_indexed(table, rows, alive, source, 1)
+    db.checkpoint()
+    check_indexed(table, rows, alive, source, 1)
+    table._wait_for_index()
+    check_indexed(table, rows, alive, source, 1)
+    db.close()
+    with omendb.connect(tmp_path / "db") as again:
+        check_indexed(again["t"], rows, alive, source, 1)
+        again.check()

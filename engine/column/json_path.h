@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace omendb::filter {
+namespace omendb::column {
 
 // A member to be looked for; the name is borrowed.
 class MemberName {
@@ -25,4 +25,4 @@ std::optional<std::string_view> element_of(std::string_view json, int64_t index)
 // A string without its quotes and escapes, in `buffer` where it has some; anything else as it stands. Nothing: null.
 std::optional<std::string_view> text_of_json(std::string_view json, std::string& buffer);
 
-}  // namespace omendb::filter
+}  // namespace omendb::column

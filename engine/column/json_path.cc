@@ -1,9 +1,9 @@
-#include "engine/filter/json_path.h"
+#include "engine/column/json_path.h"
 
 #include <algorithm>
 #include <cstring>
 
-namespace omendb::filter {
+namespace omendb::column {
 namespace {
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
@@ -184,4 +184,4 @@ std::optional<std::string_view> text_of_json(std::string_view json, std::string&
   return value;
 }
 
-}  // namespace omendb::filter
+}  // namespace omendb::column

@@ -1,0 +1,194 @@
+#include "engine/column/sorted_rows.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+namespace omendb::column {
+namespace {
+
+constexpr uint32_t kSampleStep = 64;
+constexpr uint32_t kMarkStep = 4096;
+constexpr uint64_t kHighestBit = uint64_t{1} << 63;
+constexpr size_t kHeadBytes = sizeof(uint64_t);
+
+// Keys of values are ordered as these are. Numbers have the same key where they are equal, strings where they begin alike.
+uint64_t key_of(int64_t value) { return static_cast<uint64_t>(value) ^ kHighestBit; }
+
+uint64_t key_of(double value) {
+  const double shown = value == 0 ? 0 : std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value;
+  const auto bits = std::bit_cast<uint64_t>(shown);
+  return (bits & kHighestBit) != 0 ? ~bits : bits | kHighestBit;
+}
+
+uint64_t key_of(std::string_view text) {
+  uint64_t key = 0;
+  const size_t count = std::min(text.size(), kHeadBytes);
+  for (size_t i = 0; i < count; ++i) key |= uint64_t{static_cast<uint8_t>(text[i])} << (kHeadBytes - 1 - i) * 8;
+  return key;
+}
+
+struct Entry {
+  uint64_t key;
+  uint32_t row;  // of the table
+};
+
+}  // namespace
+
+SortedRows::SortedRows(const Arrays& arrays, ValueKind kind, uint32_t first_row, const BlockBits& rows)
+    : kind_(kind), first_row_(first_row) {
+  sort_rows(arrays, rows);
+  make_marks();
+}
+
+uint64_t SortedRows::key_at(const Arrays& arrays, uint32_t row) const {
+  switch (kind_) {
+    case ValueKind::kInt64: return key_of(value_at<int64_t>(arrays.values, row));
+    case ValueKind::kFloat64: return key_of(value_at<double>(arrays.values, row));
+    default: return key_of(text_at(arrays, row));
+  }
+}
+
+void SortedRows::sort_rows(const Arrays& arrays, const BlockBits& rows) {
+  if (arrays.values == nullptr && arrays.ends == nullptr) return;  // all rows of the column are null
+  std::vector<Entry> entries;
+  entries.reserve(kRowsPerBlock);
+  for_each_bit(rows, [&](uint32_t offset) {
+    const uint32_t row = first_row_ + offset;
+    if (arrays.validity != nullptr && arrays.validity[row] == std::byte{0}) return;
+    entries.push_back({key_at(arrays, row), row});
+  });
+  const bool texts = kind_ == ValueKind::kString;
+  std::ranges::sort(entries, [&](const Entry& a, const Entry& b) {
+    if (a.key != b.key) return a.key < b.key;
+    const int order = texts ? text_at(arrays, a.row).compare(text_at(arrays, b.row)) : 0;
+    return order != 0 ? order < 0 : a.row < b.row;
+  });
+  rows_.reserve(entries.size());
+  samples_.reserve((entries.size() + kSampleStep - 1) / kSampleStep);
+  for (size_t i = 0; i < entries.size(); ++i) {
+    rows_.push_back(static_cast<uint16_t>(entries[i].row - first_row_));
+    if (i % kSampleStep == 0) samples_.push_back(entries[i].key);
+  }
+}
+
+void SortedRows::make_marks() {
+  marks_.reserve(std::max<size_t>(1, (rows_.size() + kMarkStep - 1) / kMarkStep));
+  BlockBits bits{};
+  uint32_t place = 0;
+  do {
+    const uint32_t end = std::min(place + kMarkStep, static_cast<uint32_t>(rows_.size()));
+    flip_rows(place, end, bits);
+    marks_.push_back(bits);
+    place = end;
+  } while (place < rows_.size());
+}
+
+// The place in the order of the first row that is not before: those with a key below `low` are, those above `high` are not, before(row) says it of others.
+template <class Before>
+uint32_t SortedRows::first_not(const Arrays& arrays, uint64_t low, uint64_t high, const Before& before) const {
+  const auto is_before = [&](uint64_t key, uint32_t row) { return key < low || (key <= high && before(row)); };
+  size_t sample = 0;
+  for (size_t end = samples_.size(); sample < end;) {
+    const size_t middle = sample + (end - sample) / 2;
+    if (is_before(samples_[middle], first_row_ + rows_[middle * kSampleStep])) {
+      sample = middle + 1;
+    } else {
+      end = middle;
+    }
+  }
+  if (sample == 0) return 0;
+  auto place = static_cast<uint32_t>(sample - 1) * kSampleStep + 1;
+  auto end = static_cast<uint32_t>(std::min(sample * kSampleStep, rows_.size()));
+  while (place < end) {
+    const uint32_t middle = place + (end - place) / 2;
+    const uint32_t row = first_row_ + rows_[middle];
+    if (is_before(key_at(arrays, row), row)) {
+      place = middle + 1;
+    } else {
+      end = middle;
+    }
+  }
+  return place;
+}
+
+// Of numbers.
+SortedRows::Span SortedRows::between(const Arrays& arrays, uint64_t low, uint64_t high) const {
+  if (low > high) return {};
+  const uint32_t first = first_not(arrays, low, low, [](uint32_t) { return false; });
+  return {first, first_not(arrays, high, high, [](uint32_t) { return true; })};
+}
+
+SortedRows::Span SortedRows::ints(const Arrays& arrays, int64_t low, int64_t high) const {
+  return between(arrays, key_of(low), key_of(high));
+}
+SortedRows::Span SortedRows::floats(const Arrays& arrays, double low, double high) const {
+  return between(arrays, key_of(low), key_of(high));
+}
+SortedRows::Span SortedRows::nans(const Arrays& arrays) const {
+  const uint64_t key = key_of(std::numeric_limits<double>::quiet_NaN());
+  return between(arrays, key, key);
+}
+
+SortedRows::Span SortedRows::equal(const Arrays& arrays, std::string_view text) const {
+  const uint64_t key = key_of(text);
+  const uint32_t first = first_not(arrays, key, key, [&](uint32_t row) { return text_at(arrays, row) < text; });
+  return {first, first_not(arrays, key, key, [&](uint32_t row) { return text_at(arrays, row) <= text; })};
+}
+
+SortedRows::Span SortedRows::prefixed(const Arrays& arrays, std::string_view prefix) const {
+  const uint64_t low = key_of(prefix);
+  const uint64_t high = prefix.size() >= kHeadBytes ? low : low | ~uint64_t{0} >> prefix.size() * 8;
+  const uint32_t first = first_not(arrays, low, low, [&](uint32_t row) { return text_at(arrays, row) < prefix; });
+  const auto before_end = [&](uint32_t row) { return text_at(arrays, row).substr(0, prefix.size()) <= prefix; };
+  return {first, first_not(arrays, low, high, before_end)};
+}
+
+SortedRows::Span SortedRows::beside(const Arrays& arrays, std::string_view text, bool below, bool or_equal) const {
+  const uint64_t key = key_of(text);
+  const uint32_t place = first_not(arrays, key, key, [&](uint32_t row) {
+    const int order = text_at(arrays, row).compare(text);
+    return order < 0 || (order == 0 && below == or_equal);
+  });
+  return below ? Span{0, place} : Span{place, static_cast<uint32_t>(rows_.size())};
+}
+
+uint32_t SortedRows::mark_place(size_t mark) const {
+  return static_cast<uint32_t>(std::min(mark * kMarkStep, rows_.size()));
+}
+
+size_t SortedRows::nearest_mark(uint32_t place) const {
+  const size_t below = place / kMarkStep;
+  const size_t above = std::min(below + 1, marks_.size());
+  return mark_place(above) - std::min(mark_place(above), place) < place - mark_place(below) ? above : below;
+}
+
+void SortedRows::flip_rows(uint32_t first, uint32_t end, BlockBits& bits) const {
+  for (uint32_t i = first; i < end; ++i) bits[rows_[i] / 64] ^= uint64_t{1} << rows_[i] % 64;
+}
+
+void SortedRows::flip(Span span, BlockBits& bits) const {
+  constexpr uint32_t kMarkCost = 256;  // rows that are flipped in the time that two marks take
+  const size_t first_mark = nearest_mark(span.first);
+  const size_t end_mark = nearest_mark(span.end);
+  const auto ends_at = [](uint32_t a, uint32_t b) { return Span{std::min(a, b), std::max(a, b)}; };
+  const Span before = ends_at(mark_place(first_mark), span.first);
+  const Span behind = ends_at(mark_place(end_mark), span.end);
+  if (span.end - span.first <= kMarkCost + before.end - before.first + behind.end - behind.first)
+    return flip_rows(span.first, span.end, bits);
+  for (const size_t mark : {first_mark, end_mark}) {
+    if (mark == 0) continue;
+    const BlockBits& flipped = marks_[mark - 1];
+    for (size_t w = 0; w < kWordsPerBlock; ++w) bits[w] ^= flipped[w];
+  }
+  flip_rows(before.first, before.end, bits);
+  flip_rows(behind.first, behind.end, bits);
+}
+
+size_t SortedRows::memory_bytes() const {
+  return rows_.capacity() * sizeof(uint16_t) + samples_.capacity() * sizeof(uint64_t) +
+         marks_.capacity() * sizeof(BlockBits);
+}
+
+}  // namespace omendb::column

@@ -1,0 +1,137 @@
+#include "engine/filter/indexed_shortcut.h"
+
+#include <bit>
+#include <cmath>
+#include <optional>
+
+namespace omendb::filter {
+namespace {
+
+using column::BlockBits;
+using column::SortedRows;
+using column::SortedTerms;
+using How = TextMatch::How;
+
+constexpr size_t kSpansMax = 32;          // of a set of values; a pass over the column is as fast for more
+constexpr uint32_t kTextsMatched = 4096;  // of a block; as many different ones are compared with a pattern one by one
+
+// Sets the bits of the rows that pass; false where the index does not tell. `out` begins without bits.
+struct OfRows {
+  const SortedRows& rows;
+  const ColumnSpan& column;
+  BlockBits& out;
+
+  bool operator()(const IntRange& range) const {
+    rows.flip(rows.ints(column, range.low, range.high), out);
+    return true;
+  }
+  bool operator()(const FloatRange& range) const {
+    rows.flip(rows.floats(column, range.low, range.high), out);
+    if (range.nan) rows.flip(rows.nans(column), out);
+    return true;
+  }
+  bool operator()(const NumberSet& set) const {
+    if (set.values().size() > kSpansMax) return false;
+    for (const int64_t value : set.values()) rows.flip(rows.ints(column, value, value), out);
+    return true;
+  }
+  bool operator()(const FloatSet& set) const {
+    if (set.bits.values().size() > kSpansMax) return false;
+    for (const int64_t bits : set.bits.values()) {
+      const auto value = std::bit_cast<double>(bits);
+      rows.flip(std::isnan(value) ? rows.nans(column) : rows.floats(column, value, value), out);
+    }
+    return true;
+  }
+  bool operator()(const TextMatch& match) const {
+    switch (match.how()) {
+      case How::kEqual: rows.flip(rows.equal(column, match.text()), out); return true;
+      case How::kPrefix: rows.flip(rows.prefixed(column, match.text()), out); return true;
+      case How::kAmong:
+        if (match.texts().size() > kSpansMax) return false;
+        for (const std::string& text : match.texts()) rows.flip(rows.equal(column, text), out);
+        return true;
+      default: return false;
+    }
+  }
+  bool operator()(const TextBound& bound) const {
+    rows.flip(rows.beside(column, bound.text, bound.below, bound.equal), out);
+    return true;
+  }
+  bool operator()(const ListElement&) const { return false; }
+  bool operator()(const NullTest&) const { return true; }
+};
+
+struct OfTerms {
+  const SortedTerms& terms;
+  BlockBits& out;
+
+  bool set(SortedTerms::Span span) const {
+    for (uint32_t term = span.first; term < span.end; ++term) terms.set(term, out);
+    return true;
+  }
+  bool operator()(const ListElement& element) const { return set(terms.equal(element.text)); }
+  bool operator()(const TextBound& bound) const { return set(terms.beside(bound.text, bound.below, bound.equal)); }
+  bool operator()(const NullTest&) const { return true; }
+  bool operator()(const TextMatch& match) const {
+    switch (match.how()) {
+      case How::kEqual: return set(terms.equal(match.text()));
+      case How::kPrefix: return set(terms.prefixed(match.text()));
+      case How::kAmong:
+        for (const std::string& text : match.texts()) set(terms.equal(text));
+        return true;
+      default: break;
+    }
+    if (terms.count() > kTextsMatched) return false;
+    for (uint32_t term = 0; term < terms.count(); ++term) {
+      if (match.passes(terms.text(term))) terms.set(term, out);
+    }
+    return true;
+  }
+  template <class Numbers>  // of texts there are none
+  bool operator()(const Numbers&) const {
+    return false;
+  }
+};
+
+}  // namespace
+
+std::optional<column::Source> indexed_source(const Shortcut& shortcut) {
+  if (!shortcut.values) return {};
+  const bool is_member = *shortcut.values == column::ValueKind::kJson;
+  if (const auto* match = std::get_if<TextMatch>(&shortcut.test); match != nullptr && !is_member) {
+    const bool spans = match->how() == How::kEqual || match->how() == How::kPrefix ||
+                       (match->how() == How::kAmong && match->texts().size() <= kSpansMax);
+    if (!spans) return {};
+  }
+  if (const auto* set = std::get_if<NumberSet>(&shortcut.test); set != nullptr && set->values().size() > kSpansMax)
+    return {};
+  if (const auto* set = std::get_if<FloatSet>(&shortcut.test); set != nullptr && set->bits.values().size() > kSpansMax)
+    return {};
+  return column::Source{shortcut.column, *shortcut.values, shortcut.member};
+}
+
+bool evaluate(const Shortcut& shortcut, const column::BlockIndex& index, const ColumnSpan& column, BlockTruth& out) {
+  out.truth.fill(0);
+  if (const auto* rows = std::get_if<SortedRows>(&index.values)) {
+    if (!std::visit(OfRows{*rows, column, out.truth}, shortcut.test)) return false;
+    out.known = rows->known();
+  } else if (const auto* terms = std::get_if<SortedTerms>(&index.values)) {
+    if (!std::visit(OfTerms{*terms, out.truth}, shortcut.test)) return false;
+    out.known = terms->known();
+  } else {
+    return false;
+  }
+  const bool is_null_test = std::holds_alternative<NullTest>(shortcut.test);
+  for (size_t w = 0; w < column::kWordsPerBlock; ++w) {
+    if (is_null_test) {
+      out.truth[w] = ~out.known[w];
+      out.known[w] = ~uint64_t{0};
+    } else if (shortcut.null_in_set) {
+      out.known[w] &= out.truth[w];
+    }
+  }
+  return true;
+}
+
+}  // namespace omendb::filter
