@@ -10,6 +10,7 @@ namespace {
 
 constexpr uint32_t kSampleStep = 64;
 constexpr uint32_t kMarkStep = 4096;
+constexpr uint32_t kLongRun = 1024;  // equal values that get marks of their own
 constexpr uint64_t kHighestBit = uint64_t{1} << 63;
 constexpr size_t kHeadBytes = sizeof(uint64_t);
 
@@ -65,24 +66,44 @@ void SortedRows::sort_rows(const Arrays& arrays, const BlockBits& rows) {
     const int order = texts ? text_at(arrays, a.row).compare(text_at(arrays, b.row)) : 0;
     return order != 0 ? order < 0 : a.row < b.row;
   });
+  const auto equal = [&](const Entry& a, const Entry& b) {
+    return a.key == b.key && (!texts || text_at(arrays, a.row) == text_at(arrays, b.row));
+  };
   rows_.reserve(entries.size());
   samples_.reserve((entries.size() + kSampleStep - 1) / kSampleStep);
   for (size_t i = 0; i < entries.size(); ++i) {
     rows_.push_back(static_cast<uint16_t>(entries[i].row - first_row_));
     if (i % kSampleStep == 0) samples_.push_back(entries[i].key);
   }
+  choose_marks(std::span<const Entry>(entries), equal);
+}
+
+// A span begins and ends between different values, so marks inside of a run of equal ones would be of no use.
+template <class Entry, class Equal>
+void SortedRows::choose_marks(std::span<const Entry> entries, const Equal& equal) {
+  uint32_t last = 0;
+  const auto mark = [&](size_t place) {
+    last = static_cast<uint32_t>(place);
+    if (last != 0 && (mark_places_.empty() || mark_places_.back() != last)) mark_places_.push_back(last);
+  };
+  for (size_t first = 0, end = 0; first < entries.size(); first = end) {
+    for (end = first + 1; end < entries.size() && equal(entries[end], entries[first]);) ++end;
+    const bool is_long = end - first >= kLongRun;
+    if (is_long) mark(first);
+    if (is_long || end - last >= kMarkStep || end == entries.size()) mark(end);
+  }
 }
 
 void SortedRows::make_marks() {
-  marks_.reserve(std::max<size_t>(1, (rows_.size() + kMarkStep - 1) / kMarkStep));
+  marks_.reserve(std::max<size_t>(1, mark_places_.size()));
   BlockBits bits{};
   uint32_t place = 0;
-  do {
-    const uint32_t end = std::min(place + kMarkStep, static_cast<uint32_t>(rows_.size()));
+  for (const uint32_t end : mark_places_) {
     flip_rows(place, end, bits);
     marks_.push_back(bits);
     place = end;
-  } while (place < rows_.size());
+  }
+  if (marks_.empty()) marks_.push_back(bits);
 }
 
 // The place in the order of the first row that is not before: those with a key below `low` are, those above `high` are not, before(row) says it of others.
@@ -154,14 +175,13 @@ SortedRows::Span SortedRows::beside(const Arrays& arrays, std::string_view text,
   return below ? Span{0, place} : Span{place, static_cast<uint32_t>(rows_.size())};
 }
 
-uint32_t SortedRows::mark_place(size_t mark) const {
-  return static_cast<uint32_t>(std::min(mark * kMarkStep, rows_.size()));
-}
+uint32_t SortedRows::mark_place(size_t mark) const { return mark == 0 ? 0 : mark_places_[mark - 1]; }
 
 size_t SortedRows::nearest_mark(uint32_t place) const {
-  const size_t below = place / kMarkStep;
-  const size_t above = std::min(below + 1, marks_.size());
-  return mark_place(above) - std::min(mark_place(above), place) < place - mark_place(below) ? above : below;
+  const auto above = std::ranges::lower_bound(mark_places_, place);
+  const auto mark = static_cast<size_t>(above - mark_places_.begin()) + 1;
+  if (above == mark_places_.end()) return mark - 1;
+  return mark_place(mark) - place < place - mark_place(mark - 1) ? mark : mark - 1;
 }
 
 void SortedRows::flip_rows(uint32_t first, uint32_t end, BlockBits& bits) const {
@@ -188,7 +208,7 @@ void SortedRows::flip(Span span, BlockBits& bits) const {
 
 size_t SortedRows::memory_bytes() const {
   return rows_.capacity() * sizeof(uint16_t) + samples_.capacity() * sizeof(uint64_t) +
-         marks_.capacity() * sizeof(BlockBits);
+         mark_places_.capacity() * sizeof(uint32_t) + marks_.capacity() * sizeof(BlockBits);
 }
 
 }  // namespace omendb::column

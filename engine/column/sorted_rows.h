@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -43,6 +44,8 @@ class SortedRows {
   Span between(const Arrays& arrays, uint64_t low, uint64_t high) const;
   uint64_t key_at(const Arrays& arrays, uint32_t row) const;
   void sort_rows(const Arrays& arrays, const BlockBits& rows);
+  template <class Entry, class Equal>
+  void choose_marks(std::span<const Entry> entries, const Equal& equal);
   void make_marks();
   uint32_t mark_place(size_t mark) const;
   size_t nearest_mark(uint32_t place) const;
@@ -52,7 +55,9 @@ class SortedRows {
   uint32_t first_row_;
   std::vector<uint16_t> rows_;     // in the order of their values, equal ones as they came
   std::vector<uint64_t> samples_;  // the key of every 64th of them
-  std::vector<BlockBits> marks_;   // bits of the first kMarkStep rows in this order, of twice as many, ..., of all
+  std::vector<uint32_t>
+      mark_places_;  // in the order: around long runs of equal values, else about every kMarkStep; the last is the end
+  std::vector<BlockBits> marks_;  // bits of the rows before each
 };
 
 }  // namespace omendb::column
