@@ -2,6 +2,7 @@
 
 #include "engine/base/thread_pool.h"
 #include "engine/base/try.h"
+#include "engine/exec/patched_rows.h"
 
 #include <fmt/format.h>
 
@@ -117,10 +118,28 @@ bool same_rows(const LiveBitmap& a, const LiveBitmap& b) {
   return a.row_count() == b.row_count() && std::ranges::equal(a.blocks(), b.blocks());
 }
 
+// What a condition is asked of: rows by the values that they were written with, or slots of patches.
+struct Asked {
+  std::span<const table::ColumnReader> columns;
+  table::KeptBitmaps& kept;
+  bool of_patches = false;  // slots, and the condition also reads columns that patches do not have
+};
+
+Asked rows_as_written(const table::TableVersion& version) { return {version.columns, *version.kept, false}; }
+
+Result<void> evaluate_all_patched(const table::TableVersion& version, const filter::Filter& filter,
+                                  std::vector<Part>& parts) {
+  for (Part& part : parts) {
+    const auto first_slot = static_cast<uint32_t>(part.block * LiveBitmap::kRowsPerBlock);
+    TRY_OK(evaluate_patched(version, filter, first_slot, part.missing));
+  }
+  return {};
+}
+
 // `filter`: null until it is needed.
-Result<LiveBitmap> find_rows(const table::TableVersion& version, const Where* where, const filter::Filter* filter,
-                             std::string key, const LiveBitmap& among) {
-  const std::shared_ptr<const table::KeptBitmap> kept = key.empty() ? nullptr : version.kept->find(key);
+Result<LiveBitmap> find_rows(const table::TableVersion& version, const Asked& asked, const Where* where,
+                             const filter::Filter* filter, std::string key, const LiveBitmap& among) {
+  const std::shared_ptr<const table::KeptBitmap> kept = key.empty() ? nullptr : asked.kept.find(key);
   if (kept != nullptr && same_rows(among, kept->among)) return kept->passing;
   Work work = plan_work(among, kept.get());
   std::shared_ptr<const filter::Filter> made;
@@ -129,22 +148,46 @@ Result<LiveBitmap> find_rows(const table::TableVersion& version, const Where* wh
     made = std::move(parsed);
     filter = made.get();
   }
-  if (!work.parts.empty()) {
-    std::vector<filter::ColumnSpan> columns(version.columns.size());
-    for (const uint32_t column : filter->columns()) columns[column] = span_of(version.columns[column]);
+  if (!work.parts.empty() && asked.of_patches) {
+    TRY_OK(evaluate_all_patched(version, *filter, work.parts));
+  } else if (!work.parts.empty()) {
+    std::vector<filter::ColumnSpan> columns(asked.columns.size());
+    for (const uint32_t column : filter->columns()) columns[column] = span_of(asked.columns[column]);
     TRY_OK(evaluate(*filter, columns, work.parts));
   }
   join(work);
   LiveBitmap rows;
   rows.assign(among.row_count(), std::move(work.blocks));
-  if (!key.empty()) version.kept->keep(std::move(key), {among, rows});
+  if (!key.empty()) asked.kept.keep(std::move(key), {among, rows});
   return rows;
 }
 
-Result<LiveBitmap> find_rows_or_no_memory(const table::TableVersion& version, const Where* where,
-                                          const filter::Filter* filter, const LiveBitmap& among) {
+// Where rows show values of patches, those are asked for what they hold.
+Result<LiveBitmap> find_rows(const table::TableVersion& version, const filter::Filter& filter,
+                             const LiveBitmap& among) {
+  const Reads reads = reads_of(filter, version.info->schema);
+  if (!version.patches || reads == Reads::kOthers)
+    return find_rows(version, rows_as_written(version), nullptr, &filter, filter.key(), among);
+  const table::Patches& patches = *version.patches;
+  const LiveBitmap plain = same_rows(among, version.live) ? patches.plain : intersection(among, patches.plain);
+  TRY(rows, find_rows(version, rows_as_written(version), nullptr, &filter, filter.key(), plain));
+  const Asked asked{patches.columns, *patches.kept, reads == Reads::kBoth};
+  TRY(slots, find_rows(version, asked, nullptr, &filter, filter.key(), patches.slots));
+  return with_rows_of(patches, slots, among, rows);
+}
+
+Result<LiveBitmap> find_rows(const table::TableVersion& version, const Where& where, const LiveBitmap& among) {
+  if (!version.patches)
+    return find_rows(version, rows_as_written(version), &where, nullptr, filter::Filter::key_of(where), among);
+  TRY(filter, filter::Filter::make(version.info->schema, where));
+  return find_rows(version, *filter, among);
+}
+
+template <typename Condition>
+Result<LiveBitmap> find_rows_or_no_memory(const table::TableVersion& version, const Condition& condition,
+                                          const LiveBitmap& among) {
   try {
-    return find_rows(version, where, filter, filter == nullptr ? filter::Filter::key_of(*where) : filter->key(), among);
+    return find_rows(version, condition, among);
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::kOutOfMemory, "no memory to find the rows that a condition is true for"};
   }
@@ -154,12 +197,12 @@ Result<LiveBitmap> find_rows_or_no_memory(const table::TableVersion& version, co
 
 Result<LiveBitmap> rows_where(const table::TableVersion& version, const filter::Filter& filter,
                               const LiveBitmap& among) {
-  return find_rows_or_no_memory(version, nullptr, &filter, among);
+  return find_rows_or_no_memory(version, filter, among);
 }
 
 Result<LiveBitmap> rows_where(const table::TableVersion& version, const Where& where, const LiveBitmap& among) {
   if (where.text.empty()) return among;
-  return find_rows_or_no_memory(version, &where, nullptr, among);
+  return find_rows_or_no_memory(version, where, among);
 }
 
 }  // namespace omendb::exec
