@@ -63,7 +63,7 @@ def fill(database, rows, dims):
     random = np.random.default_rng(1)
     for first in range(0, rows, BATCH):
         table.insert(make_rows(first, min(BATCH, rows - first), dims, random))
-    table.wait_for_index()
+    table._wait_for_index()
     return table
 
 
@@ -115,7 +115,7 @@ def measure(folder, options):
         _, results["whole"] = timed_update(table, values, f"id < {max(10, options.rows // 20)}")
         before = numbers_set(table, options.rounds)
     with omendb.connect(path) as database:
-        if numbers_set(database.table("t"), options.rounds) != before:
+        if numbers_set(database["t"], options.rounds) != before:
             raise RuntimeError("the directory shows something else when it is opened again")
     return results
 

@@ -99,6 +99,7 @@ Result<void> TableStore::copy_live_patches(PatchArrays& arrays, Patches& patches
   const auto copy = [&] {
     if (!result.ok() || slots.empty()) return;
     std::vector<RowId> rows;
+    rows.reserve(slots.size());
     for (const RowId slot : slots) rows.push_back(old.row_of(slot.value));
     Rows values;
     values.row_count = static_cast<uint32_t>(slots.size());
