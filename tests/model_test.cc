@@ -231,6 +231,7 @@ void expect_same_at_the_door(const DatabaseModel& model, const Database& databas
     const ColumnSpec& key_spec = *std::find_if(wanted.schema.columns.begin(), wanted.schema.columns.end(),
                                                [](const auto& spec) { return spec.primary_key; });
     std::vector<Value> keys;
+    keys.reserve(20);
     for (int i = 0; i < 20; ++i) keys.push_back(random_key(key_spec.type, 300, random));
     std::vector<uint8_t> found;
     const Batch batch = base::must(table.get(OwnedKeys(keys).view(), {}, &found));
