@@ -19,6 +19,7 @@ std::string_view name_of(StatementKind kind) {
     case StatementKind::kInsert: return "insert";
     case StatementKind::kUpsert: return "upsert";
     case StatementKind::kErase: return "erase";
+    case StatementKind::kUpdate: return "update";
     case StatementKind::kClear: return "clear";
     case StatementKind::kCreate: return "create";
     case StatementKind::kDrop: return "drop";
@@ -27,6 +28,7 @@ std::string_view name_of(StatementKind kind) {
     case StatementKind::kMove: return "move";
     case StatementKind::kMoveSparse: return "move sparse regions";
     case StatementKind::kMergeTexts: return "merge texts";
+    case StatementKind::kRenewPatches: return "renew patches";
   }
   return "unknown";
 }
@@ -61,7 +63,20 @@ Answer apply_write(TableModel& table, const Statement& statement) {
   return {std::nullopt, statement.rows.size()};
 }
 
+Answer apply_update(TableModel& table, const Statement& statement) {
+  uint64_t changed = 0;
+  for (auto& [key, row] : table.rows) {
+    if (!statement.keys.empty() && std::ranges::find(statement.keys, key) == statement.keys.end()) continue;
+    if (statement.number_below && std::get<int64_t>(row[*table.schema.find("number")]) >= *statement.number_below)
+      continue;
+    for (const size_t column : statement.columns) row[column] = statement.rows.front()[column];
+    ++changed;
+  }
+  return {std::nullopt, changed};
+}
+
 Answer apply_to_table(TableModel& table, const Statement& statement) {
+  if (statement.kind == StatementKind::kUpdate) return apply_update(table, statement);
   if (statement.kind == StatementKind::kClear) return {std::nullopt, std::exchange(table.rows, {}).size()};
   if (statement.kind != StatementKind::kErase) return apply_write(table, statement);
   uint64_t removed = 0;
@@ -156,7 +171,9 @@ Answer perform(DatabaseModel& model, const Statement& statement) {
     return {};
   }
   if (found == model.end()) return {ErrorCode::kNotFound, 0};
-  if (statement.kind == StatementKind::kLink || statement.kind == StatementKind::kMove) return {};
+  if (statement.kind == StatementKind::kLink || statement.kind == StatementKind::kMove ||
+      statement.kind == StatementKind::kRenewPatches)
+    return {};
   if (statement.kind != StatementKind::kDrop) return apply_to_table(found->second, statement);
   model.erase(found);
   return {};
@@ -181,6 +198,34 @@ Result<uint64_t> move_every_third(database::Engine& engine, const table::TableVe
   if (moved != rows.size()) return Error{ErrorCode::kConflict, "not all rows were moved"};
   return uint64_t{0};
 }
+
+// What a kUpdate says, in the words of the door.
+class Update {
+ public:
+  Update(const Schema& schema, const Statement& statement) : batch_(schema, statement.rows) {
+    for (const size_t column : statement.columns) columns_.push_back(batch_.view().columns[column]);
+    ValueList keys;
+    for (const Value& key : statement.keys) {
+      const auto* number = std::get_if<int64_t>(&key);
+      keys.push_back(number != nullptr ? omendb::Value{*number} : omendb::Value{std::get<std::string>(key)});
+    }
+    if (!keys.empty()) {
+      text_ = "id in ?";
+      values_.push_back({std::move(keys)});
+    }
+    if (!statement.number_below) return;
+    text_ += text_.empty() ? "number < ?" : " and number < ?";
+    values_.push_back({*statement.number_below});
+  }
+  BatchView values() const { return {1, columns_}; }
+  Where where() const { return {.text = text_, .values = values_}; }
+
+ private:
+  OwnedBatch batch_;
+  std::vector<ColumnView> columns_;
+  std::string text_;
+  std::vector<omendb::Value> values_;
+};
 
 }  // namespace
 
@@ -218,6 +263,14 @@ Result<uint64_t> perform(database::Engine& engine, const Statement& statement) {
   if (statement.kind == StatementKind::kMove) return move_every_third(engine, *found->second);
   if (statement.kind == StatementKind::kClear) return engine.clear(id);
   if (statement.kind == StatementKind::kErase) return engine.erase(id, OwnedKeys(statement.keys).view());
+  if (statement.kind == StatementKind::kUpdate) {
+    const Update update(found->second->info->schema, statement);
+    return engine.update(id, update.values(), update.where());
+  }
+  if (statement.kind == StatementKind::kRenewPatches) {
+    TRY_OK(engine.renew_patches(id));
+    return uint64_t{0};
+  }
   const OwnedBatch batch(found->second->info->schema, statement.rows);
   const bool insert = statement.kind == StatementKind::kInsert;
   return engine.write(id, batch.view(), insert ? table::OnConflict::kFail : table::OnConflict::kReplace);
@@ -246,6 +299,11 @@ Result<uint64_t> perform(Database& database, const Statement& statement) {
     return Error{ErrorCode::kNotSupported, "only an engine moves rows when it is told to"};
   if (statement.kind == StatementKind::kClear) return table.clear();
   if (statement.kind == StatementKind::kErase) return table.erase(OwnedKeys(statement.keys).view());
+  if (statement.kind == StatementKind::kUpdate) {
+    const Update update(table.schema(), statement);
+    return table.update(update.values(), update.where());
+  }
+  if (statement.kind == StatementKind::kRenewPatches) return uint64_t{0};  // goes on by itself
   const OwnedBatch batch(table.schema(), statement.rows);
   return statement.kind == StatementKind::kInsert ? table.insert(batch.view()) : table.upsert(batch.view());
 }
@@ -327,7 +385,7 @@ TableModel read_table(const table::TableVersion& version) {
   for (size_t c = 0; c < model.schema.columns.size(); ++c) {
     ColumnData& data = batch.columns.emplace_back();
     data.type = model.schema.columns[c].type;
-    version.columns[c].gather(live, model.schema.columns[c], data);
+    version.values(c).gather(live, model.schema.columns[c], data);
   }
   const std::vector<Row> rows = rows_of(batch);
   const size_t key = key_position(model.schema);
@@ -341,12 +399,13 @@ TableModel read_table(const table::TableVersion& version) {
 
 }  // namespace
 
-DatabaseModel read_all(const database::Engine& engine) {
+DatabaseModel read_version(const table::DatabaseVersion& version) {
   DatabaseModel model;
-  const auto version = base::must(engine.version());
-  for (const auto& [name, table] : version->tables) model.emplace(name, read_table(*table));
+  for (const auto& [name, table] : version.tables) model.emplace(name, read_table(*table));
   return model;
 }
+
+DatabaseModel read_all(const database::Engine& engine) { return read_version(*base::must(engine.version())); }
 
 DatabaseModel read_all(const Database& database) {
   DatabaseModel model;
@@ -526,6 +585,30 @@ Statement StatementSource::change_schema(const DatabaseModel& model) {
   return statement;
 }
 
+// One column or some, a vector or a text now and then, of some keys, of small numbers, or of both.
+Statement StatementSource::update(const std::string& name, const TableModel& table) {
+  Statement statement;
+  statement.kind = StatementKind::kUpdate;
+  statement.table = name;
+  const size_t key = key_position(table.schema);
+  const bool metadata_only = !random_.one_in(6);
+  const auto may_change = [&](size_t column) {
+    return column != key && (!metadata_only || table::is_metadata(table.schema.columns[column]));
+  };
+  for (size_t c = 0; c < table.schema.columns.size(); ++c) {
+    if (may_change(c) && random_.one_in(3)) statement.columns.push_back(c);
+  }
+  const size_t number = *table.schema.find("number");
+  if (statement.columns.empty()) statement.columns.push_back(number);
+  const Type key_type = table.schema.columns[key].type;
+  statement.rows.push_back(random_row(table.schema, random_key(key_type, shape_.key_count, random_), random_));
+  for (uint64_t i = random_.below(shape_.rows_max + 1); i > 0; --i)
+    statement.keys.push_back(random_key(key_type, shape_.key_count, random_));
+  if (statement.keys.empty() || random_.one_in(3))
+    statement.number_below = static_cast<int64_t>(random_.below(random_.one_in(4) ? 1100 : 300));
+  return statement;
+}
+
 Statement StatementSource::next(const DatabaseModel& model) {
   if (model.empty() || (shape_.schema_changes && random_.one_in(25))) return change_schema(model);
   Statement statement;
@@ -533,7 +616,8 @@ Statement StatementSource::next(const DatabaseModel& model) {
   const auto& [name, table] = *chosen;
   statement.table = name;
   if (shape_.checkpoints && random_.one_in(12)) {
-    constexpr StatementKind kKinds[] = {StatementKind::kLink, StatementKind::kCheckpoint, StatementKind::kMergeTexts};
+    constexpr StatementKind kKinds[] = {StatementKind::kLink, StatementKind::kCheckpoint, StatementKind::kMergeTexts,
+                                        StatementKind::kRenewPatches};
     statement.kind = kKinds[random_.below(std::size(kKinds))];
     return statement;
   }
@@ -541,6 +625,7 @@ Statement StatementSource::next(const DatabaseModel& model) {
     statement.kind = StatementKind::kMove;
     return statement;
   }
+  if (random_.one_in(3)) return update(name, table);
   const Type key_type = table.schema.columns[key_position(table.schema)].type;
   const size_t count = random_.below(shape_.rows_max + 1);
   if (random_.one_in(4)) {

@@ -40,6 +40,7 @@ enum class StatementKind : uint8_t {
   kInsert,
   kUpsert,
   kErase,
+  kUpdate,
   kClear,
   kCreate,
   kDrop,
@@ -47,15 +48,19 @@ enum class StatementKind : uint8_t {
   kLink,
   kMove,        // a third of the table's rows to its end
   kMoveSparse,  // what sparse regions of any table have left
-  kMergeTexts   // runs of text indexes of any table, until there is nothing to merge
+  kMergeTexts,  // runs of text indexes of any table, until there is nothing to merge
+  kRenewPatches
 };
 
 struct Statement {
   StatementKind kind = StatementKind::kInsert;
   std::string table;
   Schema schema;            // kCreate
-  std::vector<Row> rows;    // kInsert, kUpsert
-  std::vector<Value> keys;  // kErase
+  std::vector<Row> rows;    // kInsert, kUpsert; kUpdate: one, of which `columns` count
+  std::vector<Value> keys;  // kErase, kUpdate
+  std::vector<size_t> columns{};
+  std::optional<int64_t>
+      number_below{};  // kUpdate: of these keys, or of all if there are none, those whose "number" is
 };
 std::string describe(const Statement& statement);
 
@@ -103,6 +108,7 @@ std::vector<Row> rows_of(const Batch& batch);
 
 // Everything that the newest version shows, read row by row, and read again through the key directory.
 DatabaseModel read_all(const database::Engine& engine);
+DatabaseModel read_version(const table::DatabaseVersion& version);
 DatabaseModel read_all(const Database& database);
 // "" when equal; else the first difference.
 std::string difference(const DatabaseModel& wanted, const DatabaseModel& found);
@@ -142,6 +148,7 @@ class StatementSource {
 
  private:
   Statement change_schema(const DatabaseModel& model);
+  Statement update(const std::string& name, const TableModel& table);
 
   base::Random random_;
   Shape shape_;

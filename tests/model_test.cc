@@ -2,6 +2,7 @@
 
 #include "engine/base/test_result.h"
 #include "engine/base/test_scale.h"
+#include "engine/exec/rows_where.h"
 #include "engine/exec/vector_search.h"
 #include "engine/os/crash_states.h"
 #include "engine/os/memory_file.h"
@@ -13,6 +14,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 namespace omendb::test {
 namespace {
@@ -79,6 +82,64 @@ void expect_exact_search(const DatabaseModel& model, const database::Engine& eng
   }
 }
 
+// Conditions over metadata, over other columns, and over both.
+void expect_conditions(const DatabaseModel& model, const table::DatabaseVersion& database, base::Random& random) {
+  if (model.empty()) return;
+  const auto chosen = std::next(model.begin(), static_cast<ptrdiff_t>(random.below(model.size())));
+  const table::TableVersion& version = *database.tables.at(chosen->first);
+  const auto bound = static_cast<int64_t>(random.below(3) * 300);
+  const auto is_small = [&](const Row& row) {
+    return std::get<int64_t>(row[*chosen->second.schema.find("number")]) < bound;
+  };
+  const auto is_null = [&](const Row& row, std::string_view name) {
+    return std::holds_alternative<std::monostate>(row[*chosen->second.schema.find(name)]);
+  };
+  const auto expect_rows = [&](std::string_view text, const auto& passes) {
+    const omendb::Value values[] = {{bound}};
+    const auto found = base::must(exec::rows_where(version, Where{.text = text, .values = values}, version.live));
+    std::vector<RowId> rows;
+    found.for_each([&](RowId row) { rows.push_back(row); });
+    const std::vector<Value> keys = keys_of(version, rows);
+    std::set<Value> wanted;
+    for (const auto& [key, row] : chosen->second.rows) {
+      if (passes(row)) wanted.insert(key);
+    }
+    ASSERT_EQ(keys.size(), wanted.size()) << text;
+    ASSERT_EQ(std::set<Value>(keys.begin(), keys.end()), wanted) << text;
+  };
+  expect_rows("number < ?", is_small);
+  expect_rows("number < ? or (label is null and flag)", [&](const Row& row) {
+    const Value& flag = row[*chosen->second.schema.find("flag")];
+    return is_small(row) || (is_null(row, "label") && !is_null(row, "flag") && std::get<bool>(flag));
+  });
+  expect_rows("number < ? and w is null", [&](const Row& row) { return is_small(row) && is_null(row, "w"); });
+  expect_rows("body is null and ? = 0", [&](const Row& row) { return is_null(row, "body") && bound == 0; });
+  expect_rows("(body <> '' or body is null or tags is null) and number < ? and extra is null", [&](const Row& row) {
+    const Value& body = row[*chosen->second.schema.find("body")];
+    const bool text = is_null(row, "body") || !std::get<std::string>(body).empty();
+    return (text || is_null(row, "tags")) && is_small(row) && is_null(row, "extra");
+  });
+}
+
+// Versions that somebody holds while the database goes on.
+class PinnedVersions {
+ public:
+  void pin(const DatabaseModel& model, const database::Engine& engine) {
+    if (pinned_.size() == 3) pinned_.erase(pinned_.begin());
+    pinned_.emplace_back(base::must(engine.version()), model);
+  }
+  void let_go() { pinned_.clear(); }
+  void expect_unchanged(base::Random& random) const {
+    for (const auto& [version, model] : pinned_) {
+      ASSERT_EQ(difference(model, read_version(*version)), "") << "an old version";
+      ASSERT_NO_FATAL_FAILURE(expect_conditions(model, *version, random)) << "an old version";
+    }
+  }
+
+ private:
+  std::vector<std::pair<std::shared_ptr<const table::DatabaseVersion>, DatabaseModel>> pinned_;
+};
+
 void restart(RestartableDatabase& database, base::Random& random) {
   static constexpr os::CrashMode kModes[] = {os::CrashMode::kKeepAll, os::CrashMode::kDropUnsynced,
                                              os::CrashMode::kRandomSectors, os::CrashMode::kMixed};
@@ -91,6 +152,7 @@ void run_model(uint64_t seed, bool background, size_t statement_count, const Sta
   base::Random random(seed);
   StatementSource source(random.next(), shape);
   RestartableDatabase database(background);
+  PinnedVersions pinned;
   DatabaseModel model;
   for (size_t i = 0; i < statement_count; ++i) {
     const Statement statement = source.next(model);
@@ -99,10 +161,17 @@ void run_model(uint64_t seed, bool background, size_t statement_count, const Sta
     const auto result = perform(database.engine(), statement);
     ASSERT_EQ(describe(answer_of(result)), describe(wanted)) << base::message_of(result);
     if (random.one_in(10)) expect_exact_search(model, database.engine(), random);
-    if (random.one_in(30)) restart(database, random);
+    if (random.one_in(8)) expect_conditions(model, *base::must(database.engine().version()), random);
+    if (random.one_in(10)) pinned.pin(model, database.engine());
+    if (random.one_in(20)) pinned.expect_unchanged(random);
+    if (random.one_in(30)) {
+      pinned.let_go();
+      restart(database, random);
+    }
     if (random.one_in(30)) expect_same_content(model, database.engine());
     if (testing::Test::HasFatalFailure()) return;
   }
+  pinned.let_go();
   database.close_and_reopen();
   expect_same_content(model, database.engine());
 }
@@ -162,6 +231,7 @@ void expect_same_at_the_door(const DatabaseModel& model, const Database& databas
     const ColumnSpec& key_spec = *std::find_if(wanted.schema.columns.begin(), wanted.schema.columns.end(),
                                                [](const auto& spec) { return spec.primary_key; });
     std::vector<Value> keys;
+    keys.reserve(20);
     for (int i = 0; i < 20; ++i) keys.push_back(random_key(key_spec.type, 300, random));
     std::vector<uint8_t> found;
     const Batch batch = base::must(table.get(OwnedKeys(keys).view(), {}, &found));

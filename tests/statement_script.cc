@@ -60,6 +60,19 @@ class ScriptWriter {
     add(std::move(statement));
   }
 
+  // One value for the rows of these keys, in one column.
+  void update(const std::string& table, int64_t first_key, int64_t last_key, std::string_view column) {
+    Statement statement{StatementKind::kUpdate, table, {}, {}, {}};
+    const Schema& schema = model_.at(table).schema;
+    const bool string_keys = schema.columns[1].primary_key && schema.columns[1].type == Type::kString;
+    for (int64_t key = first_key; key < last_key; ++key)
+      statement.keys.push_back(string_keys ? Value("key-" + std::to_string(key)) : Value(key));
+    statement.columns.push_back(*schema.find(column));
+    statement.rows.push_back(random_row(schema, statement.keys.front(), random_));
+    add(std::move(statement));
+  }
+  void renew_patches(const std::string& table) { add({StatementKind::kRenewPatches, table, {}, {}, {}}); }
+
   std::vector<Statement> take() && { return std::move(script_); }
 
  private:
@@ -101,9 +114,14 @@ std::vector<Statement> statement_script(uint64_t seed, bool with_graph) {
   script.erase("numbers", 2, 5);
   script.write(StatementKind::kUpsert, "numbers", 0, 4);
   script.write(StatementKind::kUpsert, "all", 15, 25);
+  script.update("all", 3, 9, "tags");
   script.checkpoint();
+  script.update("all", 7, 12, "tags");  // some of them again
+  script.update("all", 3, 5, "w");      // these are written whole
   script.write(StatementKind::kUpsert, "all", 0, 3);
   script.checkpoint();
+  script.renew_patches("all");
+  script.update("all", 0, 4, "tags");
   script.write(StatementKind::kInsert, "all", 30, 35);
   script.checkpoint();
   script.merge_texts();  // of four runs, some of whose rows are dead
@@ -115,9 +133,12 @@ std::vector<Statement> statement_script(uint64_t seed, bool with_graph) {
   script.drop("numbers");
   script.create("numbers", small_schema(Type::kInt64));
   script.write(StatementKind::kInsert, "numbers", 0, 6);
+  script.update("numbers", 1, 5, "tags");
   script.checkpoint();
   script.checkpoint();
+  script.renew_patches("numbers");
   script.erase("numbers", 0, 3);
+  script.update("numbers", 4, 6, "tags");
   script.write(StatementKind::kInsert, "all", 200, 203);
   return std::move(script).take();
 }
@@ -128,7 +149,9 @@ std::vector<Statement> turnover_script(uint64_t seed) {
                        small_graph_column()}});
   script.write(StatementKind::kInsert, "t", 0, kRegionRows + 50);
   script.link("t");
+  script.update("t", 0, 30, "n");
   script.checkpoint();
+  script.update("t", kRegionRows - 10, kRegionRows + 10, "n");
   script.erase("t", 0, kRegionRows - 100);
   script.link("t");
   script.checkpoint();

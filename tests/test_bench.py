@@ -165,3 +165,10 @@ def test_conditions_count_the_same_rows_as_duckdb():
 
     results = conditions.main(["--rows", "3000", "--rounds", "1"])  # it compares the counts
     assert len(results) == len(conditions.CONDITIONS) and all(ratio > 0 for ratios in results.values() for ratio in ratios)
+
+
+def test_updates_are_measured_and_are_there_when_the_directory_is_opened_again(tmp_path):
+    from bench import update
+
+    results = update.main(["--rows", "2000", "--dims", "8", "--rounds", "3", "--folder", str(tmp_path)])
+    assert len(results["rates"]) == 3 and min(results["rates"]) > 0 and results["whole"] > 0

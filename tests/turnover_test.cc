@@ -182,7 +182,7 @@ std::map<Value, Row> rows_of(const table::TableVersion& version) {
   for (size_t c = 0; c < columns.size(); ++c) {
     columns[c].name = version.info->schema.columns[c].name;
     columns[c].type = version.info->schema.columns[c].type;
-    version.columns[c].gather(live, version.info->schema.columns[c], columns[c]);
+    version.values(c).gather(live, version.info->schema.columns[c], columns[c]);
   }
   std::map<Value, Row> rows;
   for (size_t i = 0; i < live.size(); ++i) {

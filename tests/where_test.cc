@@ -214,6 +214,47 @@ TEST_F(WhereTest, SearchesFindWhatPassesFarFromTheirQuery) {
       << found << " of " << wanted << ", seed " << seed;
 }
 
+// Hits show and are grouped by what rows got; hits of before show what they found. No row is written again.
+TEST_F(WhereTest, SearchesShowWhatWasUpdatedAndTheGraphDoesNotNotice) {
+  auto database = must(Database::open(":memory:", {}));
+  auto table = must(database.create_table("t", small_schema()));
+  base::Random random(26);
+  Model model;
+  for (int64_t id = 0; id < 3000; ++id) {
+    model[id] = random_row(random);
+    model[id].n = id;
+  }
+  write(table, model);
+  must(table.wait_for_index());
+  const uint64_t edges = must(table.stats()).graph_edge_count;
+  const std::vector<float> vector = random_row(random).v;
+  const SearchQuery query{.vectors = vector, .k = 100, .exact = true};
+  const Hits before = must(table.search(query));
+  EXPECT_EQ(set_n(table, -1, {.text = "id % 2 = 0"}), 1500U);
+  const Hits after = must(table.search(query));
+  ASSERT_EQ(after.keys.ints, before.keys.ints);
+  const std::vector<std::string> n = {"n"};
+  const Batch old_values = must(table.fetch(before, 0, 100, n));
+  const Batch values = must(table.fetch(after, 0, 100, n));
+  std::set<int64_t> groups;
+  for (size_t i = 0; i < 100; ++i) {
+    const int64_t id = after.keys.ints[i];
+    EXPECT_EQ(old_values.columns[0].ints[i], id);
+    EXPECT_EQ(values.columns[0].ints[i], id % 2 == 0 ? -1 : id);
+    groups.insert(values.columns[0].ints[i]);
+  }
+  SearchQuery grouped = query;
+  grouped.group_by = "n";
+  grouped.k = groups.size();
+  const Hits best = must(table.search(grouped));
+  const Batch shown = must(table.fetch(best, 0, best.rows.size(), n));
+  EXPECT_EQ(std::set<int64_t>(shown.columns[0].ints.begin(), shown.columns[0].ints.end()), groups);
+  const TableStats stats = must(table.stats());
+  EXPECT_EQ(stats.dead_row_count, 0U);
+  EXPECT_EQ(stats.tail_row_count, 0U);
+  EXPECT_EQ(stats.graph_edge_count, edges);
+}
+
 // What a condition meets under the commit lock is the newest state: no two writers change one row on the same ground.
 TEST_F(WhereTest, UpdatesOfSeveralWritersAreDoneOneAfterTheOther) {
   auto database = must(Database::open(":memory:", {}));

@@ -10,12 +10,14 @@
 
 #include <algorithm>
 #include <new>
+#include <optional>
+#include <span>
 #include <utility>
 
 namespace omendb::database {
 namespace {
 
-constexpr uint64_t kInsertRecordBytes = 64ULL << 20;  // recovery holds one record in memory
+constexpr uint64_t kRowRecordBytes = 64ULL << 20;  // recovery holds one record in memory
 
 Error not_found(std::string_view name) { return {ErrorCode::kNotFound, fmt::format("there is no table '{}'", name)}; }
 Error out_of_memory() { return {ErrorCode::kOutOfMemory, "no memory for the log records of a statement"}; }
@@ -153,11 +155,19 @@ Result<void> Engine::wait_for_room(TableId id, uint64_t coming_bytes, base::Stop
 Result<CommitNumber> Engine::commit_rows(table::TableStore& table, const table::Rows& rows,
                                          const table::TextRuns& texts, table::OnConflict on_conflict) {
   TRY(change, table.prepare_write(rows, texts, on_conflict));
-  table::InsertRecords encoded;  // whose headers the records point to
+  const RowId first_row = change.first_row;
+  return commit_encoded(table, std::move(change), table::RecordKind::kInsert, [&] {
+    return table::encode_insert(table.info().id, first_row, table.info().schema, rows, kRowRecordBytes);
+  });
+}
+
+Result<CommitNumber> Engine::commit_encoded(table::TableStore& table, table::TableChange change, table::RecordKind kind,
+                                            const std::function<table::RowRecords()>& encode) {
+  table::RowRecords encoded;  // whose headers the records point to
   PreparedCommit commit;
   try {
-    encoded = table::encode_insert(table.info().id, change.first_row, table.info().schema, rows, kInsertRecordBytes);
-    commit.kinds.assign(encoded.records.size(), table::RecordKind::kInsert);
+    encoded = encode();
+    commit.kinds.assign(encoded.records.size(), kind);
     commit.records = std::move(encoded.records);
   } catch (const std::bad_alloc&) {
     table.abandon(change);
@@ -284,12 +294,117 @@ Result<uint64_t> Engine::erase(TableId id, const Where& where, CallStop* stop) {
   return erase_prepared(id, [&](table::TableStore& table) { return prepare_erase_where(table, *filter, stop); });
 }
 
+namespace {
+
+// None if a vector, or a text that has an index, is among them: then rows are written whole.
+std::optional<std::vector<bool>> metadata_columns(const Schema& schema, const BatchView& values) {
+  std::vector<bool> given(schema.columns.size());
+  for (const ColumnView& value : values.columns) {
+    const size_t column = *schema.find(value.name);
+    if (!table::is_metadata(schema.columns[column])) return std::nullopt;
+    given[column] = true;
+  }
+  return given;
+}
+
+// What the metadata columns of `rows` show from now on; nothing of the others.
+Result<table::Rows> changed_metadata(const table::TableVersion& version, std::span<const RowId> rows,
+                                     const table::Rows& checked, const std::vector<bool>& given) {
+  try {
+    table::Rows values;
+    values.row_count = static_cast<uint32_t>(rows.size());
+    for (size_t c = 0; c < given.size(); ++c) {
+      table::RowsColumn column{.nulls = table::Nulls::kAll, .validity = {}, .values = {}, .lengths = {}};
+      if (given[c]) {
+        column = table::repeat(checked.columns[c], values.row_count, values);
+      } else if (table::is_metadata(version.info->schema.columns[c])) {
+        column = version.values(c).copy(rows, values);
+      }
+      values.columns.push_back(column);
+    }
+    return values;
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  }
+}
+
+}  // namespace
+
+// A commit of its own: no row shows another value. What fails leaves arrays that belong to nobody.
+Result<void> Engine::commit_patch_storage(table::TableStore& table) {
+  const table::StorageId storage{next_id_++};
+  const auto before = table.version();
+  PreparedCommit commit;
+  try {
+    commit.add(table::RecordKind::kPatchStorage, table::encode(table::PatchStorageRecord{table.info().id, storage}));
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  }
+  auto change = table.prepare_patch_storage(storage);
+  const auto logged = change.ok() ? commit_change(table, *std::move(change), std::move(commit))
+                                  : Result<CommitNumber>(std::move(change).error());
+  if (!logged.ok()) {
+    dropped_.push_back({storage, {}});
+    return logged.error();
+  }
+  forget_patches(*before);
+  return {};
+}
+
+Result<void> Engine::renew_patches(TableId id) {
+  TRY_OK(writable());
+  CommitNumber number;
+  {
+    const std::lock_guard lock(commit_mutex_);
+    TRY_OK(writable());
+    TRY(table, store_of_table(id));
+    if (!table->version()->patches) return {};
+    TRY_OK(commit_patch_storage(*table));
+    number = state_->commit;
+  }
+  return finish_commit(number);
+}
+
+// The rows stay where they are: in graphs, indexes of texts and keys nothing changes.
+Result<CommitNumber> Engine::commit_patch(table::TableStore& table, std::span<const RowId> rows,
+                                          const table::Rows& values) {
+  if (table.needs_patch_storage()) TRY_OK(commit_patch_storage(table));
+  const uint32_t first_slot = table.version()->patches->slot_count();
+  TRY(change, table.prepare_patch(rows, values));
+  return commit_encoded(table, std::move(change), table::RecordKind::kPatch, [&] {
+    return table::encode_patch(table.info().id, first_slot, table.info().schema, rows, values, kRowRecordBytes);
+  });
+}
+
+Result<uint64_t> Engine::update_metadata(TableId id, const filter::Filter& filter, const table::Rows& checked,
+                                         const std::vector<bool>& given, base::Stop* stop) {
+  CommitNumber number;
+  uint64_t changed_count = 0;
+  {
+    const std::lock_guard lock(commit_mutex_);
+    TRY_OK(writable());
+    TRY(table, store_of_table(id));
+    TRY(rows, find_rows(*table->version(), filter, stop));
+    if (rows.empty()) return uint64_t{0};
+    changed_count = rows.size();
+    TRY_OK(base::begin_stage(stop, "copying the values of the rows to be changed"));
+    TRY(values, changed_metadata(*table->version(), rows, checked, given));
+    TRY_OK(base::begin_stage(stop, "beginning to write"));
+    TRY(logged, commit_patch(*table, rows, values));
+    number = logged;
+  }
+  TRY_OK(finish_commit(number));
+  return changed_count;
+}
+
 Result<uint64_t> Engine::update(TableId id, const BatchView& values, const Where& where, CallStop* stop) {
   TRY_OK(writable());
   TRY(pinned, table_version(id));
   TRY(checked, table::check_values(pinned->info->schema, pinned->info->name, values));
   TRY(filter, make_filter(*pinned, where, "changes nothing; upsert() replaces rows"));
   TRY_OK(look_ahead(*pinned, *filter, stop));
+  if (const auto given = metadata_columns(pinned->info->schema, values))
+    return update_metadata(id, *filter, checked, *given, stop);
   TRY_OK(base::begin_stage(stop, "waiting for the graphs to take up earlier rows"));
   TRY_OK(wait_for_room(id, 0, stop));
   TRY_OK(base::unless_stopped(stop));
@@ -317,6 +432,11 @@ void Engine::forget_storage(const table::TableStore& table) {
   for (const table::TextColumnVersion& column : table.version()->texts) {
     for (const table::PlacedTextRun& placed : column.runs) forget_text_run(placed.run);
   }
+  forget_patches(*table.version());
+}
+
+void Engine::forget_patches(const table::TableVersion& version) {
+  if (version.patches) dropped_.push_back({version.patches->storage, version.patches->pin});
 }
 
 // Clearing is an empty table taking over: the old rows' extents go back as a whole. Ids are spent even if the statement fails: what it left behind belongs

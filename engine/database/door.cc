@@ -71,7 +71,7 @@ Batch gather(const table::TableVersion& version, std::span<const RowId> rows, st
     ColumnData& column = batch.columns.emplace_back();
     column.name = spec.name;
     column.type = spec.type;
-    version.columns[c].gather(rows, spec, column);
+    version.values(c).gather(rows, spec, column);
   }
   return batch;
 }

@@ -15,6 +15,7 @@
 
 #include "engine/database/call_stop.h"
 #include "engine/database/search_pace.h"
+#include "engine/filter/filter.h"
 #include "engine/os/clock.h"
 #include "engine/os/file.h"
 #include "engine/os/forks.h"
@@ -32,6 +33,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -81,6 +83,8 @@ class Engine {
   Result<bool> merge_some_texts();
   // One block of an index behind conditions that pays, as the background makes it by itself; false if there was none to make.
   Result<bool> index_some_columns() const;
+  // Leaves patches behind that no row shows any more, as updates do by themselves when they are many.
+  Result<void> renew_patches(TableId id);
   Result<void> check();
   Result<void> backup(os::Directory& target);
   Result<void> wait_for_index(TableId id);
@@ -116,6 +120,8 @@ class Engine {
   Result<void> replay_log();
   Result<void> replay_record(uint8_t kind, std::span<const std::byte> payload);
   Result<void> replay_insert(std::span<const std::byte> payload);
+  Result<void> replay_patch(std::span<const std::byte> payload);
+  Result<void> replay_patch_storage(std::span<const std::byte> payload);
   Result<table::TableStore*> replayed_table(TableId id);
   void start_background();
 
@@ -130,13 +136,21 @@ class Engine {
                                      PreparedCommit commit);  // (locked)
   Result<CommitNumber> commit_rows(table::TableStore& table, const table::Rows& rows, const table::TextRuns& texts,
                                    table::OnConflict on_conflict);  // (locked)
-  void set_state(CommitNumber commit);                              // (locked)
+  Result<CommitNumber> commit_encoded(table::TableStore& table, table::TableChange change, table::RecordKind kind,
+                                      const std::function<table::RowRecords()>& encode);  // (locked)
+  Result<void> commit_patch_storage(table::TableStore& table);                            // (locked)
+  Result<CommitNumber> commit_patch(table::TableStore& table, std::span<const RowId> rows,
+                                    const table::Rows& values);  // (locked)
+  Result<uint64_t> update_metadata(TableId id, const filter::Filter& filter, const table::Rows& checked,
+                                   const std::vector<bool>& given, base::Stop* stop);
+  void set_state(CommitNumber commit);  // (locked)
   Result<void> finish_commit(CommitNumber commit);
   static uint64_t waiting_bytes(const table::TableVersion& version);  // of vectors in the tail
   uint64_t waiting_bytes(TableId id) const;
   bool has_room(uint64_t waiting_bytes, uint64_t bytes_max_beside_searches) const;
   Result<void> wait_for_room(TableId id, uint64_t coming_bytes, base::Stop* stop = nullptr) const;
-  void forget_storage(const table::TableStore& table);  // (locked)
+  void forget_storage(const table::TableStore& table);      // (locked)
+  void forget_patches(const table::TableVersion& version);  // (locked)
 
   // checkpoint.cc
   struct CheckpointRun;

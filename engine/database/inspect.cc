@@ -102,7 +102,7 @@ uint64_t row_hash(const table::TableVersion& table, RowId row, uint64_t seed) {
   const Schema& schema = table.info->schema;
   uint64_t hash = seed;
   for (size_t c = 0; c < schema.columns.size(); ++c) {
-    const table::ColumnReader& column = table.columns[c];
+    const table::ColumnValues column = table.values(c);
     if (column.is_null(row)) {
       hash = base::mix64(hash, c + 1);
       continue;
@@ -115,6 +115,7 @@ uint64_t row_hash(const table::TableVersion& table, RowId row, uint64_t seed) {
 
 std::vector<MemoryOrDiskPart> memory_parts(const table::TableVersion& table) {
   std::vector<MemoryOrDiskPart> parts = {{"live rows", table.live.memory_bytes()}, {"keys", table.keys.memory_usage()}};
+  if (table.patches) parts.push_back({"patches", table.patches->memory_bytes()});
   for (const table::VectorColumnVersion& column : table.vectors) {
     const std::string& name = table.info->schema.columns[column.index->column()].name;
     const graph::GraphStats stats = column.index->graph().stats();
@@ -134,6 +135,7 @@ std::vector<MemoryOrDiskPart> disk_parts(const table::TableStore& table, const s
   const table::StorageId storage = table.info().storage;
   std::vector<MemoryOrDiskPart> parts = {
       {"live rows", store.array_disk_bytes(table::array_id(storage, table::kTableColumn, table::Part::kLiveRows))}};
+  if (table.patch_arrays() != nullptr) parts.push_back({"patches", table.patch_arrays()->disk_bytes(store)});
   const auto& columns = table.info().schema.columns;
   for (uint32_t c = 0; c < columns.size(); ++c) {
     parts.push_back({"columns." + columns[c].name, table.columns()[c].disk_bytes(store)});

@@ -15,6 +15,12 @@ namespace {
 
 constexpr std::chrono::seconds kWaitMax(1);
 
+// Whether rows of the table were updated between the two.
+bool was_patched(const table::TableVersion& before, const table::TableVersion& now) {
+  if (!now.patches || !before.patches) return now.patches.has_value();
+  return before.patches->storage != now.patches->storage || before.patches->slot_count() != now.patches->slot_count();
+}
+
 Error out_of_memory() { return {ErrorCode::kOutOfMemory, "no memory to find rows that should move"}; }
 
 }  // namespace
@@ -34,7 +40,7 @@ Result<uint64_t> Engine::move_rows(const table::TableVersion& seen, std::vector<
     // What was deleted or replaced since stays so.
     std::erase_if(rows, [&](RowId row) { return !newest->live.contains(row); });
     if (rows.empty()) return uint64_t{0};
-    if (rows.size() != copy.row_count) {
+    if (rows.size() != copy.row_count || was_patched(seen, *newest)) {
       TRY(fewer, table::copy_rows(*newest, rows));
       copy = std::move(fewer);
     }

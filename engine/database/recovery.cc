@@ -48,10 +48,11 @@ Result<void> Engine::load_catalog() {
       for (const table::TextColumnVersion& column : table->version()->texts) {
         for (const table::PlacedTextRun& placed : column.runs) storages.insert(placed.run->storage().value);
       }
+      if (table->version()->patches) storages.insert(table->version()->patches->storage.value);
       tables_.emplace(entry.table.value, std::move(table));
     }
   }
-  // Arrays of tables and text runs that were dropped while something still read them.
+  // Arrays of tables, text runs and patches that were dropped while something still read them.
   for (const storage::ArrayId array : store_->arrays()) {
     const table::StorageId storage = table::storage_of(array);
     if (storages.insert(storage.value).second) dropped_.push_back({storage, {}});
@@ -84,10 +85,28 @@ Result<table::TableStore*> Engine::replayed_table(TableId id) {
 }
 
 Result<void> Engine::replay_insert(std::span<const std::byte> payload) {
-  TRY(id, table::peek_insert_table(payload));
+  TRY(id, table::peek_table(payload));
   TRY(table, replayed_table(id));
   TRY(record, table::decode_insert(table->info().schema, payload));
   return table->replay_insert(record);
+}
+
+Result<void> Engine::replay_patch(std::span<const std::byte> payload) {
+  TRY(id, table::peek_table(payload));
+  TRY(table, replayed_table(id));
+  TRY(record, table::decode_patch(table->info().schema, payload));
+  return table->replay_patch(record);
+}
+
+Result<void> Engine::replay_patch_storage(std::span<const std::byte> payload) {
+  TRY(record, table::decode_patch_storage(payload));
+  TRY(table, replayed_table(record.table));
+  if (record.storage.value < next_id_)
+    return Error{ErrorCode::kCorruption, "log: patches begin with an id that was given out before"};
+  forget_patches(*table->version());
+  TRY_OK(table->replay_patch_storage(record.storage));
+  next_id_ = record.storage.value + 1;
+  return {};
 }
 
 Result<void> Engine::replay_record(uint8_t kind, std::span<const std::byte> payload) {
@@ -98,6 +117,8 @@ Result<void> Engine::replay_record(uint8_t kind, std::span<const std::byte> payl
       TRY(table, replayed_table(record.table));
       return table->replay_erase(record.rows);
     }
+    case table::RecordKind::kPatch: return replay_patch(payload);
+    case table::RecordKind::kPatchStorage: return replay_patch_storage(payload);
     case table::RecordKind::kCreateTable: {
       TRY(record, table::decode_create_table(payload));
       if (record.table.value < next_id_)

@@ -3,6 +3,7 @@
 #include "engine/base/thread_pool.h"
 #include "engine/base/try.h"
 #include "engine/column/block_index.h"
+#include "engine/exec/patched_rows.h"
 
 #include <fmt/format.h>
 
@@ -129,17 +130,6 @@ void count_reads(const table::TableVersion& version, const filter::Filter& filte
   }
 }
 
-Result<void> evaluate(const table::TableVersion& version, const filter::Filter& filter, std::vector<Part>& parts,
-                      base::Stop* stop) {
-  std::vector<filter::ColumnSpan> columns(version.columns.size());
-  for (const uint32_t column : filter.columns()) columns[column] = version.columns[column].arrays();
-  const std::vector<column::IndexView> views = version.indexes->views(version, filter.sources());
-  std::vector<uint64_t> read_costs(parts.size() * views.size());
-  TRY_OK(evaluate(filter, {columns, views, stop}, parts, read_costs));
-  count_reads(version, filter, parts, views, read_costs);
-  return {};
-}
-
 void join(Work& work) {
   for (const Part& part : work.parts) {
     auto passing = std::make_shared<Block>(part.missing);
@@ -159,10 +149,46 @@ bool same_rows(const LiveBitmap& a, const LiveBitmap& b) {
   return a.row_count() == b.row_count() && std::ranges::equal(a.blocks(), b.blocks());
 }
 
+// Whether slots of patches are asked instead of rows; kWithRows: and the condition also reads columns that patches do not have.
+enum class Slots : uint8_t { kNone, kAlone, kWithRows };
+
+// What a condition is asked of: rows by the values that they were written with, or slots.
+struct Asked {
+  std::span<const table::ColumnReader> columns;
+  table::KeptBitmaps& kept;
+  Slots slots = Slots::kNone;
+};
+
+Asked rows_as_written(const table::TableVersion& version) { return {version.columns, *version.kept}; }
+
+Result<void> evaluate_all_patched(const table::TableVersion& version, const filter::Filter& filter,
+                                  std::vector<Part>& parts, base::Stop* stop) {
+  for (Part& part : parts) {
+    if (base::asked(stop)) return stop->error();
+    const auto first_slot = static_cast<uint32_t>(part.block * LiveBitmap::kRowsPerBlock);
+    TRY_OK(evaluate_patched(version, filter, first_slot, part.missing));
+  }
+  return {};
+}
+
+// Rows as they were written have indexes.
+Result<void> evaluate(const table::TableVersion& version, const Asked& asked, const filter::Filter& filter,
+                      std::vector<Part>& parts, base::Stop* stop) {
+  if (asked.slots == Slots::kWithRows) return evaluate_all_patched(version, filter, parts, stop);
+  std::vector<filter::ColumnSpan> columns(asked.columns.size());
+  for (const uint32_t column : filter.columns()) columns[column] = asked.columns[column].arrays();
+  std::vector<column::IndexView> views;
+  if (asked.slots == Slots::kNone) views = version.indexes->views(version, filter.sources());
+  std::vector<uint64_t> read_costs(parts.size() * filter.sources().size());
+  TRY_OK(evaluate(filter, {columns, views, stop}, parts, read_costs));
+  if (asked.slots == Slots::kNone) count_reads(version, filter, parts, views, read_costs);
+  return {};
+}
+
 // `filter`: null until it is needed.
-Result<LiveBitmap> find_rows(const table::TableVersion& version, const Where* where, const filter::Filter* filter,
-                             std::string key, const LiveBitmap& among, base::Stop* stop) {
-  const std::shared_ptr<const table::KeptBitmap> kept = key.empty() ? nullptr : version.kept->find(key);
+Result<LiveBitmap> find_rows(const table::TableVersion& version, const Asked& asked, const Where* where,
+                             const filter::Filter* filter, std::string key, const LiveBitmap& among, base::Stop* stop) {
+  const std::shared_ptr<const table::KeptBitmap> kept = key.empty() ? nullptr : asked.kept.find(key);
   if (kept != nullptr && same_rows(among, kept->among)) return kept->passing;
   Work work = plan_work(among, kept.get());
   std::shared_ptr<const filter::Filter> made;
@@ -171,20 +197,42 @@ Result<LiveBitmap> find_rows(const table::TableVersion& version, const Where* wh
     made = std::move(parsed);
     filter = made.get();
   }
-  if (!work.parts.empty()) TRY_OK(evaluate(version, *filter, work.parts, stop));
+  if (!work.parts.empty()) TRY_OK(evaluate(version, asked, *filter, work.parts, stop));
   join(work);
   LiveBitmap rows;
   rows.assign(among.row_count(), std::move(work.blocks));
-  if (!key.empty()) version.kept->keep(std::move(key), {among, rows});
+  if (!key.empty()) asked.kept.keep(std::move(key), {among, rows});
   return rows;
 }
 
-Result<LiveBitmap> find_rows_or_no_memory(const table::TableVersion& version, const Where* where,
-                                          const filter::Filter* filter, const LiveBitmap& among, base::Stop* stop) {
+// Where rows show values of patches, those are asked for what they hold.
+Result<LiveBitmap> find_rows(const table::TableVersion& version, const filter::Filter& filter, const LiveBitmap& among,
+                             base::Stop* stop) {
+  const Reads reads = reads_of(filter, version.info->schema);
+  if (!version.patches || reads == Reads::kOthers)
+    return find_rows(version, rows_as_written(version), nullptr, &filter, filter.key(), among, stop);
+  const table::Patches& patches = *version.patches;
+  const LiveBitmap plain = same_rows(among, version.live) ? patches.plain : intersection(among, patches.plain);
+  TRY(rows, find_rows(version, rows_as_written(version), nullptr, &filter, filter.key(), plain, stop));
+  const Asked asked{patches.columns, *patches.kept, reads == Reads::kBoth ? Slots::kWithRows : Slots::kAlone};
+  TRY(slots, find_rows(version, asked, nullptr, &filter, filter.key(), patches.slots, stop));
+  return with_rows_of(patches, slots, among, rows);
+}
+
+Result<LiveBitmap> find_rows(const table::TableVersion& version, const Where& where, const LiveBitmap& among,
+                             base::Stop* stop) {
+  if (!version.patches)
+    return find_rows(version, rows_as_written(version), &where, nullptr, filter::Filter::key_of(where), among, stop);
+  TRY(filter, filter::Filter::make(version.info->schema, where));
+  return find_rows(version, *filter, among, stop);
+}
+
+template <typename Condition>
+Result<LiveBitmap> find_rows_or_no_memory(const table::TableVersion& version, const Condition& condition,
+                                          const LiveBitmap& among, base::Stop* stop) {
   TRY_OK(base::begin_stage(stop, "finding the rows for which a condition is true"));
   try {
-    return find_rows(version, where, filter, filter == nullptr ? filter::Filter::key_of(*where) : filter->key(), among,
-                     stop);
+    return find_rows(version, condition, among, stop);
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::kOutOfMemory, "no memory to find the rows that a condition is true for"};
   }
@@ -194,13 +242,13 @@ Result<LiveBitmap> find_rows_or_no_memory(const table::TableVersion& version, co
 
 Result<LiveBitmap> rows_where(const table::TableVersion& version, const filter::Filter& filter, const LiveBitmap& among,
                               base::Stop* stop) {
-  return find_rows_or_no_memory(version, nullptr, &filter, among, stop);
+  return find_rows_or_no_memory(version, filter, among, stop);
 }
 
 Result<LiveBitmap> rows_where(const table::TableVersion& version, const Where& where, const LiveBitmap& among,
                               base::Stop* stop) {
   if (where.text.empty()) return among;
-  return find_rows_or_no_memory(version, &where, nullptr, among, stop);
+  return find_rows_or_no_memory(version, where, among, stop);
 }
 
 }  // namespace omendb::exec

@@ -293,7 +293,7 @@ void take(const SearchHits& from, size_t at, SearchHits& to) {
 }
 
 // The bytes of a value; nothing for null.
-std::optional<std::string_view> value_bytes(const table::ColumnReader& column, RowId row) {
+std::optional<std::string_view> value_bytes(const table::ColumnValues& column, RowId row) {
   if (column.is_null(row)) return std::nullopt;
   if (column.width() == 0) return column.bytes(row);
   return std::string_view(reinterpret_cast<const char*>(column.fixed(row)), column.width());
@@ -328,7 +328,7 @@ Result<SearchHits> search_all(const table::TableVersion& version, const SearchQu
 // --- groups ---
 
 // Of the hits of each query the first one of every group, at most `count` of them.
-SearchHits first_of_groups(const SearchHits& all, const table::ColumnReader& groups, size_t count) {
+SearchHits first_of_groups(const SearchHits& all, const table::ColumnValues& groups, size_t count) {
   SearchHits hits;
   hits.offsets.push_back(0);
   for (size_t q = 0; q + 1 < all.offsets.size(); ++q) {
@@ -349,7 +349,7 @@ bool has_all_groups(const SearchHits& all, const SearchHits& grouped, size_t ask
   return true;
 }
 
-Result<const table::ColumnReader*> group_column(const table::TableVersion& version, std::string_view name) {
+Result<table::ColumnValues> group_column(const table::TableVersion& version, std::string_view name) {
   const auto position = version.info->schema.find(name);
   if (!position)
     return Error{ErrorCode::kSchema, fmt::format("group_by: table '{}' has no column '{}'", version.info->name, name)};
@@ -359,7 +359,7 @@ Result<const table::ColumnReader*> group_column(const table::TableVersion& versi
     return Error{ErrorCode::kSchema, fmt::format("group_by: column '{}' is of type {}; groups are made by numbers, "
                                                  "times, bools and strings",
                                                  name, to_string(type))};
-  return &version.columns[*position];
+  return version.values(*position);
 }
 
 // How many rows fall into a group is not known: more and more of them are asked for.
@@ -373,7 +373,7 @@ Result<SearchHits> search_groups(const table::TableVersion& version, const Searc
     if (report != nullptr) *report = {};
     TRY(all, search_all(version, wider, report, stop));
     TRY_OK(base::begin_stage(stop, "looking for the best row of each group"));
-    SearchHits grouped = first_of_groups(all, *groups, query.k);
+    SearchHits grouped = first_of_groups(all, groups, query.k);
     if (wider.k == kSearchRowsMax || has_all_groups(all, grouped, wider.k, query.k)) return grouped;
   }
 }

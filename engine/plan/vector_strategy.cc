@@ -91,7 +91,7 @@ VectorStrategy choose_filtered(const table::VectorIndex& index, const SearchQuer
   if (static_cast<double>(passing_count) <= walk_cost(index, share, ef)) return scan("cheaper than a walk");
   const double links = links_of_row(index);
   if (share * links * links < kReachMin) return scan("too few links lead from one to the next");
-  const size_t ef_wide = query.ef != 0 ? query.ef : static_cast<size_t>(getenv("OMEN_B") ? atof(getenv("OMEN_B")) : kBeamsWide) * ef_unfiltered;
+  const size_t ef_wide = query.ef != 0 ? query.ef : kBeamsWide * ef_unfiltered;
   return {false, ef, ef_wide, graph::Filtered::kWalk,
           say_why ? fmt::format("walks the graph over the {} rows that pass with a beam of {} for recall {}, {}",
                                 with_commas(passing_count), ef, wanted_recall(query),

@@ -8,8 +8,8 @@
 
 namespace omendb::table {
 
-// Names the rows of one table between two clear() calls, or one run of a text column: what array ids are made of, so that bytes that were cleared, dropped or merged
-// away can not be mistaken for anybody else's. Drawn from the same counter as TableId; never reused.
+// Names the rows of one table between two clear() calls, one run of a text column, or the patches of a table between two times that the dead ones were left behind: what
+// array ids are made of, so that bytes that were cleared, dropped or merged away can not be mistaken for anybody else's. Drawn from the same counter as TableId; never reused.
 using StorageId = Id<struct StorageTag, uint32_t>;
 
 // Which array of a column. Numbers are on disk and never reused.
@@ -25,6 +25,8 @@ enum class Part : uint8_t {
   kGraphCodec = 9,  // graph::Graph::Stream::kCodec
   kTextRun = 10,    // a run of a text column, whole; its storage id is the run's own
   kDeadTerms = 11,  // of a text column: which terms dead rows have
+  kPatchedRows =
+      12,  // u32 x slots: the row of a patch; at column kTableColumn of a storage of patches, whose columns have parts 1 to 4
 };
 
 inline constexpr uint32_t kTableColumn = 0xFFFF;  // parts that belong to the table as a whole

@@ -15,8 +15,9 @@ namespace {
 
 constexpr size_t kNameBytesMax = 255;
 constexpr uint64_t kSchemaBytesMax = 8ULL << 20;
-// 1: shapes end at the linked rows; such a graph is built again. 2: graphs end at the watermark, without a calibration. 3: tables end with their graphs, without indexes of texts
-constexpr uint32_t kCatalogVersion = 4;
+// 1: shapes end at the linked rows; such a graph is built again. 2: graphs end at the watermark, without a calibration. 3: tables end with their graphs, without
+// indexes of texts. 4: with these, without patches
+constexpr uint32_t kCatalogVersion = 5;
 constexpr uint64_t kCurvesMax = 16;
 constexpr uint64_t kCurvePointsMax = 256;
 
@@ -175,6 +176,12 @@ Result<TableSummary> read_summary(base::ByteReader& reader, uint32_t version) {
     TRY(text, read_text(reader));
     summary.texts.push_back(std::move(text));
   }
+  if (version < 5) return summary;
+  TRY(patch_storage, reader.u32("storage of patches"));
+  TRY(patch_slot_count, reader.u32("slots of patches"));
+  if (patch_storage == 0 && patch_slot_count != 0) return reader.corruption("patches without a storage");
+  summary.patch_storage = {patch_storage};
+  summary.patch_slot_count = patch_slot_count;
   return summary;
 }
 
@@ -225,6 +232,13 @@ std::vector<std::byte> encode(const ClearTableRecord& record) {
   return std::move(writer).take();
 }
 
+std::vector<std::byte> encode(const PatchStorageRecord& record) {
+  base::ByteWriter writer;
+  writer.put_u32(record.table.value);
+  writer.put_u32(record.storage.value);
+  return std::move(writer).take();
+}
+
 Result<EraseRecord> decode_erase(std::span<const std::byte> payload) {
   base::ByteReader reader(payload, "log: erase record");
   TRY(table, reader.u32("table"));
@@ -264,6 +278,14 @@ Result<ClearTableRecord> decode_clear_table(std::span<const std::byte> payload) 
   return ClearTableRecord{{table}, {storage}};
 }
 
+Result<PatchStorageRecord> decode_patch_storage(std::span<const std::byte> payload) {
+  base::ByteReader reader(payload, "log: patch storage record");
+  TRY(table, reader.u32("table"));
+  TRY(storage, reader.u32("storage"));
+  TRY_OK(reader.expect_end("the storage"));
+  return PatchStorageRecord{{table}, {storage}};
+}
+
 std::vector<std::byte> encode(const Catalog& catalog) {
   base::ByteWriter writer;
   writer.put_u32(kCatalogVersion);
@@ -284,6 +306,8 @@ std::vector<std::byte> encode(const Catalog& catalog) {
     }
     writer.put_varint(entry.summary.texts.size());
     for (const TableSummary::TextIndexSummary& text : entry.summary.texts) put_text(writer, text);
+    writer.put_u32(entry.summary.patch_storage.value);
+    writer.put_u32(entry.summary.patch_slot_count);
   }
   return std::move(writer).take();
 }
@@ -309,6 +333,9 @@ Result<Catalog> decode_catalog(std::span<const std::byte> bytes) {
         if (!ids.insert(run.storage.value).second || run.storage.value >= next_id)
           return reader.corruption("a text run shares its id");
       }
+    }
+    if (const uint32_t patches = entry.summary.patch_storage.value; patches != 0) {
+      if (!ids.insert(patches).second || patches >= next_id) return reader.corruption("patches share their id");
     }
     catalog.tables.push_back(std::move(entry));
   }

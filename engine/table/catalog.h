@@ -21,6 +21,8 @@ enum class RecordKind : uint8_t {
   kCreateTable = 3,
   kDropTable = 4,
   kClearTable = 5,
+  kPatch = 6,  // rows.h
+  kPatchStorage = 7,
 };
 
 struct EraseRecord {
@@ -41,16 +43,23 @@ struct ClearTableRecord {
   StorageId storage{};  // the empty one that takes over
 };
 
+struct PatchStorageRecord {
+  TableId table{};
+  StorageId storage{};  // of the patches from now on; begins with what the live slots of the one before hold
+};
+
 std::vector<std::byte> encode(const EraseRecord& record);
 std::vector<std::byte> encode(const CreateTableRecord& record);
 std::vector<std::byte> encode(const DropTableRecord& record);
 std::vector<std::byte> encode(const ClearTableRecord& record);
+std::vector<std::byte> encode(const PatchStorageRecord& record);
 
 // Fail: kCorruption.
 Result<EraseRecord> decode_erase(std::span<const std::byte> payload);
 Result<CreateTableRecord> decode_create_table(std::span<const std::byte> payload);
 Result<DropTableRecord> decode_drop_table(std::span<const std::byte> payload);
 Result<ClearTableRecord> decode_clear_table(std::span<const std::byte> payload);
+Result<PatchStorageRecord> decode_patch_storage(std::span<const std::byte> payload);
 
 // The root's metadata: every table with its summary, and the counter that TableId and StorageId are drawn from.
 struct CatalogEntry {

@@ -36,7 +36,11 @@ Catalog two_tables() {
   shape.upper_bytes = 1234;
   first.summary.vectors.push_back({shape, 64});
   first.summary.texts.push_back({80, 1200, 33, {{{4}, 5000, 60, 7}, {{5}, 6000, 40, 3}}});
+  first.summary.patch_storage = {6};
+  first.summary.patch_slot_count = 12;
   catalog.tables.push_back(first);
+  first.summary.patch_storage = {};
+  first.summary.patch_slot_count = 0;
   first.table = {3};
   first.storage = {8};
   first.summary.texts.front().runs = {{{7}, 5000, 100, 10}};
@@ -71,6 +75,8 @@ TEST(Catalog, ComesBackAsItWent) {
     EXPECT_EQ(text.runs.back().row_count, i == 0 ? 40U : 100U);
     EXPECT_EQ(text.runs.back().dead_documents, i == 0 ? 3U : 10U);
     EXPECT_EQ(decoded.tables[i].summary.vectors[0].shape.entry_row, 7U);
+    EXPECT_EQ(decoded.tables[i].summary.patch_storage.value, i == 0 ? 6U : 0U);
+    EXPECT_EQ(decoded.tables[i].summary.patch_slot_count, i == 0 ? 12U : 0U);
   }
   EXPECT_EQ(encode(decoded), encode(catalog));
 }
@@ -118,13 +124,18 @@ TEST(Catalog, CalibrationsThatCanNotBeAreCorruption) {
   EXPECT_EQ(code_with([](Calibration& c) { c.curves[0].points[1].error = -1; }), ErrorCode::kCorruption);
 }
 
-// Databases of before: version 2 has no calibrations, version 1 no codes either.
+// Databases of before: version 4 has no patches, version 3 no indexes of texts, version 2 has no calibrations, version 1 no codes either.
 TEST(Catalog, OlderVersionsAreRead) {
   Catalog catalog = two_tables();
   catalog.tables.pop_back();
   catalog.tables.front().summary.texts.clear();
+  catalog.tables.front().summary.patch_storage = {};
+  catalog.tables.front().summary.patch_slot_count = 0;
   std::vector<std::byte> bytes = encode(catalog);
-  ASSERT_EQ(bytes.front(), std::byte{4});
+  ASSERT_EQ(bytes.front(), std::byte{5});
+  bytes.resize(bytes.size() - 8);  // storage and slots of patches
+  bytes.front() = std::byte{4};
+  EXPECT_EQ(base::must(decode_catalog(bytes)).tables[0].summary.patch_storage.value, 0U);
   bytes.pop_back();  // the count of indexes of texts
   bytes.front() = std::byte{3};
   EXPECT_EQ(base::must(decode_catalog(bytes)).tables[0].summary.vectors[0].watermark, 64U);
@@ -135,7 +146,7 @@ TEST(Catalog, OlderVersionsAreRead) {
               bytes.end() - 4);  // before the watermark: the root row, bytes of codes and codec, trained rows
   bytes.front() = std::byte{1};
   EXPECT_EQ(base::must(decode_catalog(bytes)).tables[0].summary.vectors[0].watermark, 64U);
-  bytes.front() = std::byte{5};
+  bytes.front() = std::byte{6};
   EXPECT_EQ(base::code_of(decode_catalog(bytes)), ErrorCode::kCorruption);
 }
 
@@ -153,6 +164,10 @@ TEST(Catalog, TablesThatShareANameOrAnIdAreCorruption) {
   const auto storage_of_run = [](Catalog& c) -> StorageId& { return c.tables[1].summary.texts[0].runs[0].storage; };
   EXPECT_EQ(code_with([&](Catalog& c) { storage_of_run(c) = {5}; }), ErrorCode::kCorruption);
   EXPECT_EQ(code_with([&](Catalog& c) { storage_of_run(c) = {9}; }), ErrorCode::kCorruption);
+  const auto patch_storage = [](Catalog& c) -> StorageId& { return c.tables[1].summary.patch_storage; };
+  EXPECT_EQ(code_with([&](Catalog& c) { patch_storage(c) = {6}; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([&](Catalog& c) { patch_storage(c) = {9}; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([&](Catalog& c) { c.tables[1].summary.patch_slot_count = 1; }), ErrorCode::kCorruption);
 }
 
 TEST(Catalog, EveryCutOfTheBytesIsCorruption) {
@@ -174,6 +189,7 @@ TEST(Records, ComeBackAsTheyWent) {
   EXPECT_EQ(decoded.schema.columns.size(), 2U);
   EXPECT_EQ(base::must(decode_drop_table(encode(DropTableRecord{{77}}))).table, TableId{77});
   EXPECT_EQ(base::must(decode_clear_table(encode(ClearTableRecord{{7}, {8}}))).storage, StorageId{8});
+  EXPECT_EQ(base::must(decode_patch_storage(encode(PatchStorageRecord{{7}, {8}}))).storage, StorageId{8});
 }
 
 TEST(Records, RandomBytesAreCorruptionOrARecord) {
@@ -190,6 +206,7 @@ TEST(Records, RandomBytesAreCorruptionOrARecord) {
     EXPECT_TRUE(fine(decode_create_table(bytes)));
     EXPECT_TRUE(fine(decode_drop_table(bytes)));
     EXPECT_TRUE(fine(decode_clear_table(bytes)));
+    EXPECT_TRUE(fine(decode_patch_storage(bytes)));
     EXPECT_TRUE(fine(decode_catalog(bytes)));
     Catalog catalog = two_tables();
     catalog.tables[0].summary.vectors[0].calibration = some_calibration();

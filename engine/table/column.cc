@@ -18,12 +18,6 @@ uint64_t end_of(const storage::Mapping& ends, uint32_t row) {
   return end;
 }
 
-uint32_t u32_at(std::string_view bytes, size_t at) {
-  uint32_t value = 0;
-  std::memcpy(&value, bytes.data() + at, sizeof(value));
-  return value;
-}
-
 bool is_dead(const LiveBitmap& live, uint64_t region) {
   return (region + 1) * DeadRows::kRowsPerRegion <= live.row_count() &&
          is_dead_region(live, static_cast<uint32_t>(region));
@@ -86,91 +80,6 @@ std::string_view ColumnReader::bytes(RowId row) const {
   const uint64_t begin = row.value == 0 ? 0 : end_of(*ends_, row.value - 1);
   return {reinterpret_cast<const char*>(chars_->data()) + begin,
           static_cast<size_t>(end_of(*ends_, row.value) - begin)};
-}
-
-RowsColumn ColumnReader::copy(std::span<const RowId> rows, Rows& owner) const {
-  RowsColumn column;
-  const auto null = [this](RowId row) { return is_null(row); };
-  if (std::all_of(rows.begin(), rows.end(), null)) {
-    column.nulls = Nulls::kAll;
-    return column;
-  }
-  if (std::any_of(rows.begin(), rows.end(), null)) {
-    column.nulls = Nulls::kSome;
-    const std::span<std::byte> validity = owner.own(rows.size());
-    std::transform(rows.begin(), rows.end(), validity.begin(),
-                   [&](RowId row) { return null(row) ? std::byte{0} : std::byte{1}; });
-    column.validity = validity;
-  }
-  std::vector<uint32_t> lengths;
-  uint64_t size_bytes = 0;
-  for (const RowId row : rows) {
-    lengths.push_back(static_cast<uint32_t>(value_bytes(row)));
-    size_bytes += lengths.back();
-  }
-  const std::span<std::byte> values = owner.own(size_bytes);
-  uint64_t at = 0;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const std::byte* value = width_ != 0 ? fixed(rows[i]) : reinterpret_cast<const std::byte*>(bytes(rows[i]).data());
-    std::copy_n(value, lengths[i], values.begin() + static_cast<ptrdiff_t>(at));
-    at += lengths[i];
-  }
-  column.values = values;
-  if (width_ != 0) return column;
-  const std::span<std::byte> owned_lengths = owner.own(rows.size() * sizeof(uint32_t));
-  std::ranges::copy(std::as_bytes(std::span(lengths)), owned_lengths.begin());
-  column.lengths = owned_lengths;
-  return column;
-}
-
-void ColumnReader::gather(std::span<const RowId> rows, const ColumnSpec& spec, ColumnData& out) const {
-  if (has_nulls() && std::any_of(rows.begin(), rows.end(), [this](RowId row) { return is_null(row); })) {
-    out.validity.reserve(rows.size());
-    for (const RowId row : rows) out.validity.push_back(is_null(row) ? 0 : 1);
-  }
-  if (width_ != 0) return gather_fixed(rows, spec, out);
-  if (spec.type == Type::kStringList) return gather_lists(rows, out);
-  out.offsets.reserve(rows.size() + 1);
-  out.offsets.push_back(0);
-  for (const RowId row : rows) {
-    out.chars.append(bytes(row));
-    out.offsets.push_back(static_cast<int64_t>(out.chars.size()));
-  }
-}
-
-void ColumnReader::gather_fixed(std::span<const RowId> rows, const ColumnSpec& spec, ColumnData& out) const {
-  const auto copy_into = [&](auto& values, size_t per_row) {
-    values.resize(rows.size() * per_row);
-    for (size_t i = 0; i < rows.size(); ++i) std::memcpy(values.data() + i * per_row, fixed(rows[i]), width_);
-  };
-  switch (spec.type) {
-    case Type::kBool: return copy_into(out.bools, 1);
-    case Type::kFloat64: return copy_into(out.doubles, 1);
-    case Type::kVector:
-      out.dims = spec.vector.dims;
-      out.element = spec.vector.element;
-      if (spec.vector.element == Element::kBit) return copy_into(out.bits, width_);
-      return copy_into(out.floats, spec.vector.dims);
-    default: return copy_into(out.ints, 1);
-  }
-}
-
-// Lengths inside a list's bytes are checked as they are read: a damaged list ends early, it is never read past.
-void ColumnReader::gather_lists(std::span<const RowId> rows, ColumnData& out) const {
-  out.list_offsets.push_back(0);
-  out.offsets.push_back(0);
-  for (const RowId row : rows) {
-    const std::string_view list = bytes(row);
-    const uint32_t count = list.size() < sizeof(uint32_t) ? 0 : u32_at(list, 0);
-    size_t at = sizeof(uint32_t);
-    for (uint32_t i = 0; i < count && at + sizeof(uint32_t) <= list.size(); ++i) {
-      const size_t length = std::min<size_t>(u32_at(list, at), list.size() - at - sizeof(uint32_t));
-      out.chars.append(list.substr(at + sizeof(uint32_t), length));
-      out.offsets.push_back(static_cast<int64_t>(out.chars.size()));
-      at += sizeof(uint32_t) + length;
-    }
-    out.list_offsets.push_back(static_cast<int64_t>(out.offsets.size()) - 1);
-  }
 }
 
 Result<Column> Column::open(storage::Store& store, StorageId storage, uint32_t index, const ColumnSpec& spec,

@@ -56,17 +56,8 @@ class ColumnReader {
   };
   std::vector<ArrayExtents> extents_of(RowRange rows) const;
 
-  // Bytes of a row's value.
-  size_t value_bytes(RowId row) const { return width_ != 0 ? width_ : bytes(row).size(); }
-  // The values of `rows`, at least one, to be written once more; their bytes are owned by `owner`.
-  RowsColumn copy(std::span<const RowId> rows, Rows& owner) const;
-  // Appends the values of `rows` to `out`, whose name and type are set.
-  void gather(std::span<const RowId> rows, const ColumnSpec& spec, ColumnData& out) const;
-
  private:
   friend class Column;
-  void gather_fixed(std::span<const RowId> rows, const ColumnSpec& spec, ColumnData& out) const;
-  void gather_lists(std::span<const RowId> rows, ColumnData& out) const;
 
   size_t width_ = 0;
   std::shared_ptr<const storage::Mapping> values_;  // fixed width

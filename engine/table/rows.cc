@@ -26,6 +26,10 @@ size_t fixed_width(const ColumnSpec& spec) {
   return 0;
 }
 
+bool is_metadata(const ColumnSpec& spec) {
+  return !spec.primary_key && spec.type != Type::kVector && spec.type != Type::kText;
+}
+
 bool has_bits_behind(const uint8_t* row, size_t dims) {
   return dims % 8 != 0 && (row[dims / 8] & (0xFFU >> (dims % 8))) != 0;
 }
@@ -107,11 +111,14 @@ Result<RowsColumn> decode_column(base::ByteReader& reader, const ColumnSpec& spe
   return column;
 }
 
-}  // namespace
+bool any_column(const ColumnSpec&) { return true; }
 
-InsertRecords encode_insert(TableId table, RowId first_row, const Schema& schema, const Rows& rows,
-                            uint64_t record_bytes_max) {
-  InsertRecords result;
+// Cuts rows into records. `has`: which columns stand in them; put_header(writer, first, last) writes what stands before the columns of rows [first, last) and answers with
+// what stands behind that.
+template <typename PutHeader>
+RowRecords encode_rows(const Schema& schema, const Rows& rows, uint64_t record_bytes_max,
+                       bool (*has)(const ColumnSpec&), const PutHeader& put_header) {
+  RowRecords result;
   const auto keep = [&result](base::ByteWriter&& header) {
     return std::span<const std::byte>(result.headers.emplace_back(std::move(header).take()));
   };
@@ -123,11 +130,10 @@ InsertRecords encode_insert(TableId table, RowId first_row, const Schema& schema
     }
     auto& pieces = result.records.emplace_back();
     base::ByteWriter header;
-    for (const uint32_t field :
-         {table.value, first_row.value + first, last - first, static_cast<uint32_t>(rows.columns.size())})
-      header.put_u32(field);
-    pieces.push_back(keep(std::move(header)));
+    const std::span<const std::byte> behind = put_header(header, first, last);
+    pieces.insert(pieces.end(), {keep(std::move(header)), behind});
     for (size_t c = 0; c < rows.columns.size(); ++c) {
+      if (!has(schema.columns[c])) continue;
       const RowsColumn part = slice(rows.columns[c], fixed_width(schema.columns[c]), first, last, value_offsets[c]);
       base::ByteWriter column_header;
       column_header.put_u8(static_cast<uint8_t>(part.nulls));
@@ -140,7 +146,35 @@ InsertRecords encode_insert(TableId table, RowId first_row, const Schema& schema
   return result;
 }
 
-Result<TableId> peek_insert_table(std::span<const std::byte> payload) {
+uint32_t count_metadata(const Schema& schema) {
+  return static_cast<uint32_t>(std::ranges::count_if(schema.columns, is_metadata));
+}
+
+}  // namespace
+
+RowRecords encode_insert(TableId table, RowId first_row, const Schema& schema, const Rows& rows,
+                         uint64_t record_bytes_max) {
+  const auto column_count = static_cast<uint32_t>(rows.columns.size());
+  return encode_rows(schema, rows, record_bytes_max, any_column,
+                     [&](base::ByteWriter& header, uint32_t first, uint32_t last) {
+                       for (const uint32_t field : {table.value, first_row.value + first, last - first, column_count})
+                         header.put_u32(field);
+                       return std::span<const std::byte>();
+                     });
+}
+
+RowRecords encode_patch(TableId table, uint32_t first_slot, const Schema& schema, std::span<const RowId> rows,
+                        const Rows& values, uint64_t record_bytes_max) {
+  const uint32_t column_count = count_metadata(schema);
+  return encode_rows(schema, values, record_bytes_max, is_metadata,
+                     [&](base::ByteWriter& header, uint32_t first, uint32_t last) {
+                       for (const uint32_t field : {table.value, first_slot + first, last - first, column_count})
+                         header.put_u32(field);
+                       return std::as_bytes(rows.subspan(first, last - first));
+                     });
+}
+
+Result<TableId> peek_table(std::span<const std::byte> payload) {
   base::ByteReader reader(payload, kSource);
   TRY(table, reader.u32("table"));
   return TableId{table};
@@ -158,6 +192,33 @@ Result<InsertRecord> decode_insert(const Schema& schema, std::span<const std::by
   for (const ColumnSpec& spec : schema.columns) {
     TRY(column, decode_column(reader, spec, row_count));
     record.rows.columns.push_back(column);
+  }
+  TRY_OK(reader.expect_end("the last column"));
+  return record;
+}
+
+Result<PatchRecord> decode_patch(const Schema& schema, std::span<const std::byte> payload) {
+  base::ByteReader reader(payload, "log: patch record");
+  TRY(table, reader.u32("table"));
+  TRY(first_slot, reader.u32("first slot"));
+  TRY(row_count, reader.u32("row count"));
+  TRY(column_count, reader.u32("column count"));
+  if (column_count != count_metadata(schema)) return reader.corruption("its columns are not the table's");
+  TRY(row_bytes, reader.bytes(uint64_t{row_count} * sizeof(RowId), "rows"));
+  PatchRecord record{TableId{table}, first_slot, {}, {}};
+  record.rows.reserve(row_count);
+  for (uint32_t i = 0; i < row_count; ++i) {
+    RowId row;
+    std::memcpy(&row.value, row_bytes.data() + i * sizeof(RowId), sizeof(RowId));
+    record.rows.push_back(row);
+  }
+  record.values.row_count = row_count;
+  for (const ColumnSpec& spec : schema.columns) {
+    RowsColumn& column = record.values.columns.emplace_back();
+    column.nulls = Nulls::kAll;
+    if (!is_metadata(spec)) continue;
+    TRY(decoded, decode_column(reader, spec, row_count));
+    column = decoded;
   }
   TRY_OK(reader.expect_end("the last column"));
   return record;

@@ -25,6 +25,9 @@ enum class Nulls : uint8_t { kNone = 0, kSome = 1, kAll = 2 };
 // Bytes a row in the values array of a fixed-width type; 0 for types of variable length.
 size_t fixed_width(const ColumnSpec& spec);
 
+// Columns that an update can change where a row lies: no key, and nothing that a graph or an index of texts is made of.
+bool is_metadata(const ColumnSpec& spec);
+
 // Whether a row of `dims` bits has one behind the last.
 bool has_bits_behind(const uint8_t* row, size_t dims);
 
@@ -68,19 +71,31 @@ struct InsertRecord {
   Rows rows;
 };
 
-// Insert records ready for the log: each the concatenation of its pieces, which borrow from the Rows they were made of and from `headers`.
-struct InsertRecords {
+// What rows get by an update of metadata columns.
+struct PatchRecord {
+  TableId table{};
+  uint32_t first_slot = 0;
+  std::vector<RowId> rows;
+  Rows values;  // of the metadata columns; the others are not there, and read as nulls
+};
+
+// Records ready for the log: each the concatenation of its pieces, which borrow from the Rows they were made of and from `headers`.
+struct RowRecords {
   std::vector<std::vector<std::span<const std::byte>>> records;
   std::deque<std::vector<std::byte>> headers;
   uint64_t size_bytes = 0;
 };
 
 // Cuts rows into records of about `record_bytes_max` at most (at least one row each). Copies nothing but headers.
-InsertRecords encode_insert(TableId table, RowId first_row, const Schema& schema, const Rows& rows,
-                            uint64_t record_bytes_max);
-// Table id of an insert record, which tells the schema that decode_insert needs.
-Result<TableId> peek_insert_table(std::span<const std::byte> payload);
+RowRecords encode_insert(TableId table, RowId first_row, const Schema& schema, const Rows& rows,
+                         uint64_t record_bytes_max);
+// The same of a patch, whose `rows` get the slots from `first_slot` on.
+RowRecords encode_patch(TableId table, uint32_t first_slot, const Schema& schema, std::span<const RowId> rows,
+                        const Rows& values, uint64_t record_bytes_max);
+// Table id of an insert or patch record, which tells the schema that decoding it needs.
+Result<TableId> peek_table(std::span<const std::byte> payload);
 // Borrows from `payload`. Every count is checked: kCorruption.
 Result<InsertRecord> decode_insert(const Schema& schema, std::span<const std::byte> payload);
+Result<PatchRecord> decode_patch(const Schema& schema, std::span<const std::byte> payload);
 
 }  // namespace omendb::table

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -134,13 +135,13 @@ TEST(InsertRecord, ComesBackAsItWentInHoweverItIsCut) {
   const auto rows = check_rows(schema, "t", batch.view());
   ASSERT_TRUE(rows.ok()) << rows.error().message;
   for (const uint64_t record_bytes_max : {1ULL, 60ULL, 1ULL << 20}) {
-    const InsertRecords encoded = encode_insert({9}, {100}, schema, *rows, record_bytes_max);
+    const RowRecords encoded = encode_insert({9}, {100}, schema, *rows, record_bytes_max);
     EXPECT_EQ(encoded.records.size(), record_bytes_max == 1 ? 3U : record_bytes_max == 60 ? 2U : 1U);
     std::vector<std::byte> values;  // of the vector column, over all records
     uint32_t next_row = 100;
     for (const auto& pieces : encoded.records) {
       const std::vector<std::byte> payload = join(pieces);
-      EXPECT_EQ(peek_insert_table(payload)->value, 9U);
+      EXPECT_EQ(peek_table(payload)->value, 9U);
       const auto record = decode_insert(schema, payload);
       ASSERT_TRUE(record.ok()) << record.error().message;
       EXPECT_EQ(record->first_row.value, next_row);
@@ -166,6 +167,55 @@ TEST(InsertRecord, DamageIsAnErrorOrHarmlessNeverACrash) {
       damaged[at] ^= static_cast<std::byte>(1 << bit);
       if (const auto record = decode_insert(schema, damaged); record.ok()) {
         for (const RowsColumn& column : record->rows.columns) EXPECT_LE(column.values.size(), payload.size());
+      }
+    }
+  }
+}
+
+// Of the metadata columns: not the key, not the vector.
+TEST(PatchRecord, ComesBackAsItWentInHoweverItIsCut) {
+  const Schema schema = example_schema();
+  ExampleBatch batch;
+  const auto rows = check_rows(schema, "t", batch.view());
+  ASSERT_TRUE(rows.ok()) << rows.error().message;
+  const std::vector<RowId> ids = {{7}, {3}, {4'000'000'000U}};
+  for (const uint64_t record_bytes_max : {1ULL, 60ULL, 1ULL << 20}) {
+    const RowRecords encoded = encode_patch({9}, 100, schema, ids, *rows, record_bytes_max);
+    std::vector<RowId> read;
+    std::vector<std::byte> prices;
+    for (const auto& pieces : encoded.records) {
+      const std::vector<std::byte> payload = join(pieces);
+      EXPECT_EQ(peek_table(payload)->value, 9U);
+      const auto record = decode_patch(schema, payload);
+      ASSERT_TRUE(record.ok()) << record.error().message;
+      EXPECT_EQ(record->first_slot, 100 + read.size());
+      EXPECT_EQ(record->values.row_count, record->rows.size());
+      read.insert(read.end(), record->rows.begin(), record->rows.end());
+      const RowsColumn& price = record->values.columns[2];
+      prices.insert(prices.end(), price.values.begin(), price.values.end());
+      EXPECT_EQ(record->values.columns[0].nulls, Nulls::kAll);
+      EXPECT_EQ(record->values.columns[6].nulls, Nulls::kAll);
+    }
+    EXPECT_EQ(read, ids);
+    EXPECT_TRUE(std::ranges::equal(prices, rows->columns[2].values));
+  }
+}
+
+TEST(PatchRecord, DamageIsAnErrorOrHarmlessNeverACrash) {
+  const Schema schema = example_schema();
+  ExampleBatch batch;
+  const auto rows = check_rows(schema, "t", batch.view());
+  ASSERT_TRUE(rows.ok());
+  const std::vector<RowId> ids = {{7}, {3}, {5}};
+  const std::vector<std::byte> payload = join(encode_patch({9}, 0, schema, ids, *rows, 1 << 20).records.front());
+  for (size_t cut = 0; cut < payload.size(); ++cut)
+    EXPECT_FALSE(decode_patch(schema, std::span(payload).first(cut)).ok()) << cut;
+  for (size_t at = 0; at < payload.size(); ++at) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::vector<std::byte> damaged = payload;
+      damaged[at] ^= static_cast<std::byte>(1 << bit);
+      if (const auto record = decode_patch(schema, damaged); record.ok()) {
+        EXPECT_LE(record->rows.size(), payload.size());
       }
     }
   }

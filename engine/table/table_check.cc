@@ -61,11 +61,34 @@ Result<void> check_graph(const TableVersion& version, const VectorColumnVersion&
   return graph::check(column.index->graph(), column.searchable.view());
 }
 
+// Each live row is plain or shows one live slot, and no other slot lives.
+Result<void> check_patches(const TableVersion& version) {
+  const TableInfo& info = *version.info;
+  const Patches& patches = *version.patches;
+  if (patches.plain.row_count() != version.row_count()) return corrupt(info, "the plain rows are of another table");
+  Result<void> result;
+  uint32_t patched_count = 0;
+  version.live.for_each([&](RowId row) {
+    if (!result.ok() || patches.plain.contains(row)) return;
+    ++patched_count;
+    const uint32_t slot = patches.slot_map->contains(row) ? patches.slot_of(row) : patches.slot_count();
+    if (slot < patches.slot_count() && patches.slots.contains({slot}) && patches.row_of(slot) == row) return;
+    result = corrupt(info, fmt::format("row {} was updated, but its patch is not in slot {}", row.value, slot));
+  });
+  TRY_OK(std::move(result));
+  if (patches.plain.live_count() + patched_count != version.live.live_count())
+    return corrupt(info, "a plain row does not live");
+  if (patches.slots.live_count() != patched_count)
+    return corrupt(info, fmt::format("{} slots live for {} updated rows", patches.slots.live_count(), patched_count));
+  return {};
+}
+
 }  // namespace
 
 Result<void> TableStore::check(const TableVersion& version) const {
   TRY_OK(check_bits(version));
   TRY_OK(check_keys(version));
+  if (version.patches) TRY_OK(check_patches(version));
   for (const VectorColumnVersion& column : version.vectors) TRY_OK(check_graph(version, column));
   for (const TextColumnVersion& column : version.texts) TRY_OK(check_text(version, column));
   return {};

@@ -177,8 +177,13 @@ Result<void> TableStore::release_dead_rows(storage::Checkpoint& checkpoint, cons
 }
 
 Result<TableSummary> TableStore::write_checkpoint(storage::Checkpoint& checkpoint, const TableVersion& version) {
-  TableSummary summary{
-      .row_count = version.row_count(), .live_count = version.live.live_count(), .vectors = {}, .texts = {}};
+  TableSummary summary;
+  summary.row_count = version.row_count();
+  summary.live_count = version.live.live_count();
+  if (version.patches) {
+    summary.patch_storage = version.patches->storage;
+    summary.patch_slot_count = version.patches->slot_count();
+  }
   TRY_OK(write_live_rows(checkpoint, version.live));
   for (const VectorColumnVersion& column : version.vectors) {
     graph::Graph& graph = column.index->graph();

@@ -15,7 +15,7 @@ constexpr uint64_t kMovedBytesMax = 1ULL << 20;
 
 uint64_t row_bytes(const TableVersion& version, RowId row) {
   uint64_t size_bytes = 0;
-  for (const ColumnReader& column : version.columns) size_bytes += column.value_bytes(row);
+  for (size_t c = 0; c < version.columns.size(); ++c) size_bytes += version.values(c).value_bytes(row);
   return size_bytes;
 }
 
@@ -38,7 +38,7 @@ Result<Rows> copy_rows(const TableVersion& version, std::span<const RowId> rows)
   try {
     Rows copy;
     copy.row_count = static_cast<uint32_t>(rows.size());
-    for (const ColumnReader& column : version.columns) copy.columns.push_back(column.copy(rows, copy));
+    for (size_t c = 0; c < version.columns.size(); ++c) copy.columns.push_back(version.values(c).copy(rows, copy));
     return copy;
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::kOutOfMemory, "no memory for a copy of rows that are moved"};

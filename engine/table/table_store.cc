@@ -53,6 +53,7 @@ Result<std::shared_ptr<TableStore>> TableStore::load(storage::Store& store, Tabl
   table->refresh_readers(*version);
   TRY_OK(table->load_graphs(summary, *version));
   TRY_OK(table->load_texts(summary, *version));
+  TRY_OK(table->load_patches(summary, *version));
   std::vector<std::shared_ptr<VectorIndex>> indexes;
   for (const VectorColumnVersion& column : version->vectors) indexes.push_back(column.index);
   version->guard = std::make_shared<VersionGuard>(std::move(indexes), table->dead_rows_);
@@ -88,6 +89,7 @@ Result<void> TableStore::append_rows(const Rows& rows) {
 // Row bits of the rows just appended. A vector column without any null shares the table's bits.
 void TableStore::mark_added(TableVersion& version, const Rows& rows) const {
   version.live.append(rows.row_count, true);
+  if (version.patches) version.patches->plain.append(rows.row_count, true);
   for (VectorColumnVersion& column : version.vectors) {
     const RowsColumn& values = rows.columns[column.index->column()];
     if (!version.columns[column.index->column()].has_nulls()) continue;
@@ -97,6 +99,7 @@ void TableStore::mark_added(TableVersion& version, const Rows& rows) const {
 
 void TableStore::mark_removed(TableVersion& version, std::span<const RowId> rows) {
   for (const RowId row : rows) version.live.erase(row);
+  if (version.patches) version.patches->remove(rows);
   for (VectorColumnVersion& column : version.vectors) {
     if (!version.columns[column.index->column()].has_nulls()) continue;
     for (const RowId row : rows) column.searchable.erase(row);
@@ -154,8 +157,9 @@ Result<void> TableStore::draft_write(const Rows& rows, const TextRuns& texts, On
 }
 
 Result<TableChange> TableStore::prepare_write(const Rows& rows, const TextRuns& texts, OnConflict on_conflict) {
-  TableChange change{
-      .first_row = {version_->row_count()}, .added_count = rows.row_count, .removed = {}, .version = nullptr};
+  TableChange change;
+  change.first_row = {version_->row_count()};
+  change.added_count = rows.row_count;
   if (uint64_t{change.first_row.value} + rows.row_count > kRowsMax) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("table '{}' would hold more than {} rows", info_->name, kRowsMax)};
@@ -175,7 +179,8 @@ Result<TableChange> TableStore::prepare_write(const Rows& rows, const TextRuns& 
 
 Result<TableChange> TableStore::prepare_erase(const KeysView& keys) {
   TRY_OK(key_column_->check_type(keys, info_->name));
-  TableChange change{.first_row = {version_->row_count()}, .added_count = 0, .removed = {}, .version = nullptr};
+  TableChange change;
+  change.first_row = {version_->row_count()};
   const std::shared_ptr<TableVersion> version = draft();
   auto directory = version->keys.transient();
   for (size_t i = 0; i < keys.size(); ++i) {
@@ -196,10 +201,12 @@ Result<TableChange> TableStore::prepare_erase(const KeysView& keys) {
 void TableStore::install(TableChange change) {
   dead_rows_->remove(change.removed);
   version_->guard->pass_on(std::move(change.removed), change.version->guard);
+  if (change.patch_arrays != nullptr) patch_arrays_ = std::move(change.patch_arrays);
   version_ = std::move(change.version);
 }
 
 void TableStore::abandon(const TableChange& change) {
+  if (change.patch_count != 0) patch_arrays_->truncate(version_->patches->slot_count());
   if (change.added_count == 0) return;
   for (Column& column : columns_) column.truncate(change.first_row.value);
 }

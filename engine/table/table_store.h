@@ -31,6 +31,8 @@ struct TableChange {
   RowId first_row{};  // of the added rows
   uint32_t added_count = 0;
   std::vector<RowId> removed;                   // rows whose bit is cleared, in the order they were found
+  uint32_t patch_count = 0;                     // slots added to the patches
+  std::shared_ptr<PatchArrays> patch_arrays;    // not null: another storage of patches takes over
   std::shared_ptr<const TableVersion> version;  // the table with the change
 };
 
@@ -57,6 +59,8 @@ struct TableSummary {
   uint32_t live_count = 0;
   std::vector<VectorIndexSummary> vectors;
   std::vector<TextIndexSummary> texts;  // none: the indexes are made from the rows
+  StorageId patch_storage{};            // 0: no patches
+  uint32_t patch_slot_count = 0;
 };
 
 // Bytes that the row's values take up.
@@ -79,6 +83,12 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
   // `texts`: what index_texts() made of the rows.
   Result<TableChange> prepare_write(const Rows& rows, const TextRuns& texts, OnConflict on_conflict);
   Result<TableChange> prepare_erase(const KeysView& keys);
+  // Updates of metadata columns (table_patch.cc): the rows stay, their values get slots of the patches.
+  bool needs_patch_storage() const;  // there is none, or most of its slots are dead
+  // An empty storage takes over, with what live slots hold. Fails: kStorageFull, kIo, kOutOfMemory.
+  Result<TableChange> prepare_patch_storage(StorageId storage);
+  // `rows` live, each once; `values` of every metadata column. Fails: kStorageFull, kIo, kOutOfMemory, kInvalidArgument (too many slots).
+  Result<TableChange> prepare_patch(std::span<const RowId> rows, const Rows& values);
   void install(TableChange change);
   void abandon(const TableChange& change);
 
@@ -102,6 +112,8 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
   // --- recovery: keys are not kept until finish_recovery ---
   Result<void> replay_insert(const InsertRecord& record);
   Result<void> replay_erase(std::span<const RowId> rows);
+  Result<void> replay_patch_storage(StorageId storage);
+  Result<void> replay_patch(const PatchRecord& record);
   // Rebuilds the key directory. Fails: kCorruption if two live rows have one key.
   Result<void> finish_recovery();
 
@@ -115,6 +127,7 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
   Result<void> check(const TableVersion& version) const;
 
   std::span<const Column> columns() const { return columns_; }
+  const PatchArrays* patch_arrays() const { return patch_arrays_.get(); }  // null: none
 
  private:
   TableStore(storage::Store& store, TableInfo info);
@@ -128,6 +141,10 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
                                                     const DeadTerms& before) const;
   Result<void> write_text_runs(TextColumnVersion& column, const LiveBitmap& live, const DrawStorageId& draw,
                                std::vector<StorageId>& written) const;
+  Result<void> load_patches(const TableSummary& summary, TableVersion& version);
+  Result<void> draft_patch_storage(StorageId storage, TableChange& change) const;
+  Result<void> copy_live_patches(PatchArrays& arrays, Patches& patches) const;
+  Result<void> draft_patch(std::span<const RowId> rows, const Rows& values, TableChange& change);
   Result<void> append_rows(const Rows& rows);
   Result<void> draft_write(const Rows& rows, const TextRuns& texts, OnConflict on_conflict, TableChange& change);
   std::shared_ptr<TableVersion> draft() const;
@@ -143,6 +160,7 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
   std::shared_ptr<const TableInfo> info_;
   std::vector<Column> columns_;
   std::shared_ptr<KeyColumn> key_column_;
+  std::shared_ptr<PatchArrays> patch_arrays_;  // null: none
   std::shared_ptr<const TableVersion> version_;
   LiveBitmap checkpointed_live_;                    // as the last published root has it
   std::vector<DeadTerms> checkpointed_dead_terms_;  // the same; of the text columns

@@ -8,9 +8,11 @@
 #include "engine/table/array_ids.h"
 #include "engine/table/column.h"
 #include "engine/table/column_indexes.h"
+#include "engine/table/column_values.h"
 #include "engine/table/kept_bitmaps.h"
 #include "engine/table/key_directory.h"
 #include "engine/table/live_bitmap.h"
+#include "engine/table/patches.h"
 #include "engine/table/text_index.h"
 #include "engine/table/vector_index.h"
 #include "engine/table/version_guard.h"
@@ -18,6 +20,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,10 +45,11 @@ struct TableVersion {
   LiveBitmap live;
   KeyDirectory keys;
   std::shared_ptr<const KeyColumn> key_column;
-  std::vector<ColumnReader> columns;         // in schema order
+  std::vector<ColumnReader> columns;         // in schema order; as rows were written: values() has what they show
+  std::optional<Patches> patches;            // none until metadata of a row was updated
   std::vector<VectorColumnVersion> vectors;  // one per vector column, in schema order
   std::vector<TextColumnVersion> texts;      // one per text column, in schema order
-  // Shared by all versions of one storage, since what a condition says of a row is the same in all that have it.
+  // Of the values that rows were written with. Shared by all versions of one storage, since what a condition says of them is the same in all that have the row.
   std::shared_ptr<KeptBitmaps> kept = std::make_shared<KeptBitmaps>();
   // The same: what is known of full blocks of rows without reading them.
   std::shared_ptr<ColumnIndexes> indexes = std::make_shared<ColumnIndexes>();
@@ -54,6 +58,11 @@ struct TableVersion {
       storage_pin;  // shared by all versions of one storage: when the last one goes, a dropped table's extents may go
 
   uint32_t row_count() const { return live.row_count(); }
+  // Of live rows.
+  ColumnValues values(size_t column) const {
+    const bool patched = patches && is_metadata(info->schema.columns[column]);
+    return {columns[column], patched ? &*patches : nullptr, patched ? &patches->columns[column] : nullptr};
+  }
   graph::VectorsView vectors_view(const VectorIndex& index) const {
     const ColumnReader& column = columns[index.column()];
     return {column.values(), info->schema.columns[index.column()].vector.dims, column.width()};

@@ -64,8 +64,8 @@ class Table {
   Result<uint64_t> upsert(const BatchView& rows);
   // Removes rows by key; keys that do not exist are not an error. Returns how many were there.
   Result<uint64_t> erase(const KeysView& keys);
-  // Sets columns to one value each, in the rows for which a condition is true, as they are when no other statement is under way. `values`: one row, without the
-  // primary key. Returns how many rows. Cost: as an upsert of these rows. Fails: kInvalidArgument also for an empty condition.
+  // Sets columns to one value each, in the rows for which a condition is true, as they are when no other statement is under way; returns how many. `values`: one row, without the
+  // primary key. Cost: microseconds a row; with a vector or a text, as an upsert of these rows. Fails: kInvalidArgument also for an empty condition.
   // `stop_when` counts while the rows are looked for, until something is written.
   Result<uint64_t> update(const BatchView& values, const Where& where, const StopWhen& stop_when = {});
   // Removes the rows for which a condition is true, as they are when no other statement is under way. Returns how many. Fails: kInvalidArgument also for an empty one.

@@ -138,9 +138,10 @@ class Table:
         self, values: dict[str, Any], where: str, params: Params | None = None, *, timeout: float | None = None
     ) -> int:
         """Sets columns to one value each in the rows for which a condition is true (docs/filters.md); returns in how
-        many. `values`: of any columns but the primary key. Costs as much as an upsert of these rows. A text that
-        `omendb.vector(embed=)` makes a vector of brings its vector along. `timeout`: seconds
-        until the engine begins to write; then TimeoutError, and nothing is changed.
+        many. `values`: of any columns but the primary key. Takes a few microseconds a row; with a vector or a text
+        among them it costs as much as an upsert of these rows. A text that `omendb.vector(embed=)` makes a vector of
+        brings its vector along. `timeout`: seconds until the engine begins to write; then TimeoutError, and nothing
+        is changed.
         """
         if not isinstance(values, dict):
             raise SchemaError(f"update() takes a dict of one value a column, not {type(values).__name__}")
