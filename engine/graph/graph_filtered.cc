@@ -131,8 +131,10 @@ void FilteredSearch::offer_around() {
   }
 }
 
-// Each row of a beam takes about one new distance for every two of its links.
-bool FilteredSearch::scan_is_cheaper() const { return passing_count_ <= uint64_t{ef_wide_} * walk_.graph.options.m; }
+// A step takes about as many distances as a list holds.
+bool FilteredSearch::scan_is_cheaper() const {
+  return passing_count_ <= uint64_t{ef_wide_} * walk_.graph.links.capacity(0);
+}
 
 // Of as many equal stretches of rows, the first that passes.
 void FilteredSearch::begin_with_samples() {
