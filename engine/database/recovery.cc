@@ -101,7 +101,7 @@ Result<void> Engine::replay_patch(std::span<const std::byte> payload) {
 Result<void> Engine::replay_patch_storage(std::span<const std::byte> payload) {
   TRY(record, table::decode_patch_storage(payload));
   TRY(table, replayed_table(record.table));
-  if (record.storage.value < next_id_)
+  if (record.storage.value < next_id_ || record.storage.value == UINT32_MAX)
     return Error{ErrorCode::kCorruption, "log: patches begin with an id that was given out before"};
   forget_patches(*table->version());
   TRY_OK(table->replay_patch_storage(record.storage));

@@ -17,9 +17,9 @@ using Block = LiveBitmap::Block;
 
 // Calls visit(bit) for every bit that is set, in order.
 template <typename Visit>
-void for_each_bit(const Block& block, const Visit& visit) {
-  for (uint32_t w = 0; w < LiveBitmap::kWordsPerBlock; ++w) {
-    for (uint64_t word = block[w]; word != 0; word &= word - 1)
+void for_each_bit(std::span<const uint64_t> words, const Visit& visit) {
+  for (uint32_t w = 0; w < words.size(); ++w) {
+    for (uint64_t word = words[w]; word != 0; word &= word - 1)
       visit(w * 64 + static_cast<uint32_t>(__builtin_ctzll(word)));
   }
 }
@@ -70,10 +70,12 @@ Reads reads_of(const filter::Filter& filter, const Schema& schema) {
   return others ? Reads::kBoth : Reads::kMetadata;
 }
 
-Result<void> evaluate_patched(const table::TableVersion& version, const filter::Filter& filter, uint32_t first_slot,
-                              Block& slots) {
+// A part of them, so that copies of their values stay small.
+Result<void> evaluate_some(const table::TableVersion& version, const filter::Filter& filter, uint32_t first_slot,
+                           std::span<uint64_t> slots) {
   std::vector<RowId> rows;
   for_each_bit(slots, [&](uint32_t bit) { rows.push_back(version.patches->row_of(first_slot + bit)); });
+  if (rows.empty()) return {};
   table::Rows owner;
   std::vector<filter::ColumnSpan> columns(version.columns.size());
   for (const uint32_t c : filter.columns())
@@ -82,9 +84,19 @@ Result<void> evaluate_patched(const table::TableVersion& version, const filter::
   for (uint32_t i = 0; i < rows.size(); ++i) passing[i / 64] |= uint64_t{1} << (i % 64);
   TRY_OK(filter.evaluate(columns, 0, std::span(passing).first((rows.size() + 63) / 64)));
   uint32_t i = 0;
-  for_each_bit(Block(slots), [&](uint32_t bit) {
+  for_each_bit(slots, [&](uint32_t bit) {
     if (!test_bit(passing, i++)) slots[bit / 64] &= ~(uint64_t{1} << (bit % 64));
   });
+  return {};
+}
+
+Result<void> evaluate_patched(const table::TableVersion& version, const filter::Filter& filter, uint32_t first_slot,
+                              Block& slots, base::Stop* stop) {
+  constexpr uint32_t kWordsAtOnce = 16;
+  for (uint32_t w = 0; w < LiveBitmap::kWordsPerBlock; w += kWordsAtOnce) {
+    if (base::asked(stop)) return stop->error();
+    TRY_OK(evaluate_some(version, filter, first_slot + 64 * w, std::span(slots).subspan(w, kWordsAtOnce)));
+  }
   return {};
 }
 

@@ -164,9 +164,8 @@ Asked rows_as_written(const table::TableVersion& version) { return {version.colu
 Result<void> evaluate_all_patched(const table::TableVersion& version, const filter::Filter& filter,
                                   std::vector<Part>& parts, base::Stop* stop) {
   for (Part& part : parts) {
-    if (base::asked(stop)) return stop->error();
     const auto first_slot = static_cast<uint32_t>(part.block * LiveBitmap::kRowsPerBlock);
-    TRY_OK(evaluate_patched(version, filter, first_slot, part.missing));
+    TRY_OK(evaluate_patched(version, filter, first_slot, part.missing, stop));
   }
   return {};
 }
@@ -205,24 +204,36 @@ Result<LiveBitmap> find_rows(const table::TableVersion& version, const Asked& as
   return rows;
 }
 
+LiveBitmap slots_of(const table::Patches& patches, const LiveBitmap& among) {
+  LiveBitmap slots = patches.slots;
+  patches.slots.for_each([&](RowId slot) {
+    if (!among.contains(patches.row_of(slot.value))) slots.erase(slot);
+  });
+  return slots;
+}
+
 // Where rows show values of patches, those are asked for what they hold.
 Result<LiveBitmap> find_rows(const table::TableVersion& version, const filter::Filter& filter, const LiveBitmap& among,
                              base::Stop* stop) {
   const Reads reads = reads_of(filter, version.info->schema);
+  const bool all = same_rows(among, version.live);
+  const std::string key = all ? filter.key() : "";  // what is known of some rows must not stand where more is known
   if (!version.patches || reads == Reads::kOthers)
-    return find_rows(version, rows_as_written(version), nullptr, &filter, filter.key(), among, stop);
+    return find_rows(version, rows_as_written(version), nullptr, &filter, key, among, stop);
   const table::Patches& patches = *version.patches;
-  const LiveBitmap plain = same_rows(among, version.live) ? patches.plain : intersection(among, patches.plain);
-  TRY(rows, find_rows(version, rows_as_written(version), nullptr, &filter, filter.key(), plain, stop));
+  const LiveBitmap plain = all ? patches.plain : intersection(among, patches.plain);
+  TRY(rows, find_rows(version, rows_as_written(version), nullptr, &filter, key, plain, stop));
   const Asked asked{patches.columns, *patches.kept, reads == Reads::kBoth ? Slots::kWithRows : Slots::kAlone};
-  TRY(slots, find_rows(version, asked, nullptr, &filter, filter.key(), patches.slots, stop));
+  TRY(slots, find_rows(version, asked, nullptr, &filter, key, all ? patches.slots : slots_of(patches, among), stop));
   return with_rows_of(patches, slots, among, rows);
 }
 
 Result<LiveBitmap> find_rows(const table::TableVersion& version, const Where& where, const LiveBitmap& among,
                              base::Stop* stop) {
-  if (!version.patches)
-    return find_rows(version, rows_as_written(version), &where, nullptr, filter::Filter::key_of(where), among, stop);
+  if (!version.patches) {
+    const std::string key = same_rows(among, version.live) ? filter::Filter::key_of(where) : "";
+    return find_rows(version, rows_as_written(version), &where, nullptr, key, among, stop);
+  }
   TRY(filter, filter::Filter::make(version.info->schema, where));
   return find_rows(version, *filter, among, stop);
 }

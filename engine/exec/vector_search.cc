@@ -41,6 +41,9 @@ struct Plan {
   plan::Step* report;  // null: nobody asks
   base::Stop* stop;    // null: nobody can
 
+  double passing_share() const {  // of kWalk
+    return passing ? static_cast<double>(passing->live_count()) / column.searchable.live_count() : 1;
+  }
   graph::LiveRows rows() const { return passing ? passing->view() : column.searchable.view(); }  // that may be answers
 };
 
@@ -143,6 +146,7 @@ void search_graph(const Plan& plan, const std::byte* query, Scratch& scratch) {
                                          .radius = plan.radius,
                                          .filtered = plan.filtered,
                                          .passing_count = plan.passing ? plan.passing->live_count() : 0,
+                                         .passing_share = plan.passing_share(),
                                          .ef_wide = plan.ef_wide,
                                          .stop = plan.stop},
                                         scratch.neighbors, plan.report == nullptr ? nullptr : &scratch.counters);

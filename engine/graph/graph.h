@@ -85,6 +85,7 @@ struct SearchOptions {
   float radius = std::numeric_limits<float>::infinity();
   Filtered filtered = Filtered::kNot;
   uint64_t passing_count = 0;  // of kWalk: how many rows live
+  double passing_share = 1;    // of kWalk: of all rows that would without the condition
   size_t ef_wide = 0;          // of kWalk: the beam where few of the rows around the query live; raised to ef
   base::Stop* stop = nullptr;  // asked every few expansions; what a stopped search returns means nothing
 };

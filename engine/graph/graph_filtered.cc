@@ -97,7 +97,7 @@ bool FilteredSearch::is_away(uint32_t start) const {
       passing += uint64_t{live_.contains(row)};
     }
   }
-  const double expected = static_cast<double>(seen) * static_cast<double>(passing_count_) / row_count;
+  const double expected = passing_share_ * static_cast<double>(seen);
   return static_cast<double>(passing) < kAwayShare * expected || reach(passing, seen) < kReachMin;
 }
 
@@ -136,16 +136,17 @@ bool FilteredSearch::scan_is_cheaper() const {
   return passing_count_ <= uint64_t{ef_wide_} * walk_.graph.links.capacity(0);
 }
 
-// Of as many equal stretches of rows, the first that passes.
+// Of as many equal stretches of rows, the first that passes. One that is being linked is nobody's yet.
 void FilteredSearch::begin_with_samples() {
   SearchState& state = walk_.state;
-  const uint32_t row_count = std::min(walk_.row_count(), live_.row_count);
+  const uint32_t row_count = std::min(state.visited.row_count(), live_.row_count);
   size_t count = 0;
   for (uint64_t i = 0; i < kSamples; ++i) {
     const auto first = static_cast<uint32_t>(i * row_count / kSamples);
     const auto last = static_cast<uint32_t>((i + 1) * row_count / kSamples);
     const uint32_t row = first_live_row(live_, first, last);
-    if (row < last && state.visited.meet(row)) state.ids[count++] = row;
+    const bool linked = row < last && (walk_.graph.links.state(row) & kLinkedBit) != 0;
+    if (linked && state.visited.meet(row)) state.ids[count++] = row;
   }
   offer_reached(count);
 }
@@ -163,32 +164,25 @@ void FilteredSearch::offer_reached(size_t count) {
 // Into state.ids: rows that pass, were not met before, and are one or two links away; all of the former, and of the latter until there are as many as a list holds.
 size_t FilteredSearch::collect(uint32_t row) {
   SearchState& state = walk_.state;
-  state.bridges.clear();
   const size_t wanted = walk_.graph.links.capacity(0);
-  size_t count = collect_from(row, 0, true);
-  for (size_t i = 0; i < std::min(kListsAhead, state.bridges.size()); ++i) walk_.prefetch_links(state.bridges[i]);
-  for (size_t i = 0; i < state.bridges.size() && count < wanted; ++i) {
-    if (i + kListsAhead < state.bridges.size()) walk_.prefetch_links(state.bridges[i + kListsAhead]);
-    if (state.visited.meet(state.bridges[i])) count = collect_from(state.bridges[i], count, false);
+  state.bridges.resize(2 * wanted);
+  const VisitedRows::Split near = collect_from(row, state.ids.data(), state.bridges.data());
+  const std::span<const uint32_t> bridges(state.bridges.data(), near.others);
+  size_t count = near.fresh;
+  for (size_t i = 0; i < std::min(kListsAhead, bridges.size()); ++i) walk_.prefetch_links(bridges[i]);
+  for (size_t i = 0; i < bridges.size() && count < wanted; ++i) {
+    if (i + kListsAhead < bridges.size()) walk_.prefetch_links(bridges[i + kListsAhead]);
+    if (!state.visited.meet(bridges[i])) continue;
+    count += collect_from(bridges[i], state.ids.data() + count, state.bridges.data() + wanted).fresh;
   }
   return count;
 }
 
-size_t FilteredSearch::collect_from(uint32_t row, size_t count, bool keep_bridges) {
-  SearchState& state = walk_.state;
-  const uint32_t row_count = walk_.row_count();
-  for (uint32_t& link : walk_.list_of(row, 0)) {
-    const uint32_t neighbor = load_link(&link) & kRowMask;
-    if (neighbor >= row_count) continue;
-    ++links_seen_;
-    if (live_.contains(neighbor)) {
-      ++links_passing_;
-      if (state.visited.meet(neighbor)) state.ids[count++] = neighbor;
-    } else if (keep_bridges && !state.visited.was_met(neighbor)) {
-      state.bridges.push_back(neighbor);
-    }
-  }
-  return count;
+VisitedRows::Split FilteredSearch::collect_from(uint32_t row, uint32_t* fresh, uint32_t* others) {
+  const VisitedRows::Split split = walk_.state.visited.visit_live(walk_.list_of(row, 0), live_, fresh, others);
+  links_seen_ += split.links;
+  links_passing_ += split.live;
+  return split;
 }
 
 bool FilteredSearch::is_lost() const {

@@ -65,6 +65,7 @@ uint64_t count_of(const LiveRows& live) {
 // Every answer lives, with its true distance, nearest first, once; as many as there are, at most k. Returns the recall.
 double judge(const Graph& graph, const Vectors& rows, const float* query, const LiveRows& live, SearchOptions options) {
   options.passing_count = count_of(live);
+  options.passing_share = static_cast<double>(options.passing_count) / rows.row_count();
   std::vector<Neighbor> truth;
   flat_scan(graph.options().metric, rows.view(), query, live, {0}, {rows.row_count()}, options.k, truth);
   std::vector<Neighbor> answers(options.k);

@@ -166,17 +166,19 @@ std::span<uint32_t> Walk::without_left_out(uint32_t row, uint32_t level, std::sp
   const auto place = std::find(copy.begin(), copy.end(), left_out);
   if (place == copy.end()) return copy;
   *place = kNoLink;
-  size_t count = 0;
+  std::vector<uint32_t>& behind = state.kept;  // others may hold what they collect in state.ids
+  behind.clear();
   for (uint32_t& link : graph.links.list(left_out, level)) {
     const uint32_t neighbor = load_link(&link) & kRowMask;
     const bool known = neighbor == row || std::find(copy.begin(), copy.end(), neighbor) != copy.end();
-    if (!known && neighbor < row_count()) state.ids[count++] = neighbor;
+    if (!known && neighbor < row_count()) behind.push_back(neighbor);
   }
-  if (count == 0) return copy;
+  if (behind.empty()) return copy;
   const RowSpace compared = space.builds_graphs() ? space : space.full();
-  compared.distances(compared.target_of_row(row, state.row_bytes()), state.ids.data(), count, state.distances.data());
   const auto first = state.distances.begin();
-  *place = state.ids[static_cast<size_t>(std::min_element(first, first + static_cast<ptrdiff_t>(count)) - first)];
+  const auto last = first + static_cast<ptrdiff_t>(behind.size());
+  compared.distances(compared.target_of_row(row, state.row_bytes()), behind.data(), behind.size(), &*first);
+  *place = behind[static_cast<size_t>(std::min_element(first, last) - first)];
   return copy;
 }
 
@@ -205,8 +207,7 @@ std::optional<size_t> search_nearest(const Walk& walk, const Walk& exact, const 
                                      const SearchOptions& options, const NearestSearch::Widths& widths,
                                      EntryPoint entry, std::span<Neighbor> out) {
   if (options.filtered == Filtered::kNot) return Search(walk, exact, live, widths).run(entry, out);
-  if (options.filtered == Filtered::kWalk)
-    return FilteredSearch(walk, exact, live, widths, options.passing_count, options.ef_wide).run(entry, out);
+  if (options.filtered == Filtered::kWalk) return FilteredSearch(walk, exact, live, widths, options).run(entry, out);
   walk.state.visited.begin(0);
   return NearestSearch(walk, exact, live, widths).scan(out);
 }

@@ -57,8 +57,11 @@ class NearestSearch {
 class FilteredSearch : public NearestSearch {
  public:
   FilteredSearch(const Walk& walk, const Walk& exact, const LiveRows& live, const Widths& widths,
-                 uint64_t passing_count, size_t ef_wide)
-      : NearestSearch(walk, exact, live, widths), passing_count_(passing_count), ef_wide_(std::max(ef_wide, ef_)) {}
+                 const SearchOptions& options)
+      : NearestSearch(walk, exact, live, widths),
+        passing_count_(options.passing_count),
+        passing_share_(options.passing_share),
+        ef_wide_(std::max(options.ef_wide, ef_)) {}
   Count run(EntryPoint entry, std::span<Neighbor> out);
 
  private:
@@ -73,11 +76,12 @@ class FilteredSearch : public NearestSearch {
   void begin_with_samples();
   void offer_reached(size_t count);
   size_t collect(uint32_t row);
-  size_t collect_from(uint32_t row, size_t count, bool keep_bridges);
+  VisitedRows::Split collect_from(uint32_t row, uint32_t* fresh, uint32_t* others);
   double reach(uint64_t links_passing, uint64_t links_seen) const;
   bool is_lost() const;
 
   const uint64_t passing_count_;
+  const double passing_share_;
   const size_t ef_wide_;
   uint64_t links_seen_ = 0;
   uint64_t links_passing_ = 0;

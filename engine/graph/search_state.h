@@ -61,9 +61,43 @@ class VisitedRows {
     met_count_ += count;
     return {fresh, count};
   }
-  bool was_met(uint32_t row) const { return ((bits_[(size_t{row} + 1) / 64] >> ((row + 1) % 64)) & 1U) != 0; }
-  // Whether a row below row_count was not met before; it is now. Throws std::bad_alloc.
+  struct Split {
+    size_t fresh = 0;
+    size_t others = 0;
+    uint64_t links = 0;  // that lead somewhere
+    uint64_t live = 0;   // those to rows that live
+  };
+  // Of the rows of the links that were not met before, those that live go to `fresh` and are met now, those that do not go to `others`; both have room for all links.
+  // Masks instead of branches again. Throws std::bad_alloc.
+  Split visit_live(std::span<uint32_t> links, const LiveRows& live, uint32_t* fresh, uint32_t* others) {
+    Split split;
+    const uint32_t row_count = std::min(row_count_, live.row_count);
+    if (row_count == 0) return split;
+    if (met_.size() < met_count_ + links.size()) met_.resize(2 * (met_count_ + links.size()));
+    for (uint32_t& link : links) {
+      const uint32_t row = load_link(&link) & kRowMask;
+      const uint64_t known = row < row_count ? 1 : 0;
+      const uint32_t at = row & (0 - static_cast<uint32_t>(known));
+      const uint64_t* const block = live.blocks[at / LiveRows::kRowsPerBlock];
+      const uint64_t bits = block == nullptr ? 0 : block[at % LiveRows::kRowsPerBlock / 64];
+      const uint64_t alive = known & (bits >> (at % 64));
+      const size_t place = size_t{at} + 1;
+      const uint64_t unmet = ~(bits_[place / 64] >> (place % 64)) & 1;
+      bits_[place / 64] |= (alive & unmet) << (place % 64);
+      fresh[split.fresh] = row;
+      split.fresh += alive & unmet;
+      others[split.others] = row;
+      split.others += known & ~alive & unmet;
+      split.links += known;
+      split.live += alive;
+    }
+    std::copy_n(fresh, split.fresh, met_.begin() + static_cast<ptrdiff_t>(met_count_));
+    met_count_ += split.fresh;
+    return split;
+  }
+  // Whether the row was not met before; it is now. Throws std::bad_alloc.
   bool meet(uint32_t row) {
+    if (row >= row_count_) return false;
     uint64_t& word = bits_[(size_t{row} + 1) / 64];
     const uint64_t bit = uint64_t{1} << ((row + 1) % 64);
     if ((word & bit) != 0) return false;
@@ -72,6 +106,7 @@ class VisitedRows {
     met_[met_count_++] = row;
     return true;
   }
+  uint32_t row_count() const { return row_count_; }
   std::span<const uint32_t> met() const { return {met_.data(), met_count_}; }
   uint64_t count() const { return met_count_; }
   size_t memory_bytes() const { return bits_.capacity() * sizeof(uint64_t) + met_.capacity() * sizeof(uint32_t); }
@@ -213,9 +248,10 @@ struct SearchState {
   std::vector<uint32_t> kept;               // what the heuristic has chosen so far
   std::vector<Neighbor> found;              // of one level, nearest first
   std::array<std::vector<Neighbor>, kLevelMax + 1> chosen_by_level;
-  Beam live_beam;                    // the answers of a wide walk; the rim of a search by radius
-  std::vector<Candidate> frontier;   // the heap of these two
-  std::vector<uint32_t> bridges;     // of a filtered walk: neighbours of one row that are no answers
+  Beam live_beam;                   // the answers of a wide walk; the rim of a search by radius
+  std::vector<Candidate> frontier;  // the heap of these two
+  std::vector<uint32_t>
+      bridges;  // of a filtered walk: neighbours of one row that are no answers; and as much room again
   std::vector<uint32_t> around;      // of such a walk: rows near its start
   std::vector<AnswerWithin> within;  // of a search by radius: a heap, the farthest first
   uint64_t distance_computations = 0;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -32,10 +33,14 @@ uint64_t DirectoryStore::database_uuid_low() const { return root()->uuid_low; }
 CommitNumber DirectoryStore::checkpointed_commit() const { return root()->commit; }
 
 std::vector<ArrayId> DirectoryStore::arrays() const {
-  std::vector<ArrayId> ids;
-  const auto newest = root();
-  for (const auto& [id, array] : newest->arrays) ids.push_back({id});
-  return ids;
+  const std::lock_guard guard(mutex_);
+  std::set<uint64_t> ids;
+  for (const auto& [id, array] : root_->arrays) ids.insert(id);
+  for (const auto& [id, array] : opened_) ids.insert(id);
+  std::vector<ArrayId> all;
+  all.reserve(ids.size());
+  for (const uint64_t id : ids) all.push_back({id});
+  return all;
 }
 
 uint64_t DirectoryStore::array_bytes(ArrayId id) const {

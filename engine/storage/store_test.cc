@@ -346,6 +346,21 @@ TEST(Space, OfADroppedArrayIsFreeWhenNobodyReadsItAnyMore) {
   must(store->check());
 }
 
+TEST(Space, OfAnArrayThatIsDroppedBeforeAnyRootKnowsItIsFreeToo) {
+  const auto store = open_and_replay(os::memory_directory("db"));
+  append(*must(store->append_array(kColumn, SpaceKind::kShared)), random_bytes(1, 300'000));
+  EXPECT_EQ(store->arrays(), (std::vector<ArrayId>{kColumn}));
+  {
+    const auto checkpoint = must(store->begin_checkpoint());
+    checkpoint->drop_array(kColumn);
+    must(checkpoint->publish());
+  }
+  EXPECT_TRUE(store->arrays().empty());
+  must(must(store->begin_checkpoint())->publish());
+  EXPECT_GE(store->disk_usage().free_extents, 300'000U);
+  must(store->check());
+}
+
 // --- checkpoints ---
 
 TEST(Checkpoints, ThatAreGivenUpChangeNothing) {

@@ -41,8 +41,10 @@ RowsColumn ColumnValues::copy(std::span<const RowId> rows, Rows& owner) const {
   size_t at = 0;
   for (const RowId row : rows) {
     const std::string_view value = bytes(row);
-    std::ranges::copy(std::as_bytes(std::span(value)), values.begin() + static_cast<ptrdiff_t>(at));
-    at += value.size();
+    const std::span<const std::byte> counted =
+        std::as_bytes(std::span(value)).first(static_cast<uint32_t>(value.size()));
+    std::ranges::copy(counted, values.begin() + static_cast<ptrdiff_t>(at));
+    at += counted.size();
   }
   column.values = values;
   column.lengths = lengths;

@@ -25,7 +25,8 @@ void LiveBitmap::append(uint32_t count, bool alive) {
   if (alive) {
     for (uint32_t row = row_count_; row < end;) {
       Block& block = own(row / kRowsPerBlock);
-      const uint32_t block_end = std::min(end, (row / kRowsPerBlock + 1) * kRowsPerBlock);
+      const auto block_end = static_cast<uint32_t>(
+          std::min(uint64_t{end}, (uint64_t{row} / kRowsPerBlock + 1) * kRowsPerBlock));  // 2^32 at most
       for (; row < block_end; ++row) block[(row % kRowsPerBlock) / 64] |= uint64_t{1} << (row % 64);
     }
     live_count_ += count;

@@ -48,6 +48,11 @@ uint64_t Patches::memory_bytes() const {
 
 Result<std::shared_ptr<PatchArrays>> PatchArrays::open(storage::Store& store, StorageId storage, const Schema& schema,
                                                        uint32_t slot_count) {
+  TRY(rows, store.append_array(rows_array(storage), storage::SpaceKind::kShared));
+  if (rows->size_bytes() != uint64_t{slot_count} * sizeof(RowId)) {
+    return Error{ErrorCode::kCorruption,
+                 fmt::format("patches hold {} bytes of rows for {} slots", rows->size_bytes(), slot_count)};
+  }
   auto arrays = std::make_shared<PatchArrays>();
   arrays->storage_ = storage;
   LiveBitmap slots;  // all of them have bytes, also those that no row shows
@@ -57,11 +62,6 @@ Result<std::shared_ptr<PatchArrays>> PatchArrays::open(storage::Store& store, St
     if (!is_metadata(schema.columns[c])) continue;
     TRY(opened, Column::open(store, storage, c, schema.columns[c], slots));
     column = std::move(opened);
-  }
-  TRY(rows, store.append_array(rows_array(storage), storage::SpaceKind::kShared));
-  if (rows->size_bytes() != uint64_t{slot_count} * sizeof(RowId)) {
-    return Error{ErrorCode::kCorruption,
-                 fmt::format("patches hold {} bytes of rows for {} slots", rows->size_bytes(), slot_count)};
   }
   arrays->rows_ = rows;
   return arrays;

@@ -15,6 +15,6 @@ def to_timeout(timeout: Any) -> float | None:
     if timeout is None:
         return None
     is_number = isinstance(timeout, (int, float, np.integer, np.floating)) and not isinstance(timeout, bool)
-    if not is_number or math.isnan(timeout) or timeout < 0:
+    if not is_number or timeout < 0 or math.isnan(min(timeout, 1e12)):
         raise QueryError(f"timeout is a number of seconds, 0 or more, not {timeout!r}")
     return float(min(timeout, 1e12))

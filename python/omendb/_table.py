@@ -363,10 +363,9 @@ class Table:
         seconds = None if timeout is None else to_timeout(timeout)
         rest = (limit, radius, column or "", recall or 0.0, ef or 0, exact, threads, condition, values, texts, seconds)
         try:
-            try:
-                raw = self._search(vector, *rest)
-            except BufferError:
-                raw = self._search(self._to_query(vector, column), *rest)
+            raw = self._search(vector, *rest)
+        except BufferError:  # what embed= raises comes out of here
+            raw = self._search(self._to_query(vector, column), *rest)
         except TypeError:
             raise _wrong_search_argument(limit, radius, column, ef, exact, threads) from None
         words = None if text is query is None else texts
@@ -419,10 +418,9 @@ class Table:
         search = (limit, radius, column or "", recall or 0.0, ef or 0, exact, condition, values, texts)
         rest = (*search, bool(analyze), to_timeout(timeout))
         try:
-            try:
-                return self._raw.explain(vector, *rest)
-            except BufferError:
-                return self._raw.explain(self._to_query(vector, column), *rest)
+            return self._raw.explain(vector, *rest)
+        except BufferError:
+            return self._raw.explain(self._to_query(vector, column), *rest)
         except TypeError:
             raise _wrong_search_argument(limit, radius, column, ef, exact, None) from None
 

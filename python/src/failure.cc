@@ -23,7 +23,7 @@ void translate(const std::exception_ptr& thrown, void* /*payload*/) {
 }  // namespace
 
 void raise(Error error, Failure::Of of) {
-  if (error.code == ErrorCode::kCancelled && PyErr_Occurred() != nullptr) nb::raise_python_error();
+  if (PyErr_Occurred() != nullptr) nb::raise_python_error();  // of a signal handler; another stop may have come first
   throw Failure(std::move(error), of);
 }
 

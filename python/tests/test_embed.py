@@ -203,6 +203,17 @@ def test_a_function_that_answers_wrongly_changes_nothing(table, answer, message)
     assert table.count() == 1 and vectors_of(table) == {1: [1, 0, 0, 0]}
 
 
+def test_type_errors_of_the_function_come_out_of_searches_as_they_are(table):
+    def embed(texts):
+        return len(texts) + None
+
+    table.insert({"id": [1], "body": ["a"]})
+    table.set_embed("v", embed)
+    for search in (table.search, table.explain):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            search("words")
+
+
 def test_what_the_function_raises_comes_out_and_changes_nothing(table):
     class Broken(Exception):
         pass
