@@ -180,7 +180,7 @@ size_t FilteredSearch::collect(uint32_t row) {
 
 VisitedRows::Split FilteredSearch::collect_from(uint32_t row, uint32_t* fresh, uint32_t* others) {
   const VisitedRows::Split split = walk_.state.visited.visit_live(walk_.list_of(row, 0), live_, fresh, others);
-  links_seen_ += split.links;
+  links_seen_ += split.live + split.others;
   links_passing_ += split.live;
   return split;
 }

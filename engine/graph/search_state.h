@@ -64,16 +64,14 @@ class VisitedRows {
   struct Split {
     size_t fresh = 0;
     size_t others = 0;
-    uint64_t links = 0;  // that lead somewhere
-    uint64_t live = 0;   // those to rows that live
+    uint64_t live = 0;  // links to rows that live
   };
-  // Of the rows of the links that were not met before, those that live go to `fresh` and are met now, those that do not go to `others`; both have room for all links.
+  // Of the rows of the links, those that live and were not met before go to `fresh` and are met now, those that do not live go to `others`; both have room for all links.
   // Masks instead of branches again. Throws std::bad_alloc.
   Split visit_live(std::span<uint32_t> links, const LiveRows& live, uint32_t* fresh, uint32_t* others) {
     Split split;
     const uint32_t row_count = std::min(row_count_, live.row_count);
     if (row_count == 0) return split;
-    if (met_.size() < met_count_ + links.size()) met_.resize(2 * (met_count_ + links.size()));
     for (uint32_t& link : links) {
       const uint32_t row = load_link(&link) & kRowMask;
       const uint64_t known = row < row_count ? 1 : 0;
@@ -81,18 +79,16 @@ class VisitedRows {
       const uint64_t* const block = live.blocks[at / LiveRows::kRowsPerBlock];
       const uint64_t bits = block == nullptr ? 0 : block[at % LiveRows::kRowsPerBlock / 64];
       const uint64_t alive = known & (bits >> (at % 64));
-      const size_t place = size_t{at} + 1;
-      const uint64_t unmet = ~(bits_[place / 64] >> (place % 64)) & 1;
-      bits_[place / 64] |= (alive & unmet) << (place % 64);
-      fresh[split.fresh] = row;
-      split.fresh += alive & unmet;
-      others[split.others] = row;
-      split.others += known & ~alive & unmet;
-      split.links += known;
+      fresh[split.live] = row;
       split.live += alive;
+      others[split.others] = row;
+      split.others += known & ~alive;
     }
-    std::copy_n(fresh, split.fresh, met_.begin() + static_cast<ptrdiff_t>(met_count_));
-    met_count_ += split.fresh;
+    for (uint64_t i = 0; i < split.live; ++i) {
+      const uint32_t row = fresh[i];
+      fresh[split.fresh] = row;
+      split.fresh += size_t{meet(row)};
+    }
     return split;
   }
   // Whether the row was not met before; it is now. Throws std::bad_alloc.
