@@ -14,6 +14,13 @@ CALIBRATED_SECONDS_MAX = 60
 LIST_BEAMS = [(lists, times_k) for lists in (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128) for times_k in (4, 16)]
 
 
+def wait_until_measured(table):
+    """Until the table has measured its recall, so that it does not do so beside the searches."""
+    latest = time.monotonic() + CALIBRATED_SECONDS_MAX
+    while table.stats()["indexes"]["v"]["recall"] is None and not table.stats()["flat"] and time.monotonic() < latest:
+        time.sleep(0.1)
+
+
 class Omendb(Library):
     """The table as a user has it: every batch of 1,000 rows is on disk before it is acknowledged; built = every row is in the graph."""
 
@@ -35,10 +42,7 @@ class Omendb(Library):
         self.table._wait_for_index()
 
     def store(self):
-        """Closes when the table has measured its recall, so that it does not do so beside the searches."""
-        latest = time.monotonic() + CALIBRATED_SECONDS_MAX
-        while self.figures()["recall"] is None and not self.table.stats()["flat"] and time.monotonic() < latest:
-            time.sleep(0.1)
+        wait_until_measured(self.table)
         self.database.close()
 
     def open(self):

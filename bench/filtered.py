@@ -21,6 +21,7 @@ import time
 import numpy as np
 
 from bench import libraries, sets
+from bench.contenders import wait_until_measured
 from bench.filtered_sets import K, SCHEMA, FilteredSet
 
 RESULTS = sets.ROOT / "bench" / "results"
@@ -45,8 +46,7 @@ def build(folder, filtered, threads):
         for batch in filtered.batches():
             table.insert(batch)
     table._wait_for_index()
-    while table.stats()["indexes"]["v"]["recall"] is None and not table.stats()["flat"] and time.perf_counter() - began < 900:
-        time.sleep(0.1)
+    wait_until_measured(table)
     say(f"{filtered.name}: {len(filtered.base):,} x {dims}, built in {time.perf_counter() - began:.0f} s")
     return database, table
 

@@ -18,6 +18,8 @@ import time
 import numpy as np
 
 from bench import libraries, sets
+from bench.contenders import wait_until_measured
+from bench.filtered_sets import squared_distances
 
 K = 10
 QUERIES = 200
@@ -41,8 +43,7 @@ class Omendb:
             ids = np.arange(start, start + len(part))
             self.table.insert({"id": ids, "n": numbers[start : start + len(part)], "v": part})
         self.table._wait_for_index()
-        while self.table.stats()["indexes"]["v"]["recall"] is None and not self.table.stats()["flat"]:
-            time.sleep(0.1)
+        wait_until_measured(self.table)
 
     def searcher(self, limit, _):
         where = f"n < {limit}"
@@ -164,8 +165,7 @@ PEERS = {"omendb": Omendb, "hnswlib": Hnswlib, "zvec": Zvec, "lancedb": Lancedb,
 
 def truth_of(rows, queries, passing):
     chosen = np.flatnonzero(passing)
-    part = rows[chosen]
-    distances = (part * part).sum(axis=1)[None, :] - 2 * (queries @ part.T)
+    distances = squared_distances(queries, rows[chosen])
     return [set(chosen[near].tolist()) for near in np.argpartition(distances, K - 1, axis=1)[:, :K]]
 
 

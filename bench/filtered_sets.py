@@ -4,12 +4,11 @@ Every share of the rows is chosen in every shape: by columns that have nothing t
 nearest of 20 k-means centres, of a query's own centre and its next (correlated) or of those farthest from it (anti-correlated).
 """
 
-import gzip
 import json
 
 import numpy as np
 
-from bench import datasets, sets
+from bench import hybrid, sets
 
 K = 10
 CENTRES = 20
@@ -31,9 +30,7 @@ SCHEMA = {
 
 def beir():
     """10,747 sentences, embedded; queries are rows of the set, moved a little so that they are none."""
-    folder = datasets.data_dir() / "beir_bge768"
-    base = np.load(folder / "vectors_f16.npy").astype(np.float32)
-    base /= np.linalg.norm(base, axis=1, keepdims=True)
+    base = hybrid.sentence_vectors()
     random = np.random.default_rng(3)
     queries = base[random.choice(len(base), QUERIES, replace=False)]
     queries = queries + random.standard_normal(queries.shape).astype(np.float32) * 0.01

@@ -52,6 +52,12 @@ def missing(name):
 # --- the sentences with embeddings ---
 
 
+def sentence_vectors():
+    """Of length 1, float32."""
+    vectors = np.load(datasets.data_dir() / "beir_bge768" / "vectors_f16.npy").astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
 class Sentences:
     """beir_bge768 as a table in memory, all rows in the graph."""
 
@@ -59,8 +65,7 @@ class Sentences:
         import omendb
 
         folder = datasets.data_dir() / "beir_bge768"
-        vectors = np.load(folder / "vectors_f16.npy").astype(np.float32)
-        self.vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        self.vectors = sentence_vectors()
         self.rows = read_lines(folder / "meta.jsonl.gz")
         self.texts = [row["text"] for row in self.rows]
         self.labels = [row["dataset"] for row in self.rows]

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace omendb::column {
 
@@ -15,9 +16,10 @@ using BlockBits = std::array<uint64_t, kWordsPerBlock>;
 
 inline void set_bit(BlockBits& bits, uint32_t row) { bits[row / 64] |= uint64_t{1} << row % 64; }
 
+// Calls visit(bit) for every bit that is set, in order.
 template <class Visit>
-void for_each_bit(const BlockBits& bits, const Visit& visit) {
-  for (uint32_t w = 0; w < kWordsPerBlock; ++w) {
+void for_each_bit(std::span<const uint64_t> bits, const Visit& visit) {
+  for (uint32_t w = 0; w < bits.size(); ++w) {
     for (uint64_t word = bits[w]; word != 0; word &= word - 1)
       visit(w * 64 + static_cast<uint32_t>(std::countr_zero(word)));
   }

@@ -1,6 +1,7 @@
 #include "engine/exec/patched_rows.h"
 
 #include "engine/base/try.h"
+#include "engine/column/block_bits.h"
 
 #include <cstddef>
 #include <cstring>
@@ -14,15 +15,6 @@ namespace {
 
 using table::LiveBitmap;
 using Block = LiveBitmap::Block;
-
-// Calls visit(bit) for every bit that is set, in order.
-template <typename Visit>
-void for_each_bit(std::span<const uint64_t> words, const Visit& visit) {
-  for (uint32_t w = 0; w < words.size(); ++w) {
-    for (uint64_t word = words[w]; word != 0; word &= word - 1)
-      visit(w * 64 + static_cast<uint32_t>(__builtin_ctzll(word)));
-  }
-}
 
 bool test_bit(const Block& block, uint32_t bit) { return (block[bit / 64] >> (bit % 64) & 1) != 0; }
 
@@ -74,7 +66,7 @@ Reads reads_of(const filter::Filter& filter, const Schema& schema) {
 Result<void> evaluate_some(const table::TableVersion& version, const filter::Filter& filter, uint32_t first_slot,
                            std::span<uint64_t> slots) {
   std::vector<RowId> rows;
-  for_each_bit(slots, [&](uint32_t bit) { rows.push_back(version.patches->row_of(first_slot + bit)); });
+  column::for_each_bit(slots, [&](uint32_t bit) { rows.push_back(version.patches->row_of(first_slot + bit)); });
   if (rows.empty()) return {};
   table::Rows owner;
   std::vector<filter::ColumnSpan> columns(version.columns.size());
@@ -84,7 +76,7 @@ Result<void> evaluate_some(const table::TableVersion& version, const filter::Fil
   for (uint32_t i = 0; i < rows.size(); ++i) passing[i / 64] |= uint64_t{1} << (i % 64);
   TRY_OK(filter.evaluate(columns, 0, std::span(passing).first((rows.size() + 63) / 64)));
   uint32_t i = 0;
-  for_each_bit(slots, [&](uint32_t bit) {
+  column::for_each_bit(slots, [&](uint32_t bit) {
     if (!test_bit(passing, i++)) slots[bit / 64] &= ~(uint64_t{1} << (bit % 64));
   });
   return {};

@@ -33,11 +33,8 @@ struct Plan {
   const std::byte* queries;  // row after row, as the column's
   simd::Metric metric;
   size_t k;
-  size_t ef;
-  size_t ef_wide;
   float radius;  // as the kernels return distances; infinite: none
-  bool flat;     // compare with every row
-  graph::Filtered filtered;
+  plan::VectorStrategy strategy;
   plan::Step* report;  // null: nobody asks
   base::Stop* stop;    // null: nobody can
 
@@ -116,11 +113,8 @@ Plan make_plan(const table::TableVersion& version, const table::VectorColumnVers
       .queries = simd::is_of_bits(metric) ? std::as_bytes(query.bits).data() : std::as_bytes(query.vectors).data(),
       .metric = metric,
       .k = query.k,
-      .ef = strategy.ef,
-      .ef_wide = strategy.ef_wide,
       .radius = query.radius ? simd::to_kernel_bound(metric, *query.radius) : graph::kNoRadius,
-      .flat = strategy.compare_all,
-      .filtered = strategy.filtered,
+      .strategy = std::move(strategy),
       .report = report,
       .stop = stop};
 }
@@ -142,12 +136,12 @@ void search_graph(const Plan& plan, const std::byte* query, Scratch& scratch) {
   const size_t found =
       plan.column.index->graph().search(linked.view, query, live,
                                         {.k = plan.k,
-                                         .ef = plan.ef,
+                                         .ef = plan.strategy.ef,
                                          .radius = plan.radius,
-                                         .filtered = plan.filtered,
+                                         .filtered = plan.strategy.filtered,
                                          .passing_count = plan.passing ? plan.passing->live_count() : 0,
                                          .passing_share = plan.passing_share(),
-                                         .ef_wide = plan.ef_wide,
+                                         .ef_wide = plan.strategy.ef_wide,
                                          .stop = plan.stop},
                                         scratch.neighbors, plan.report == nullptr ? nullptr : &scratch.counters);
   scratch.neighbors.resize(found);
@@ -184,7 +178,7 @@ VectorHits search_range(const Plan& plan, const SearchQuery& query, size_t first
     hits.distances.reserve((last - first) * query.k);
   }
   const std::byte* queries = plan.queries + first * plan.vectors.row_bytes;
-  if (plan.flat) {
+  if (plan.strategy.compare_all) {
     const graph::LiveRows live = plan.rows();
     std::vector<std::vector<graph::Neighbor>> nearest;
     graph::flat_scan_batch(plan.metric, plan.vectors, queries, last - first, live, {0}, {live.row_count}, plan.k,
@@ -273,8 +267,8 @@ Result<VectorHits> vector_search(const table::TableVersion& version, const Searc
   TRY(column, find_vector_column(version, query.column));
   TRY_OK(check_vectors(version, query, *column));
   const Plan plan = make_plan(version, *column, query, passing, report, stop);
-  TRY_OK(base::begin_stage(stop,
-                           plan.flat ? "comparing vectors one by one" : "walking over the graph of a vector column"));
+  TRY_OK(base::begin_stage(
+      stop, plan.strategy.compare_all ? "comparing vectors one by one" : "walking over the graph of a vector column"));
   VectorHits hits = run(plan, query);
   TRY_OK(base::unless_stopped(stop));
   hits.metric = version.info->schema.columns[column->index->column()].vector.metric;

@@ -53,6 +53,13 @@ struct GraphOptions {
   uint64_t seed = 42;        // levels are a function of (seed, row), so a single-threaded build is reproducible
 };
 
+// On average, of a row; a list holds up to 2 m.
+inline double links_of_row(uint32_t m) { return 1.5 * m; }
+// Rows that pass and to which two links lead from a row, where such a share of all rows passes.
+inline double rows_within_two_links(uint32_t m, double passing_share) {
+  return passing_share * links_of_row(m) * links_of_row(m);
+}
+
 struct Neighbor {
   float distance;  // as simd::DistanceKernels returns it
   RowId row;

@@ -6,7 +6,6 @@
 // that pass, which rows are met is chance: then the beam is wider, or each is compared (the fallback that RACORN-1 argues for, arXiv 2607.00768).
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -17,7 +16,7 @@ namespace {
 
 constexpr uint32_t kSamples = 32;
 constexpr size_t kListsAhead = 24;  // are loaded while others are read
-// Rows that pass within two links of a row, expected from the links seen so far: with fewer, parts of them are cut off from one another.
+// rows_within_two_links() by the links seen so far: with fewer, parts of the rows that pass are cut off from one another.
 constexpr double kReachMin = 6;
 constexpr uint64_t kLinksMin = 2048;  // few links say little
 
@@ -32,7 +31,7 @@ bool passes(uint32_t /*row*/) { return true; }  // what a beam of rows that pass
 }  // namespace
 
 NearestSearch::Count FilteredSearch::run(EntryPoint entry, std::span<Neighbor> out) {
-  begin();
+  walk_.begin();
   const Candidate start = walk_.descend(entry, 0);
   if (is_away(start.row())) return run_widely(start, out);
   begin_beam(start, ef_);
@@ -56,7 +55,7 @@ NearestSearch::Count FilteredSearch::answer(std::span<Neighbor> out) {
 
 void FilteredSearch::begin_beam(Candidate start, size_t ef) {
   SearchState& state = walk_.state;
-  begin();
+  walk_.begin();
   state.beam.begin(ef);
   if (live_.contains(start.row()) && state.visited.meet(start.row()))
     state.beam.offer(start.distance, start.row(), true, passes);
@@ -101,17 +100,16 @@ bool FilteredSearch::is_away(uint32_t start) const {
   return static_cast<double>(passing) < kAwayShare * expected || reach(passing, seen) < kReachMin;
 }
 
-// How many rows that pass to expect within two links of a row.
 double FilteredSearch::reach(uint64_t links_passing, uint64_t links_seen) const {
-  const double links = 1.5 * walk_.graph.options.m;  // of a row
-  return static_cast<double>(links_passing) / static_cast<double>(std::max<uint64_t>(1, links_seen)) * links * links;
+  const double share = static_cast<double>(links_passing) / static_cast<double>(std::max<uint64_t>(1, links_seen));
+  return rows_within_two_links(walk_.graph.options.m, share);
 }
 
 // The few that pass there may have no links to one another: a walk through all rows meets them.
 void FilteredSearch::meet_around(Candidate start) {
   SearchState& state = walk_.state;
   const size_t ef = kAroundBeams * ef_;
-  begin();
+  walk_.begin();
   state.around.clear();
   walk_.search_level(start, 0, ef, ef + 1, passes);
   for (const uint32_t row : state.visited.met()) {

@@ -10,7 +10,6 @@
 #include <limits>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <thread>
 #include <vector>
@@ -187,6 +186,12 @@ struct Walk {
     const uint32_t* list = graph.links.links(row);
     for (uint32_t i = 0; i < graph.links.capacity(0); i += 16) __builtin_prefetch(list + i);
   }
+  // Nothing was met yet but the row that is left out.
+  void begin() const {
+    state.visited.begin(row_count());
+    uint32_t row = left_out;
+    (void)state.visited.visit({&row, 1});
+  }
   // A list as searches see it.
   std::span<uint32_t> list_of(uint32_t row, uint32_t level) const {
     const std::span<uint32_t> list = graph.links.list(row, level);
@@ -243,7 +248,8 @@ size_t search_within(const Walk& walk, const Walk& exact, const LiveRows& live, 
                      EntryPoint entry, std::span<Neighbor> out);
 
 // Compares with every row that is live and linked: never misses one, whatever a walk met.
-void scan_linked_rows(const Walk& walk, const LiveRows& live, size_t k, float radius);
+void scan_linked_rows(const Walk& walk, const LiveRows& live, size_t k, float radius);  // into state.found
+size_t scan_linked_rows(const Walk& walk, const LiveRows& live, size_t k, float radius, std::span<Neighbor> out);
 
 // How many rows live: counted when it is first asked for, which few searches do.
 class LiveTotal {

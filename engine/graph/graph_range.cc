@@ -26,9 +26,7 @@ class RangeSearch {
 
   size_t run(EntryPoint entry, std::span<Neighbor> out) {
     SearchState& state = walk_.state;
-    state.visited.begin(walk_.row_count());
-    uint32_t left_out = walk_.left_out;
-    (void)state.visited.visit({&left_out, 1});
+    walk_.begin();
     state.frontier.clear();
     state.within.clear();
     rim_.begin(ef_);
@@ -42,7 +40,8 @@ class RangeSearch {
       const Candidate nearest = state.frontier.front();
       if (is_behind_rim(nearest.distance)) break;
       if (looking.asked()) return 0;
-      if (expansions >= kExpansionsMin && expansions >= live_total_.get() / walk_.graph.options.m) return scan_all(out);
+      if (expansions >= kExpansionsMin && expansions >= live_total_.get() / walk_.graph.options.m)
+        return scan_linked_rows(exact_, live_, k_, radius_, out);
       std::pop_heap(state.frontier.begin(), state.frontier.end(), farther);
       state.frontier.pop_back();
       if (live_.contains(nearest.row())) place(nearest);
@@ -53,13 +52,6 @@ class RangeSearch {
   }
 
  private:
-  size_t scan_all(std::span<Neighbor> out) {
-    const std::vector<Neighbor>& found = exact_.state.found;
-    scan_linked_rows(exact_, live_, k_, radius_);
-    std::copy(found.begin(), found.end(), out.begin());
-    return found.size();
-  }
-
   bool is_behind_rim(float distance) const { return rim_.full() && distance >= rim_.worst(); }
 
   void meet(Candidate candidate) {

@@ -25,7 +25,7 @@ class Search : public NearestSearch {
 
   Count run(EntryPoint entry, std::span<Neighbor> out) {
     const auto is_live = [this](uint32_t row) { return live_.contains(row); };
-    begin();
+    walk_.begin();
     const Candidate start = walk_.descend(entry, 0);
     const size_t beam_rows_max = std::max(kBeamRowsMin, 4 * ef_);
     walk_.search_level(start, 0, ef_, beam_rows_max, is_live, horizon(ef_));
@@ -75,6 +75,8 @@ class Search : public NearestSearch {
     state.frontier.push_back(candidate);
     std::push_heap(state.frontier.begin(), state.frontier.end(), farther);
   }
+
+  LiveTotal live_total_{live_};
 };
 
 }  // namespace
@@ -104,10 +106,10 @@ void scan_linked_rows(const Walk& walk, const LiveRows& live, size_t k, float ra
   nearest.sort();
 }
 
-void NearestSearch::begin() {
-  walk_.state.visited.begin(walk_.row_count());
-  uint32_t left_out = walk_.left_out;
-  (void)walk_.state.visited.visit({&left_out, 1});
+size_t scan_linked_rows(const Walk& walk, const LiveRows& live, size_t k, float radius, std::span<Neighbor> out) {
+  scan_linked_rows(walk, live, k, radius);
+  std::copy(walk.state.found.begin(), walk.state.found.end(), out.begin());
+  return walk.state.found.size();
 }
 
 Horizon NearestSearch::horizon(size_t ef) const {
@@ -227,9 +229,7 @@ size_t Graph::search(const VectorsView& vectors, const void* query, const LiveRo
   const Walk& first = walk.query == nullptr ? exact : walk;
   size_t found = 0;
   if (entry.row >= walk.row_count()) {  // it became the entry since the caller looked
-    scan_linked_rows(exact, live, k, options.radius);
-    found = state->found.size();
-    std::copy(state->found.begin(), state->found.end(), out.begin());
+    found = scan_linked_rows(exact, live, k, options.radius, out);
   } else if (options.radius < kNoRadius) {
     found = search_within(first, exact, live, options, k, entry, out);
   } else {

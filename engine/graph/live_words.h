@@ -11,6 +11,13 @@
 
 namespace omendb::graph {
 
+// The bits of a word whose first row is `word_row` that stand for rows in [first, end).
+inline uint64_t bits_within(uint64_t bits, uint64_t word_row, uint64_t first, uint64_t end) {
+  if (word_row < first) bits &= ~uint64_t{0} << (first - word_row);
+  if (end - word_row < 64) bits &= (uint64_t{1} << (end - word_row)) - 1;
+  return bits;
+}
+
 // Calls visit(first_row, bits) for every word in [first, last) that has a live row; bit i of `bits` is row first_row + i. Bits outside of the range are 0.
 template <class Visit>
 void for_each_live_word(const LiveRows& live, uint32_t first, uint32_t last, const Visit& visit) {
@@ -21,9 +28,7 @@ void for_each_live_word(const LiveRows& live, uint32_t first, uint32_t last, con
       word_row = (word_row / LiveRows::kRowsPerBlock + 1) * LiveRows::kRowsPerBlock - 64;
       continue;
     }
-    uint64_t bits = block[word_row % LiveRows::kRowsPerBlock / 64];
-    if (word_row < first) bits &= ~uint64_t{0} << (first - word_row);
-    if (end - word_row < 64) bits &= (uint64_t{1} << (end - word_row)) - 1;
+    const uint64_t bits = bits_within(block[word_row % LiveRows::kRowsPerBlock / 64], word_row, first, end);
     if (bits != 0) visit(static_cast<uint32_t>(word_row), bits);
   }
 }
@@ -34,11 +39,8 @@ inline uint32_t first_live_row(const LiveRows& live, uint32_t first, uint32_t la
   for (uint64_t word_row = first / 64 * 64; word_row < end; word_row += 64) {
     const uint64_t* block = live.blocks[word_row / LiveRows::kRowsPerBlock];
     if (block == nullptr) continue;
-    uint64_t bits = block[word_row % LiveRows::kRowsPerBlock / 64];
-    if (word_row < first) bits &= ~uint64_t{0} << (first - word_row);
-    if (bits == 0) continue;
-    const auto row = static_cast<uint32_t>(word_row) + static_cast<uint32_t>(std::countr_zero(bits));
-    return std::min(row, last);
+    const uint64_t bits = bits_within(block[word_row % LiveRows::kRowsPerBlock / 64], word_row, first, end);
+    if (bits != 0) return static_cast<uint32_t>(word_row) + static_cast<uint32_t>(std::countr_zero(bits));
   }
   return last;
 }

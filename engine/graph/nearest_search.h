@@ -30,8 +30,6 @@ class NearestSearch {
   Count scan(std::span<Neighbor> out);
 
  protected:
-  // Nothing was met yet but the row that is left out.
-  void begin();
   // Wider beams are for those who want to miss less, so they look farther as well. Inner products are no distances, and codes too coarse to build graphs by say too
   // little about where the last answer is.
   Horizon horizon(size_t ef) const;
@@ -43,7 +41,6 @@ class NearestSearch {
   const LiveRows& live_;
   const size_t k_;
   const size_t ef_;
-  LiveTotal live_total_{live_};
 
  private:
   size_t rows_wanted() const { return walk_.space.has_codes() ? rerank_ : k_; }

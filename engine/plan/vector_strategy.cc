@@ -37,7 +37,7 @@ table::Effort choose_effort(const table::VectorIndex& index, const SearchQuery& 
   return choose(calibration.get(), query.k, wanted_recall(query), index.watermark());
 }
 
-// Rows that pass within two links of a row, on average. With fewer, it is chance which of them a walk over them alone meets.
+// graph::rows_within_two_links(), with fewer of which it is chance which rows a walk over those that pass meets.
 constexpr double kReachMin = 8;
 
 // A walk over a share of the rows has fewer ways to each than the beam was measured with, so it gets a wider one: 1.2 times for a half, 1.6 for a fifth, 2.6 for a
@@ -51,15 +51,11 @@ size_t widened(size_t ef, double passing_share) {
 // clusters pass: 0.66; 0.81 with twice the beam, 0.91 with four times, 0.97 with eight times. Steps that lead to more rows, as they do since, gain 0.02.)
 constexpr size_t kBeamsWide = 8;
 
-double links_of_row(const table::VectorIndex& index) {
-  return 1.5 * index.graph().options().m;  // on average; a list holds up to 2 m
-}
-
 // What a walk over the rows that pass takes, in distances: those to the rows that a step leads to, as many as a list holds, and reading the lists that lead there, about
 // three distances each.
-double walk_cost(const table::VectorIndex& index, double passing_share, size_t ef) {
-  const double links = links_of_row(index);
-  const double rows = 2.0 * index.graph().options().m;
+double walk_cost(uint32_t m, double passing_share, size_t ef) {
+  const double links = graph::links_of_row(m);
+  const double rows = 2.0 * m;
   const double lists = std::min(links, rows / (passing_share * links) - 1);
   return static_cast<double>(ef) * (rows + 3 * lists);
 }
@@ -83,6 +79,7 @@ std::string why_walk(const table::VectorIndex& index, const SearchQuery& query, 
 VectorStrategy choose_filtered(const table::VectorIndex& index, const SearchQuery& query, uint64_t passing_count,
                                uint64_t row_count, size_t ef_unfiltered, bool say_why) {
   const double share = static_cast<double>(passing_count) / static_cast<double>(row_count);
+  const uint32_t m = index.graph().options().m;
   const auto scan = [&](std::string_view why) {
     return VectorStrategy{
         false, ef_unfiltered, 0, graph::Filtered::kScan,
@@ -90,9 +87,8 @@ VectorStrategy choose_filtered(const table::VectorIndex& index, const SearchQuer
   };
   if (passing_count == 0) return scan("none");
   const size_t ef = query.ef != 0 ? query.ef : widened(ef_unfiltered, share);
-  if (static_cast<double>(passing_count) <= walk_cost(index, share, ef)) return scan("cheaper than a walk");
-  const double links = links_of_row(index);
-  if (share * links * links < kReachMin) return scan("too few links lead from one to the next");
+  if (static_cast<double>(passing_count) <= walk_cost(m, share, ef)) return scan("cheaper than a walk");
+  if (graph::rows_within_two_links(m, share) < kReachMin) return scan("too few links lead from one to the next");
   const size_t ef_wide = query.ef != 0 ? query.ef : kBeamsWide * ef_unfiltered;
   return {false, ef, ef_wide, graph::Filtered::kWalk,
           say_why ? fmt::format("walks the graph over the {} rows that pass with a beam of {} for recall {}, {}",
