@@ -2,6 +2,7 @@
 
 // A bit a row of a block.
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -15,6 +16,10 @@ inline constexpr size_t kWordsPerBlock = kRowsPerBlock / 64;
 using BlockBits = std::array<uint64_t, kWordsPerBlock>;
 
 inline void set_bit(BlockBits& bits, uint32_t row) { bits[row / 64] |= uint64_t{1} << row % 64; }
+
+inline bool any_bit(std::span<const uint64_t> bits) {
+  return std::ranges::any_of(bits, [](uint64_t word) { return word != 0; });
+}
 
 // Calls visit(bit) for every bit that is set, in order.
 template <class Visit>

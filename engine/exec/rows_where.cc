@@ -35,15 +35,11 @@ struct Work {
   std::vector<Part> parts;
 };
 
-bool has_bits(const Block& block) {
-  return std::ranges::any_of(block, [](uint64_t word) { return word != 0; });
-}
-
 void plan_block(const LiveBitmap& among, const table::KeptBitmap* kept, size_t b, Work& work) {
   const BlockPointer& wanted = among.blocks()[b];
   if (kept == nullptr || b >= kept->among.blocks().size()) {
     work.blocks[b] = nullptr;
-    if (has_bits(*wanted)) work.parts.push_back({b, *wanted});
+    if (column::any_bit(*wanted)) work.parts.push_back({b, *wanted});
     return;
   }
   work.blocks[b] = kept->passing.blocks()[b];
@@ -55,7 +51,7 @@ void plan_block(const LiveBitmap& among, const table::KeptBitmap* kept, size_t b
     (*passing)[w] = (*wanted)[w] & (*work.blocks[b])[w];
   }
   if (*passing != *work.blocks[b]) work.blocks[b] = std::move(passing);
-  if (has_bits(part.missing)) work.parts.push_back(part);
+  if (column::any_bit(part.missing)) work.parts.push_back(part);
 }
 
 Work plan_work(const LiveBitmap& among, const table::KeptBitmap* kept) {

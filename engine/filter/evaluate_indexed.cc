@@ -13,10 +13,6 @@ using column::BlockBits;
 using column::BlockIndex;
 constexpr size_t kWords = column::kWordsPerBlock;
 
-bool any(const BlockBits& bits) {
-  return std::ranges::any_of(bits, [](uint64_t word) { return word != 0; });
-}
-
 bool of_truths(Op op) {
   return op == Op::kAnd || op == Op::kOr || op == Op::kNot || op == Op::kIsNull || op == Op::kIsTrue ||
          op == Op::kIsFalse;
@@ -99,7 +95,7 @@ class IndexedEvaluation {
 
   // `scratch`: for what the input says.
   Result<void> decide(const Expression& input, bool is_and, Open& open, BlockTruth& scratch) {
-    if (!any(open.rows)) return {};
+    if (!column::any_bit(open.rows)) return {};
     TRY_OK(evaluate(input, open.rows, scratch));
     for (size_t w = 0; w < kWords; ++w) {
       const uint64_t known = scratch.known[w];
@@ -154,7 +150,7 @@ Result<void> evaluate_indexed(const Expression& condition, const Asked& asked, I
                               std::span<uint64_t> rows) {
   BlockBits wanted;
   std::ranges::copy(rows, wanted.begin());
-  if (!any(wanted)) return {};
+  if (!column::any_bit(wanted)) return {};
   const auto found = std::make_unique<BlockTruth>();
   TRY_OK(IndexedEvaluation(asked, views, block).evaluate(condition, wanted, *found));
   for (size_t w = 0; w < kWords; ++w) rows[w] &= found->known[w] & found->truth[w];

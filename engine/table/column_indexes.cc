@@ -27,16 +27,12 @@ uint64_t build_cost(column::ValueKind kind) {
   }
 }
 
-bool any(std::span<const uint64_t> words) {
-  return std::ranges::any_of(words, [](uint64_t word) { return word != 0; });
-}
-
 // The bytes of a region of which a version shows no row may be gone. An index that is sorted by values there would be lost in zeros.
 bool may_use(const BlockIndex& index, const Block& live) {
   constexpr size_t kWordsPerRegion = DeadRows::kRowsPerRegion / 64;
   for (size_t word = 0; word < live.size(); word += kWordsPerRegion) {
-    if (any(std::span(index.covered).subspan(word, kWordsPerRegion)) &&
-        !any(std::span(live).subspan(word, kWordsPerRegion)))
+    if (column::any_bit(std::span(index.covered).subspan(word, kWordsPerRegion)) &&
+        !column::any_bit(std::span(live).subspan(word, kWordsPerRegion)))
       return false;
   }
   return true;
@@ -112,7 +108,7 @@ std::optional<ColumnIndexes::Work> ColumnIndexes::next_work(const TableVersion& 
     for (uint32_t b = 0; b < count; ++b) {
       const BlockIndex* const made = b < index.blocks->size() ? (*index.blocks)[b].get() : nullptr;
       const Block& live = *version.live.blocks()[b];
-      const bool lives = any(live);
+      const bool lives = column::any_bit(live);
       if (made != nullptr && !lives) return Work{index.source, b, true};
       if (lives && index.asked && (made == nullptr || !may_use(*made, live))) return Work{index.source, b};
     }
