@@ -55,8 +55,8 @@ class Store {
       const = 0;  // the caller's own bytes of the last checkpoint (empty when new); good until the next one
   virtual uint64_t database_uuid_low() const = 0;        // random, drawn at creation; seeds hashes
   virtual CommitNumber checkpointed_commit() const = 0;  // every commit up to this one is inside the root
-  virtual std::vector<ArrayId> arrays() const = 0;         // and what was opened since; by id
-  virtual uint64_t array_bytes(ArrayId id) const = 0;  // length as of the root; 0 if unknown
+  virtual std::vector<ArrayId> arrays() const = 0;       // and what was opened since; by id
+  virtual uint64_t array_bytes(ArrayId id) const = 0;    // length as of the root; 0 if unknown
 
   // --- append arrays (fixed-width columns, vectors, string bytes) ---
   // Opens the array of that id, creating it when the root has none. own_space puts it into a file of its own, contiguous and trimmed to the byte at close.
