@@ -1,6 +1,6 @@
 # Measurements of the whole engine against the public door (bench/README.md); also run tiny as a test, so that they do not rot.
 
-if(OMENDB_TESTS AND TARGET omendb)
+if(OMENDB_TESTS AND TARGET omendb AND NOT OMENDB_SANITIZE)
   add_library(bench_measure STATIC ${CMAKE_SOURCE_DIR}/bench/measure.cc ${CMAKE_SOURCE_DIR}/bench/sample_vectors.cc)
   target_link_libraries(bench_measure PUBLIC omendb omen_flags)
   add_executable(engine_bench ${CMAKE_SOURCE_DIR}/bench/engine_bench.cc)

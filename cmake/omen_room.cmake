@@ -1,7 +1,7 @@
 # omen_room(<path> DEPS <room>...): a room is a folder; its sources, tests and benches lie side by side.
 #   <room>            library of every *.cc that is not a test or a bench (header-only rooms become INTERFACE)
 #   <room>_test       GoogleTest binary of *_test.cc, registered with ctest
-#   <room>_bench      Google Benchmark binary of *_bench.cc, when the library is installed; also runs tiny as a test, so none rots
+#   <room>_bench      Google Benchmark binary of *_bench.cc, when the library is installed; also runs tiny as a test, so none rots (not under a sanitizer)
 # where <room> is the path with "/" replaced by "_" (engine/base -> engine_base).
 
 if(NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)  # an unchanged source costs nothing to compile again
@@ -59,6 +59,19 @@ function(omen_test name program)
   set_tests_properties(${name} PROPERTIES ENVIRONMENT "GTEST_OUTPUT=xml:${CMAKE_BINARY_DIR}/gtest/${name}.xml")
 endfunction()
 
+# Sets `result` to those of the files that start threads. They are read again when they change.
+function(omen_files_with_threads result)
+  set(found "")
+  foreach(path ${ARGN})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${path})
+    file(STRINGS ${path} lines REGEX "std::(j?thread|async)|ThreadPool|thread_pool")
+    if(lines)
+      list(APPEND found ${path})
+    endif()
+  endforeach()
+  set(${result} "${found}" PARENT_SCOPE)
+endfunction()
+
 function(omen_room path)
   cmake_parse_arguments(ROOM "" "" "DEPS" ${ARGN})
   string(REPLACE "/" "_" room ${path})
@@ -75,6 +88,12 @@ function(omen_room path)
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
   list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz)\\.cc$")
+  if(OMENDB_SANITIZE STREQUAL "thread")  # has nothing to see where there is one thread
+    omen_files_with_threads(room_threads ${sources})
+    if(NOT room_threads)
+      omen_files_with_threads(tests ${tests})
+    endif()
+  endif()
 
   if(sources)
     add_library(${room} STATIC ${sources})
@@ -95,7 +114,7 @@ function(omen_room path)
     target_link_libraries(${room}_test PRIVATE ${room} GTest::gtest_main)
     omen_test(${room} ${room}_test)
   endif()
-  if(OMENDB_TESTS AND benches AND benchmark_FOUND)
+  if(OMENDB_TESTS AND benches AND benchmark_FOUND AND NOT OMENDB_SANITIZE)
     add_executable(${room}_bench ${benches})
     target_link_libraries(${room}_bench PRIVATE ${room} benchmark::benchmark_main)
     add_test(NAME ${room}_bench COMMAND ${room}_bench --benchmark_min_time=0.001)

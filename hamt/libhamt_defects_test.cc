@@ -25,7 +25,8 @@
 namespace hamt {
 namespace {
 
-using testing::DeepHash;
+using testing::CutHash;
+using testing::DeepCutHash;
 using testing::differences;
 using testing::EntryCount;
 using testing::FewBitsHash;
@@ -36,11 +37,17 @@ using testing::scaled;
 using Numbers = map<uint64_t, uint64_t>;
 using IdentityNumbers = map<uint64_t, uint64_t, IdentityHash>;
 
+// Empty maps, the first with hashes of so many bits, the second with such hashes at their low end.
+map<uint64_t, uint64_t, CutHash> few_bits(unsigned bits) { return map<uint64_t, uint64_t, CutHash>(CutHash{bits}); }
+map<uint64_t, uint64_t, DeepCutHash> deep(unsigned bits) {
+  return map<uint64_t, uint64_t, DeepCutHash>(DeepCutHash{{bits}});
+}
+
 uint64_t value_of(uint64_t key) { return ~key * 3; }
 
 template <typename Map>
-Map map_of(const std::vector<uint64_t>& keys) {
-  typename Map::transient_type draft = Map().transient();
+Map map_of(const Map& empty, const std::vector<uint64_t>& keys) {
+  typename Map::transient_type draft = empty.transient();
   for (const uint64_t key : keys) EXPECT_TRUE(draft.insert(key, value_of(key)));
   return std::move(draft).persistent();
 }
@@ -67,8 +74,8 @@ void expect_keys(const Map& held, const std::vector<uint64_t>& keys) {
 
 // Every key is found when all are in, and those that are left while one after the other goes.
 template <typename Map>
-void expect_no_key_lost(const std::vector<uint64_t>& keys, size_t check_period) {
-  const Map full = map_of<Map>(keys);
+void expect_no_key_lost(const Map& empty, const std::vector<uint64_t>& keys, size_t check_period) {
+  const Map full = map_of(empty, keys);
   ASSERT_EQ(full.validate(), "");
   expect_keys(full, keys);
   Map fewer = full;
@@ -87,14 +94,14 @@ void expect_no_key_lost(const std::vector<uint64_t>& keys, size_t check_period) 
 
 TEST(LibhamtDefects, TenThousandKeysWithTwelveBitHashesAreNotLost) {
   const std::vector<uint64_t> keys = keys_up_to(10'000);
-  expect_no_key_lost<map<uint64_t, uint64_t, FewBitsHash<12>>>(keys, 500);
-  expect_no_key_lost<map<uint64_t, uint64_t, DeepHash<12>>>(keys, 500);
+  expect_no_key_lost(few_bits(12), keys, 500);
+  expect_no_key_lost(deep(12), keys, 500);
 }
 
 TEST(LibhamtDefects, AHundredThousandKeysWithSixteenBitHashesAreNotLost) {
   const std::vector<uint64_t> keys = keys_up_to(scaled(100'000));
-  expect_no_key_lost<map<uint64_t, uint64_t, FewBitsHash<16>>>(keys, 10'000);
-  expect_no_key_lost<map<uint64_t, uint64_t, DeepHash<16>>>(keys, 10'000);
+  expect_no_key_lost(few_bits(16), keys, 10'000);
+  expect_no_key_lost(deep(16), keys, 10'000);
 }
 
 constexpr uint64_t kSomeHash = 0xb5c0'36f2'9d7a'e140u;
@@ -113,7 +120,7 @@ TEST(LibhamtDefects, KeysThatShareThirtyBitsAreNotLost) {
   for (const uint64_t chunk : {3u, 17u, 28u}) keys.push_back(hash_sharing(30, chunk << 59));
   std::sort(keys.begin(), keys.end());
   do {
-    expect_no_key_lost<IdentityNumbers>(keys, 1);
+    expect_no_key_lost(IdentityNumbers(), keys, 1);
   } while (std::next_permutation(keys.begin(), keys.end()));
 }
 
@@ -125,18 +132,18 @@ TEST(LibhamtDefects, KeysThatShareAnyNumberOfChunksAreNotLost) {
     for (uint64_t chunk = 0; chunk < 32; ++chunk) distinct.insert(hash_sharing(shared_bits, chunk << 59));
     for (unsigned bits = 0; bits < shared_bits; bits += 5) distinct.insert(hash_parting_after(bits));
     std::vector<uint64_t> keys(distinct.begin(), distinct.end());
-    expect_no_key_lost<IdentityNumbers>(keys, 1);
+    expect_no_key_lost(IdentityNumbers(), keys, 1);
     std::reverse(keys.begin(), keys.end());
-    expect_no_key_lost<IdentityNumbers>(keys, 1);
+    expect_no_key_lost(IdentityNumbers(), keys, 1);
     std::shuffle(keys.begin(), keys.end(), testing::Random(shared_bits));
-    expect_no_key_lost<IdentityNumbers>(keys, 1);
+    expect_no_key_lost(IdentityNumbers(), keys, 1);
   }
 }
 
 // ---- Defect 2: removing a missing key makes the size one less.
 
 TEST(LibhamtDefects, ErasingAMissingKeyFromAMapKeepsItsSize) {
-  Numbers full = map_of<Numbers>(keys_up_to(1000));
+  Numbers full = map_of(Numbers(), keys_up_to(1000));
   const Numbers same = full.erase(1000);
   EXPECT_EQ(same.size(), 1000u);
   EXPECT_TRUE(same.identical(full));
@@ -176,8 +183,8 @@ TEST(LibhamtDefects, ErasingFromAnEmptyMapKeepsItEmpty) {
 
 // The missing key has the hash of some that are there, or leads into their bucket from above.
 template <typename Map>
-void expect_missing_keys_change_nothing() {
-  const Map full = map_of<Map>(keys_up_to(100));
+void expect_missing_keys_change_nothing(const Map& empty) {
+  const Map full = map_of(empty, keys_up_to(100));
   for (uint64_t key = 100; key < 400; ++key) {
     const Map same = full.erase(key);
     ASSERT_EQ(same.size(), 100u);
@@ -186,17 +193,17 @@ void expect_missing_keys_change_nothing() {
 }
 
 TEST(LibhamtDefects, ErasingAMissingKeyAmongCollisionsKeepsTheSize) {
-  expect_missing_keys_change_nothing<map<uint64_t, uint64_t, FewBitsHash<0>>>();
-  expect_missing_keys_change_nothing<map<uint64_t, uint64_t, FewBitsHash<4>>>();
-  expect_missing_keys_change_nothing<map<uint64_t, uint64_t, DeepHash<4>>>();
-  expect_missing_keys_change_nothing<map<uint64_t, uint64_t, DeepHash<12>>>();
+  expect_missing_keys_change_nothing(few_bits(0));
+  expect_missing_keys_change_nothing(few_bits(4));
+  expect_missing_keys_change_nothing(deep(4));
+  expect_missing_keys_change_nothing(deep(12));
 }
 
 // ---- Defect 3: two keys with one hash in every generation never end.
 
 template <typename Map>
-void expect_every_operation_to_end() {
-  const Map one = Map().set(1, 1);
+void expect_every_operation_to_end(const Map& empty) {
+  const Map one = empty.set(1, 1);
   const Map two = one.set(2, 2);
   EXPECT_EQ(two.at(1), 1u);
   EXPECT_EQ(two.at(2), 2u);
@@ -205,21 +212,19 @@ void expect_every_operation_to_end() {
   EXPECT_EQ(std::distance(two.begin(), two.end()), 2);
   EXPECT_EQ(differences(one, two), (EntryCount{1, 0, 0}));
   EXPECT_EQ(differences(two.set(1, 5), one), (EntryCount{0, 1, 1}));
-  EXPECT_EQ(two, Map().set(2, 2).set(1, 1));
+  EXPECT_EQ(two, empty.set(2, 2).set(1, 1));
   EXPECT_EQ(two.erase(2), one);
   EXPECT_NE(two, one);
-  EXPECT_EQ(two.erase(1).erase(2), Map());
+  EXPECT_EQ(two.erase(1).erase(2), empty);
   EXPECT_EQ(two.validate(), "");
 }
 
 TEST(LibhamtDefects, KeysWithOneHashForAllEndEveryOperation) {
-  expect_every_operation_to_end<map<uint64_t, uint64_t, FewBitsHash<0>>>();
-  expect_every_operation_to_end<map<uint64_t, uint64_t, DeepHash<0>>>();
+  expect_every_operation_to_end(few_bits(0));
+  expect_every_operation_to_end(deep(0));
 }
 
-TEST(LibhamtDefects, AThousandKeysWithOneHashAreNotLost) {
-  expect_no_key_lost<map<uint64_t, uint64_t, FewBitsHash<0>>>(keys_up_to(1000), 50);
-}
+TEST(LibhamtDefects, AThousandKeysWithOneHashAreNotLost) { expect_no_key_lost(few_bits(0), keys_up_to(1000), 50); }
 
 // ---- Defect 4: a version made by a persistent operation cannot be dropped: memory of the pool goes to free(), or nothing is freed at all.
 
@@ -259,9 +264,9 @@ constexpr std::array<size_t, 3> kChunkSizes = {0, 4096, size_t{2} << 20};
 
 // Six versions by every kind of change, branching twice; big enough for tables below the root.
 template <typename Map>
-std::vector<Map> six_versions(const memory_options& memory) {
+std::vector<Map> six_versions(const Map& empty, const memory_options& memory) {
   using V = typename Map::mapped_type;
-  typename Map::transient_type draft = Map(typename Map::hasher(), typename Map::key_equal(), memory).transient();
+  typename Map::transient_type draft = Map(empty.hash_function(), empty.key_eq(), memory).transient();
   for (uint64_t key = 0; key < 60; ++key) draft.insert(key, V(key));
   std::vector<Map> versions;
   versions.reserve(6);
@@ -277,7 +282,7 @@ std::vector<Map> six_versions(const memory_options& memory) {
 }
 
 template <typename Map>
-void expect_all_memory_back_in_every_order(size_t order_period) {
+void expect_all_memory_back_in_every_order(const Map& empty, size_t order_period) {
   std::array<size_t, 6> order = {0, 1, 2, 3, 4, 5};
   constexpr std::array<size_t, 6> kSizes = {60, 61, 59, 61, 90, 89};
   size_t orders = 0;
@@ -286,9 +291,9 @@ void expect_all_memory_back_in_every_order(size_t order_period) {
     for (const size_t chunk_bytes_max : kChunkSizes) {
       SCOPED_TRACE(::testing::Message() << "order " << orders << ", chunk_bytes_max " << chunk_bytes_max);
       Ledger ledger;
-      std::vector<Map> versions = six_versions<Map>({.source = &ledger, .chunk_bytes_max = chunk_bytes_max});
+      std::vector<Map> versions = six_versions(empty, {.source = &ledger, .chunk_bytes_max = chunk_bytes_max});
       for (size_t dropped = 0; dropped < order.size(); ++dropped) {
-        versions[order[dropped]] = Map();
+        versions[order[dropped]] = empty;
         for (size_t left = dropped + 1; left < order.size(); ++left) {
           ASSERT_EQ(versions[order[left]].validate(), "");
           ASSERT_EQ(versions[order[left]].size(), kSizes[order[left]]);
@@ -301,15 +306,15 @@ void expect_all_memory_back_in_every_order(size_t order_period) {
 }
 
 TEST(LibhamtDefects, PersistentVersionsGiveBackTheirMemoryInEveryOrder) {
-  expect_all_memory_back_in_every_order<Numbers>(1);
-  expect_all_memory_back_in_every_order<map<uint64_t, uint64_t, FewBitsHash<0>>>(7);
-  expect_all_memory_back_in_every_order<map<uint64_t, uint64_t, DeepHash<5>>>(7);
+  expect_all_memory_back_in_every_order(Numbers(), 1);
+  expect_all_memory_back_in_every_order(few_bits(0), 7);
+  expect_all_memory_back_in_every_order(deep(5), 7);
 }
 
 TEST(LibhamtDefects, PersistentVersionsDestroyEveryValueOnce) {
   const size_t living = Fragile::living;
-  expect_all_memory_back_in_every_order<map<uint64_t, Fragile>>(7);
-  expect_all_memory_back_in_every_order<map<uint64_t, Fragile, FewBitsHash<4>>>(31);
+  expect_all_memory_back_in_every_order(map<uint64_t, Fragile>(), 7);
+  expect_all_memory_back_in_every_order(map<uint64_t, Fragile, FewBitsHash<4>>(), 31);
   EXPECT_EQ(Fragile::living, living);
 }
 
@@ -399,8 +404,8 @@ TEST(LibhamtDefects, PointersToAnyByteAreKept) {
 
 // immutables #84: at 820,000 keys a bucket came to hang below the last level, where iteration stopped.
 template <typename Map>
-void expect_iteration_to_count(uint64_t key_count) {
-  const Map held = map_of<Map>(keys_up_to(key_count));
+void expect_iteration_to_count(const Map& empty, uint64_t key_count) {
+  const Map held = map_of(empty, keys_up_to(key_count));
   std::vector<uint32_t> seen(key_count, 0);
   for (auto at = held.begin(); at != held.end(); at++) ++seen.at(at->key);
   held.for_each([&](const auto& entry) { ++seen.at(entry.key); });
@@ -410,13 +415,13 @@ void expect_iteration_to_count(uint64_t key_count) {
 TEST(DefectsOfOtherTries, IterationCountsTheBucketsOfTheDeepestTables) {
   for (const uint64_t key_count : {1u, 2u, 3u, 16u, 17u, 32u, 33u, 500u}) {
     SCOPED_TRACE(key_count);
-    expect_iteration_to_count<map<uint64_t, uint64_t, DeepHash<1>>>(key_count);
-    expect_iteration_to_count<map<uint64_t, uint64_t, DeepHash<4>>>(key_count);
-    expect_iteration_to_count<map<uint64_t, uint64_t, DeepHash<5>>>(key_count);
-    expect_iteration_to_count<map<uint64_t, uint64_t, DeepHash<8>>>(key_count);
+    expect_iteration_to_count(deep(1), key_count);
+    expect_iteration_to_count(deep(4), key_count);
+    expect_iteration_to_count(deep(5), key_count);
+    expect_iteration_to_count(deep(8), key_count);
   }
-  expect_iteration_to_count<map<uint64_t, uint64_t, DeepHash<12>>>(scaled(20'000));
-  expect_iteration_to_count<map<uint64_t, uint64_t, FewBitsHash<18>>>(scaled(820'000));
+  expect_iteration_to_count(deep(12), scaled(20'000));
+  expect_iteration_to_count(few_bits(18), scaled(820'000));
 }
 
 // Keys are their hashes, but for the lowest 4 bits, by which those of equal hashes differ.
@@ -434,7 +439,7 @@ TEST(DefectsOfOtherTries, ABucketIsSplitByTheHashOfItsOwnKeys) {
     for (uint64_t bucket_size = 2; bucket_size <= 5; ++bucket_size) {
       std::vector<uint64_t> keys;
       for (uint64_t low = 0; low < bucket_size; ++low) keys.push_back(kSomeHash | low);
-      const Bucketed before = map_of<Bucketed>(keys);
+      const Bucketed before = map_of(Bucketed(), keys);
       const Bucketed after = before.set(stranger, value_of(stranger));
       const Bucketed back = after.erase(stranger);
       expect_keys(before, keys);
@@ -457,8 +462,8 @@ Map erased_in_draft(const Map& before, uint64_t key) {
 
 // immutable-js #2278 and #2279: a bucket that shrank to one entry was changed in the older version too.
 template <typename Map>
-void expect_erasing_to_leave_older_versions(const std::vector<uint64_t>& keys) {
-  const Map before = map_of<Map>(keys);
+void expect_erasing_to_leave_older_versions(const Map& empty, const std::vector<uint64_t>& keys) {
+  const Map before = map_of(empty, keys);
   for (size_t index = 0; index < keys.size(); ++index) {
     std::vector<uint64_t> left = keys;
     left.erase(left.begin() + static_cast<ptrdiff_t>(index));
@@ -475,20 +480,20 @@ void expect_erasing_to_leave_older_versions(const std::vector<uint64_t>& keys) {
 TEST(DefectsOfOtherTries, ACollapsingBucketLeavesTheOlderVersion) {
   for (uint64_t bucket_size = 2; bucket_size <= 6; ++bucket_size) {
     SCOPED_TRACE(bucket_size);
-    expect_erasing_to_leave_older_versions<map<uint64_t, uint64_t, FewBitsHash<0>>>(keys_up_to(bucket_size));
+    expect_erasing_to_leave_older_versions(few_bits(0), keys_up_to(bucket_size));
     for (unsigned shared_bits = 0; shared_bits < 60; shared_bits += 5) {
       std::vector<uint64_t> keys(1, hash_parting_after(shared_bits));
       for (uint64_t low = 0; low < bucket_size; ++low) keys.push_back(kSomeHash | low);
-      expect_erasing_to_leave_older_versions<Bucketed>(keys);
+      expect_erasing_to_leave_older_versions(Bucketed(), keys);
     }
   }
 }
 
 // imbl #161: a comparison of two maps missed one of eight updates.
 template <typename Map>
-void expect_no_update_missed(uint64_t key_count) {
+void expect_no_update_missed(const Map& empty, uint64_t key_count) {
   const std::vector<uint64_t> keys = keys_up_to(key_count);
-  const Map before = map_of<Map>(keys);
+  const Map before = map_of(empty, keys);
   Map all_updated = before;
   for (const uint64_t key : keys) {
     const Map after = before.set(key, 1);
@@ -498,19 +503,19 @@ void expect_no_update_missed(uint64_t key_count) {
     all_updated = all_updated.set(key, 1);
     ASSERT_EQ(differences(before, all_updated), (EntryCount{0, 0, key + 1}));
   }
-  Map stranger;
+  Map stranger = empty;
   for (const uint64_t key : keys) stranger = stranger.set(key, 1);
   EXPECT_EQ(differences(before, stranger), (EntryCount{0, 0, key_count}));
   EXPECT_EQ(differences(all_updated, stranger), EntryCount());
 }
 
 TEST(DefectsOfOtherTries, ADiffReportsEveryUpdate) {
-  expect_no_update_missed<Numbers>(800);
-  expect_no_update_missed<IdentityNumbers>(800);
-  expect_no_update_missed<map<uint64_t, uint64_t, FewBitsHash<0>>>(60);
-  expect_no_update_missed<map<uint64_t, uint64_t, FewBitsHash<4>>>(200);
-  expect_no_update_missed<map<uint64_t, uint64_t, FewBitsHash<8>>>(500);
-  expect_no_update_missed<map<uint64_t, uint64_t, DeepHash<6>>>(300);
+  expect_no_update_missed(Numbers(), 800);
+  expect_no_update_missed(IdentityNumbers(), 800);
+  expect_no_update_missed(few_bits(0), 60);
+  expect_no_update_missed(few_bits(4), 200);
+  expect_no_update_missed(few_bits(8), 500);
+  expect_no_update_missed(deep(6), 300);
 }
 
 // immer #134: a crash where very many keys have one hash.
@@ -528,8 +533,8 @@ TEST(DefectsOfOtherTries, ThousandsOfKeysMayHaveOneHash) {
 }
 
 TEST(DefectsOfOtherTries, ManyGroupsOfCollidingKeysComeAndGo) {
-  expect_no_key_lost<map<uint64_t, uint64_t, FewBitsHash<6>>>(keys_up_to(scaled(6000)), 1000);
-  expect_no_key_lost<map<uint64_t, uint64_t, DeepHash<6>>>(keys_up_to(scaled(6000)), 1000);
+  expect_no_key_lost(few_bits(6), keys_up_to(scaled(6000)), 1000);
+  expect_no_key_lost(deep(6), keys_up_to(scaled(6000)), 1000);
 }
 
 }  // namespace

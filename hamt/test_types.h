@@ -34,20 +34,30 @@ inline uint64_t below(Random& random, uint64_t limit) { return random() % limit;
 inline uint64_t key_number(uint64_t key) { return key; }
 inline uint64_t key_number(const std::string& key) { return std::stoull(key.substr(key.find_last_of('-') + 1)); }
 
-// Keeps `kBits` bits of a good hash; the trie mixes them again, so keys collide whole or part early.
-template <unsigned kBits>
-struct FewBitsHash {
+// Keeps some bits of a good hash; the trie mixes them again, so keys collide whole or part early. Maps of one type may keep different numbers of bits:
+// each type of map more is compiled once more.
+struct CutHash {
+  unsigned bits = 0;  // 0: one hash for all keys
   template <typename K>
   uint64_t operator()(const K& key) const {
     const uint64_t scattered = (key_number(key) + 1) * 0x9e3779b97f4a7c15u;
-    return kBits == 0 ? 7 : scattered >> (64 - std::max(kBits, 1u));
+    return bits == 0 ? 7 : scattered >> (64 - bits);
   }
 };
 
 // The same bits, unmixed, at the low end of the hash: keys part only in the deepest tables or not at all.
-template <unsigned kBits>
-struct DeepHash : FewBitsHash<kBits> {
+struct DeepCutHash : CutHash {
   using is_avalanching = void;
+};
+
+// The same with the number of bits in the type, for lists of types and where a map makes its own hash.
+template <unsigned kBits>
+struct FewBitsHash : CutHash {
+  FewBitsHash() : CutHash{kBits} {}
+};
+template <unsigned kBits>
+struct DeepHash : DeepCutHash {
+  DeepHash() : DeepCutHash{{kBits}} {}
 };
 
 struct IdentityHash {

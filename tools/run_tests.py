@@ -221,7 +221,7 @@ def asan(step):
 
 
 def tsan(step):
-    """clang with ThreadSanitizer: the same tests."""
+    """clang with ThreadSanitizer: the same tests, where there are threads."""
     sanitized(step, ROOT / "build-tsan", "thread")
 
 
