@@ -10,6 +10,7 @@ from omendb_cli.failure import Failure, Usage
 
 NOTHING = "none of these words is in the dictionary"
 FUSE = {
+    "method": "relative",
     "vector": 0.7,
     "text": 0.3,
 }  # of 36 descriptions 25 find their word first; by meaning alone 21, by words alone 20

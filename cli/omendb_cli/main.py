@@ -196,7 +196,7 @@ def add_search_texts(parser):
     group.add_argument(
         "--fuse",
         metavar="HOW",
-        help="with a vector, how the rankings become one: rrf (by places, the default), relative or distribution (by scores), "
+        help="with a vector, how the rankings become one: distribution (by scores, the default), relative (too), rrf (by places), "
         "vector=0.7,text=0.3 (weights), filter (rows that match, by the vector alone)",
     )
 

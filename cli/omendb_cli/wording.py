@@ -3,7 +3,7 @@
 from omendb_cli import screen
 from omendb_cli.failure import Usage
 
-METHODS = ("rrf", "relative", "distribution", "filter")
+METHODS = ("distribution", "relative", "rrf", "filter")
 NUMBERS = ("vector", "text", "candidates")
 BEFORE, AFTER = "\x02", "\x03"  # around a word that was found, until it is drawn
 TAGGED_BYTES = 160  # of a highlight in a JSON document

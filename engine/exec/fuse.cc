@@ -14,7 +14,7 @@ double reciprocal(std::optional<size_t> rank) { return rank ? 1 / (kRankConstant
 struct Scale {
   double zero = 0;
   double one = 0;
-  double operator()(double score) const { return one > zero ? std::clamp((score - zero) / (one - zero), 0.0, 1.0) : 1; }
+  double operator()(double score) const { return one > zero ? (score - zero) / (one - zero) : 1; }
 };
 
 Scale scale_of(Fusion::Method method, const std::vector<double>& scores) {
@@ -39,6 +39,11 @@ void score_by_rank(const Fusion& fusion, std::vector<Candidate>& candidates) {
   }
 }
 
+void add(double weight, double on_scale, Candidate& candidate) {
+  candidate.score += weight * std::clamp(on_scale, 0.0, 1.0);
+  candidate.unbounded_score += weight * on_scale;
+}
+
 // A row without a vector counts as the farthest one.
 void score_by_scale(const Fusion& fusion, std::vector<Candidate>& candidates) {
   std::vector<double> vector_scores;
@@ -50,8 +55,8 @@ void score_by_scale(const Fusion& fusion, std::vector<Candidate>& candidates) {
   const Scale vector_scale = scale_of(fusion.method, vector_scores);
   const Scale text_scale = scale_of(fusion.method, text_scores);
   for (Candidate& candidate : candidates) {
-    const double near = candidate.vector_score ? vector_scale(*candidate.vector_score) : 0;
-    candidate.score = fusion.vector_weight * near + fusion.text_weight * text_scale(candidate.text_score);
+    if (candidate.vector_score) add(fusion.vector_weight, vector_scale(*candidate.vector_score), candidate);
+    add(fusion.text_weight, text_scale(candidate.text_score), candidate);
   }
 }
 
@@ -64,7 +69,8 @@ void fuse(const Fusion& fusion, std::vector<Candidate>& candidates) {
     score_by_scale(fusion, candidates);
   }
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-    return a.score != b.score ? a.score > b.score : a.row < b.row;
+    if (a.score != b.score) return a.score > b.score;
+    return a.unbounded_score != b.unbounded_score ? a.unbounded_score > b.unbounded_score : a.row < b.row;
   });
 }
 

@@ -22,9 +22,10 @@ struct Candidate {
   std::optional<float> vector_score{};  // none for such a row
   float text_score = 0;                 // 0 for a row that does not match
   double score = 0;                     // what fuse() makes of it
+  double unbounded_score = 0;           // the same with scores that go beyond the ends of their scales
 };
 
-// Fills in the scores and brings the candidates into order: best first, ties by row.
+// Fills in the scores and brings the candidates into order: best first; equal scores by the unbounded one, then by row.
 void fuse(const Fusion& fusion, std::vector<Candidate>& candidates);
 
 }  // namespace omendb::exec

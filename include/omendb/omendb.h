@@ -157,9 +157,9 @@ typedef struct omendb_where {
 } omendb_where;
 
 typedef enum omendb_fusion {
-  OMENDB_FUSE_RECIPROCAL_RANK = 0,
+  OMENDB_FUSE_DISTRIBUTION = 0,
   OMENDB_FUSE_RELATIVE = 1,
-  OMENDB_FUSE_DISTRIBUTION = 2,
+  OMENDB_FUSE_RECIPROCAL_RANK = 2,
   OMENDB_FUSE_TEXT_FILTERS = 3
 } omendb_fusion;
 

@@ -20,13 +20,13 @@ namespace omendb {
 // are known.
 struct Fusion {
   enum class Method : uint8_t {
+    kDistribution,  // the sum of weight * score, scores of all candidates scaled to 0 for three standard deviations below their mean and 1 for three above
+    kRelative,      // the same, scaled to 0 for the worst and 1 for the best of them
     kReciprocalRank,  // the sum of weight / (60 + rank), ranks among each search's own candidates (Cormack, Clarke, Buettcher: SIGIR 2009)
-    kRelative,  // the sum of weight * score, scores of all candidates scaled to 0 for the worst and 1 for the best of them
-    kDistribution,  // the same, scaled to 0 for three standard deviations below their mean and 1 for three above
-    kTextFilters,   // no fusion: rows that match the text, ranked by the vector alone
+    kTextFilters,  // no fusion: rows that match the text, ranked by the vector alone
   };
-  Method method = Method::kReciprocalRank;
-  double vector_weight = 1;  // not negative
+  Method method = Method::kDistribution;  // docs/text.md says when which one
+  double vector_weight = 1;               // not negative
   double text_weight = 1;
   size_t candidates = 0;  // of each search, at least as many as hits; 0: twice as many, and at least 50
 };

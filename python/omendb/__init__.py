@@ -32,6 +32,7 @@ from ._errors import (
     TimeoutError,
     UnsupportedFormatError,
 )
+from ._fusion import TunedFusion, tune_fusion
 from ._hits import Hit, Hits, HitsList
 from ._map import Map, MapDiff, MapDraft
 from ._schema import BitsColumn, TextColumn, VectorColumn, bits, text, vector
@@ -70,11 +71,13 @@ __all__ = [
     "Table",
     "TextColumn",
     "TimeoutError",
+    "TunedFusion",
     "UnsupportedFormatError",
     "VectorColumn",
     "aconnect",
     "bits",
     "connect",
     "text",
+    "tune_fusion",
     "vector",
 ]

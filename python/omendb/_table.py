@@ -340,9 +340,10 @@ class Table:
         of those of its `:name`.
         `text`: plain words; the rows that have any of them, ranked by BM25. `query`: instead, phrases and operators
         (docs/text.md). `text_columns`: which columns, with weights if you like: `{"title": 2, "body": 1}`; all by
-        default. With a vector as well both rankings are fused: `fuse="rrf"` (reciprocal ranks, the default),
-        `"relative"`, `"distribution"`, or `{"vector": 0.7, "text": 0.3}`; `"filter"` ranks the rows that match the text
-        by the vector alone. `offset`: so many of the best hits are left out. `min_score`: only hits that score no less.
+        default. With a vector as well both rankings are fused (docs/text.md says when how): `fuse="distribution"` (by
+        scores in standard deviations, the default), `"relative"`, `"rrf"` (reciprocal ranks), or with weights, which
+        `omendb.tune_fusion` can choose: `{"vector": 0.7, "text": 0.3}`; `"filter"` ranks the rows that match the text by
+        the vector alone. `offset`: so many of the best hits are left out. `min_score`: only hits that score no less.
         `group_by`: of rows with the same value in a column only the best one. `rerank`: a function that takes Hits, four
         times as many as wanted and at least 50, and returns a score for each: the best by it are returned.
         `timeout`: seconds that the engine may take; then TimeoutError, and no hits. Ctrl-C in the main thread ends a

@@ -11,7 +11,7 @@ import numpy as np
 from . import _omendb
 from ._errors import QueryError
 
-METHODS = ("rrf", "relative", "distribution", "filter")
+METHODS = ("distribution", "relative", "rrf", "filter")  # the first one is the default
 HITS_MAX = 10_000  # of one query, those that offset= leaves out included
 
 Fuse = str | Mapping[str, Any]
@@ -101,7 +101,7 @@ def _to_weights(columns: TextColumns | None) -> list[tuple[str, float]]:
 def _to_fusion(fuse: Fuse | None) -> tuple[str, tuple[float, float], int]:
     """(method, weights of vector and text, candidates)."""
     if fuse is None:
-        return "rrf", (1.0, 1.0), 0
+        return METHODS[0], (1.0, 1.0), 0
     if isinstance(fuse, str):
         return _to_method(fuse), (1.0, 1.0), 0
     if not isinstance(fuse, Mapping):
@@ -111,7 +111,7 @@ def _to_fusion(fuse: Fuse | None) -> tuple[str, tuple[float, float], int]:
         raise QueryError(f"fuse has no {unknown[0]!r}: it takes 'vector', 'text', 'method' and 'candidates'")
     weighted = "vector" in fuse or "text" in fuse
     weights = tuple(to_number(fuse.get(name, 0 if weighted else 1), f"fuse[{name!r}]") for name in ("vector", "text"))
-    method = _to_method(fuse.get("method", "relative" if weighted else "rrf"))
+    method = _to_method(fuse.get("method", METHODS[0]))
     return method, (weights[0], weights[1]), to_count(fuse.get("candidates"), "fuse['candidates']")
 
 

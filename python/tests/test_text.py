@@ -239,7 +239,7 @@ def test_both_rankings_become_one(docs):
     hits = docs.search([3.0, 0.0], text="bicycle", k=3)
     assert set(ids(hits)) == {1, 2, 3}  # near and with the word
     assert all(hits.text_scores > 0) and hits.distances.tolist() == [abs(key - 3) for key in ids(hits)]
-    everything = docs.search([3.0, 0.0], text="bicycle", k=10)
+    everything = docs.search([3.0, 0.0], text="bicycle", k=10, fuse="rrf")
     assert set(ids(everything)) == set(range(7))
     assert all(not math.isnan(distance) for distance in everything.distances)
     by_rank = {key: 0.0 for key in range(7)}
@@ -247,6 +247,42 @@ def test_both_rankings_become_one(docs):
         for rank, key in enumerate(ids(ranking), 1):
             by_rank[key] += 1 / (60 + rank)
     assert everything.scores.tolist() == pytest.approx([by_rank[key] for key in ids(everything)], rel=1e-6)
+
+
+def naive_fusion(distances, text_scores, weights=(1, 1), deviations=3):
+    """Scores, each side from 0 at so many deviations below the mean to 1 above; how it would be without those ends."""
+    sides = []
+    for values in (-np.asarray(distances, np.float64), np.asarray(text_scores, np.float64)):
+        zero, one = (values.mean() + sign * deviations * values.std() for sign in (-1, 1))
+        sides.append((values - zero) / (one - zero) if one > zero else np.ones(len(values)))
+    cut = [np.clip(side, 0, 1) for side in sides]
+    return tuple(weights[0] * vector + weights[1] * text for vector, text in (cut, sides))
+
+
+@pytest.mark.parametrize("fuse, weights", [(None, (1, 1)), ("distribution", (1, 1)), ({"vector": 0.2, "text": 0.6}, (0.2, 0.6))])
+def test_without_a_word_scores_are_fused_in_standard_deviations(db, fuse, weights):
+    seed = 11
+    source = np.random.default_rng(seed)
+    table = db.create_table("t", {"id": "int64 primary key", "body": omendb.text("simple"), "v": omendb.vector(3)})
+    words = [" ".join(source.choice(list("abcdefgh"), size=source.integers(1, 9))) for _ in range(40)]
+    table.insert({"id": range(40), "body": words, "v": source.normal(size=(40, 3)).astype(np.float32) ** 3})
+    for number in range(20):  # each side's 50 candidates are all rows that it finds
+        asked = source.normal(size=3).astype(np.float32)
+        hits = table.search(asked, 40, text="a b", fuse=fuse)
+        scores, unbounded = naive_fusion(hits.distances, hits.text_scores, weights)
+        assert hits.scores.tolist() == pytest.approx(scores.tolist(), abs=1e-5), (seed, number)
+        for before, after in zip(range(39), range(1, 40), strict=True):
+            better = scores[before] - scores[after] > -1e-6
+            assert better and (scores[before] - scores[after] > 1e-6 or unbounded[before] - unbounded[after] > -1e-5), (seed, number)
+
+
+def test_rows_beyond_the_end_of_a_scale_keep_their_order(db):
+    table = db.create_table("t", {"id": "int64 primary key", "body": omendb.text(), "v": omendb.vector(1)})
+    places = [1.0, 0.0, *(1000.0 + i for i in range(48))]  # two that are near, both more than three deviations above the mean
+    table.insert({"id": range(50), "body": ["bicycle"] * 50, "v": np.array(places, np.float32)[:, None]})
+    hits = table.search([0.0], 2, text="bicycle")
+    assert hits.scores[0] == hits.scores[1] and ids(hits) == [1, 0]
+    assert ids(table.search([0.0], 5, text="bicycle", fuse={"vector": 1})) == ids(table.search([0.0], 5))
 
 
 @pytest.mark.parametrize("fuse", ["relative", "distribution", {"vector": 1, "text": 1}])
@@ -282,6 +318,43 @@ def test_conditions_and_radius_hold_for_both(docs):
 def test_wrong_fusions_are_refused(docs, fuse):
     with pytest.raises(omendb.QueryError):
         docs.search([3.0, 0.0], text="bicycle", fuse=fuse)
+
+
+def test_weights_are_found_by_what_is_relevant(docs):
+    by_text = [([float(6 - number), 0.0], "bicycles", [1, 2, 3]) for number in range(3)]  # what is near says nothing
+    by_vector = [([float(number), 0.0], "bicycle", {number: 2, 3: 0}) for number in (0, 4, 5, 6)]
+    for questions, side in ((by_text, "text"), (by_vector, "vector")):
+        tuned = omendb.tune_fusion(docs, questions, k=3)
+        alone = {"text": tuned.ndcg_text, "vector": tuned.ndcg_vector}
+        assert tuned.question_count == len(questions) and tuned.ndcg == alone[side] == pytest.approx(1)
+        assert min(alone.values()) < 1 and tuned.ndcg >= tuned.ndcg_default
+        assert sum(tuned.fuse.values()) == pytest.approx(1) and tuned.fuse[side] >= 0.5
+        again = [docs.search(vector, 3, text=text, fuse=tuned.fuse).ids.tolist() for vector, text, _ in questions]
+        assert all(set(found[: len(relevant)]) >= {key for key in relevant if key != 3 or side == "text"}
+                   for found, (_, _, relevant) in zip(again, questions, strict=True))  # fmt: skip
+    only = omendb.tune_fusion(docs, [([0.0, 0.0], "bicycle", [5])], where="id = 5")
+    assert only.ndcg == 1 and only.fuse == {"vector": 0.5, "text": 0.5}  # all weights do: the middle
+
+
+@pytest.mark.parametrize(
+    "questions, complaint",
+    [
+        ([], "there are none"),
+        ([([0.0, 0.0], "bicycle", [1]), ([0.0, 0.0], "bicycle")], "question 1 is no"),
+        ([([0.0, 0.0], 3, [1])], "text of question 0 is a str, not int"),
+        ([([0.0, 0.0], "bicycle", "abc")], "relevant to question 0"),
+        ([([0.0, 0.0], "bicycle", 3)], "relevant to question 0"),
+        ([([0.0, 0.0], "bicycle", [[1]])], "relevant to question 0"),
+        ([([0.0, 0.0], "bicycle", [])], "relevant to question 0"),
+        ([([0.0, 0.0], "bicycle", {1: -1})], "grade of 1 is a number from 0, not -1"),
+        ([([0.0, 0.0], "bicycle", {1: 0})], "nothing is relevant to question 0"),
+    ],
+)
+def test_questions_that_do_not_fit_are_refused(docs, questions, complaint):
+    with pytest.raises(omendb.QueryError, match=complaint):
+        omendb.tune_fusion(docs, questions)
+    with pytest.raises(omendb.QueryError, match="has no fuse="):
+        omendb.tune_fusion(docs, [([0.0, 0.0], "bicycle", [1])], fuse="rrf")
 
 
 def test_a_text_goes_with_one_vector(docs):
@@ -396,7 +469,7 @@ def test_highlights_of_long_texts_are_a_part_of_them(db):
 
 def test_explain(docs):
     plan = docs.explain([3.0, 0.0], text="bicycle", where="year > 2001")
-    for words in ("vector and text", "condition: year > 2001", "about 5 rows", "column 'v'", "BM25 in body", "reciprocal rank"):
+    for words in ("vector and text", "condition: year > 2001", "about 5 rows", "column 'v'", "BM25 in body", "standard deviations"):
         assert words in plan, (words, plan)
     assert " ms" not in plan
     done = docs.explain([3.0, 0.0], text="bicycle", where="year > 2001", analyze=True)
