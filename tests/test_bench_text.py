@@ -46,6 +46,12 @@ def test_ndcg_is_one_for_the_best_order_and_less_for_others():
     assert hybrid.ndcg(["c"], {"a": 1}) == 0
 
 
+def test_a_gain_lies_between_what_drawing_again_gives():
+    low, mean, high = hybrid.gain([1.0] * 30 + [0.5] * 10, [0.5] * 40)
+    assert low < mean == pytest.approx(0.375) < high and low > 0.3 and high < 0.46
+    assert hybrid.gain([0.25] * 8, [0.5] * 8) == [-0.25] * 3
+
+
 def test_bars_say_which_are_missed():
     kept, missed = ({"hybrid": {"fused_over_sum": ratio, "filtered_fused_over_sum": 1.0}} for ratio in (1.2, 1.4))
     assert [row[-1] for row in text.bars(kept)[1]] == ["kept", "kept"]
@@ -88,6 +94,6 @@ def test_a_quick_run_writes_every_figure(tmp_path, monkeypatch, capsys):
     assert ours["documents_per_cpu_second"] > 0 and ours["index_bytes_per_document"] > 0
     assert 0 < results["search"]["engines"]["omendb"]["p50_us"] <= results["search"]["engines"]["omendb"]["p99_us"]
     assert results["burst"]["searchable_at_once"] and results["burst"]["rows_per_second"] > 0
-    assert all(0 < entry["rrf"] <= 1 for entry in results["quality"].values())
+    assert all(0 < entry[fused] <= 1 for entry in results["quality"].values() for fused in (hybrid.DEFAULT, "rrf", "tuned"))
     shown = capsys.readouterr().out
     assert "docs/CPU s" in shown and "rows a second, durable" in shown
