@@ -19,14 +19,23 @@ PROMISES = {
         "after deleting: [2, 3, 4]",
     ],
     "digits.py": ["nearest of 1,497", "is right for 9"],
+    "multimodal_tour.py": [
+        "4,000 entries",
+        "searchable after",
+        "[long] [bill]",
+        "condition: subject = ?",
+        "recall 0.95 is wanted",
+        "by the share of rows that pass",
+    ],
     "words_and_vectors.py": ["entries", "red currant", "[long]-[billed]", "condition: subject = ?", "of the same family"],
 }
+DICTIONARY = ("multimodal_tour.py", "words_and_vectors.py")  # need WordNet
 pytest.importorskip("omendb")
 
 
-def run(name, *arguments):
+def run(name, *arguments, **environment):
     command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
 
 
 def needs_wordnet():
@@ -36,15 +45,27 @@ def needs_wordnet():
 
 
 @pytest.mark.parametrize("name", sorted(PROMISES))
-def test_the_example_prints_what_it_promises(name):
-    if name in ("digits.py", "words_and_vectors.py"):
+def test_the_example_prints_what_it_promises(name, tmp_path):
+    if name in ("digits.py", *DICTIONARY):
         pytest.importorskip("sklearn")
-    if name == "words_and_vectors.py":
+    if name in DICTIONARY:
         needs_wordnet()
-    done = run(name)
-    assert done.returncode == 0, done.stderr
+    done = run(name, TOUR_ROWS="4000", TOUR_FOLDER=str(tmp_path / "tour"))
+    if name == "multimodal_tour.py":
+        has_drawn_or_says_why(done, tmp_path / "tour")
+    else:
+        assert done.returncode == 0, done.stderr
     for promise in PROMISES[name]:
         assert promise in done.stdout
+
+
+def has_drawn_or_says_why(done, folder):
+    if importlib.util.find_spec("matplotlib") is None:
+        assert done.returncode == 1 and "pip install matplotlib" in done.stderr and not folder.exists()
+        return
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["conditions.png", "recall.png", "scores.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.iterdir())
 
 
 def test_the_quickstart_leaves_a_database_where_it_was_told(tmp_path):
@@ -66,9 +87,9 @@ def test_the_plots_of_words_and_vectors_are_drawn_where_one_says(tmp_path):
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (tmp_path / "plots").iterdir())
 
 
-def test_a_missing_dictionary_is_said_in_one_line(tmp_path, monkeypatch):
-    monkeypatch.setenv("WNSEARCHDIR", str(tmp_path))
-    done = run("words_and_vectors.py")
+@pytest.mark.parametrize("name", DICTIONARY)
+def test_a_missing_dictionary_is_said_in_one_line(name, tmp_path):
+    done = run(name, WNSEARCHDIR=str(tmp_path))
     assert done.returncode == 1 and "apt-get install wordnet-base" in done.stderr and "Traceback" not in done.stderr
 
 
