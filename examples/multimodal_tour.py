@@ -199,7 +199,8 @@ for way, search in WAYS.items():
 try:
     import matplotlib
 except ImportError:
-    sys.exit("done, but for the plots: matplotlib is not installed (pip install matplotlib)")
+    print("\ndone, but for the plots: matplotlib is not installed (pip install matplotlib)")
+    sys.exit()
 if "ipykernel" not in sys.modules:
     matplotlib.use("Agg")
 from matplotlib import pyplot
@@ -213,12 +214,12 @@ def save(drawing, name):
 
 
 drawing, axes = pyplot.subplots(figsize=(7, 4), dpi=110, layout="constrained")
-axes.plot([recall for _, recall, _ in curve], [milliseconds for *_, milliseconds in curve], marker="o", label="ef=")
+axes.plot([recall for _, recall, _ in curve], [1e3 * milliseconds for *_, milliseconds in curve], marker="o", label="ef=")
 for ef, recall, milliseconds in curve:
-    axes.annotate(str(ef), (recall, milliseconds), textcoords="offset points", xytext=(0, 6), ha="center")
-axes.plot(*default, marker="*", markersize=12, linestyle="none", label="default")
-axes.set(yscale="log", xlabel=f"recall@{K}", ylabel="milliseconds a search (median)")
-axes.legend(frameon=False)
+    axes.annotate(str(ef), (recall, 1e3 * milliseconds), textcoords="offset points", xytext=(-6, 5), ha="right")
+axes.plot(default[0], 1e3 * default[1], marker="*", markersize=12, linestyle="none", label="default")
+axes.set(xlabel=f"recall@{K}", ylabel="microseconds a search (median)", ylim=(0, 1.15e3 * max(milliseconds for *_, milliseconds in curve)))
+axes.legend(frameon=False, loc="lower left")
 save(drawing, "recall.png")
 
 drawing, axes = pyplot.subplots(figsize=(7, 4), dpi=110, layout="constrained")

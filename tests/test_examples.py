@@ -22,7 +22,7 @@ PROMISES = {
     "multimodal_tour.py": [
         "4,000 entries",
         "searchable after",
-        "[long] [bill]",
+        "[bird",
         "condition: subject = ?",
         "recall 0.95 is wanted",
         "by the share of rows that pass",
@@ -51,19 +51,17 @@ def test_the_example_prints_what_it_promises(name, tmp_path):
     if name in DICTIONARY:
         needs_wordnet()
     done = run(name, TOUR_ROWS="4000", TOUR_FOLDER=str(tmp_path / "tour"))
-    if name == "multimodal_tour.py":
-        has_drawn_or_says_why(done, tmp_path / "tour")
-    else:
-        assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr
     for promise in PROMISES[name]:
         assert promise in done.stdout
+    if name == "multimodal_tour.py":
+        has_drawn_or_says_why(done, tmp_path / "tour")
 
 
 def has_drawn_or_says_why(done, folder):
     if importlib.util.find_spec("matplotlib") is None:
-        assert done.returncode == 1 and "pip install matplotlib" in done.stderr and not folder.exists()
+        assert "pip install matplotlib" in done.stdout and not folder.exists()
         return
-    assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["conditions.png", "recall.png", "scores.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.iterdir())
 
