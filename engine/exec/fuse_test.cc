@@ -27,6 +27,7 @@ std::vector<Candidate> random_candidates(base::Random& random, size_t count) {
 
 std::vector<uint32_t> rows_of(const std::vector<Candidate>& candidates) {
   std::vector<uint32_t> rows;
+  rows.reserve(candidates.size());
   for (const Candidate& candidate : candidates) rows.push_back(candidate.row.value);
   return rows;
 }
