@@ -249,6 +249,56 @@ static void test_bits(omendb_database* database) {
   CHECK(omendb_drop_table(database, "bits") == OMENDB_OK);
 }
 
+static void test_several_vectors(omendb_database* database) {
+  omendb_column_spec specs[2];
+  describe_vectors(specs, "tokens", 2);
+  specs[1].type = OMENDB_VECTORS; /* the metric is the cosine where none is named */
+  omendb_table* table = NULL;
+  REQUIRE(omendb_create_table(database, "several", specs, 2, 0, &table) == OMENDB_OK);
+  const float tokens[6] = {1.0F, 0.0F, 0.0F, 2.0F, -3.0F, 0.0F};
+  const int64_t ends[4] = {0, 2, 3, 3}; /* the last row has none */
+  omendb_column columns[2];
+  memset(columns, 0, sizeof(columns));
+  columns[0].name = "id";
+  columns[0].ints = kIds;
+  columns[1].name = "tokens";
+  columns[1].list_offsets = ends;
+  columns[1].floats = tokens;
+  columns[1].dims = 2;
+  REQUIRE(omendb_insert(table, columns, 2, 3, NULL) == OMENDB_OK);
+  const float wanted[6] = {5.0F, 0.0F, 0.0F, 1.0F, -1.0F, 0.0F};
+  const uint32_t counts[2] = {2, 1};
+  omendb_query query;
+  memset(&query, 0, sizeof(query));
+  query.vectors = wanted;
+  query.query_count = 2;
+  query.vector_counts = counts;
+  query.dims = 2;
+  query.k = 3;
+  omendb_hits* hits = NULL;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK);
+  const omendb_hits_view view = omendb_hits_get(hits);
+  REQUIRE(view.offsets[1] == 2 && view.offsets[2] == 4);
+  CHECK(view.keys.ints[0] == 10 && view.keys.ints[1] == 20 && view.keys.ints[2] == 20 && view.keys.ints[3] == 10);
+  CHECK(view.scores[0] == 2.0F && view.scores[1] == -1.0F && view.scores[2] == 1.0F && view.scores[3] == 0.0F);
+  omendb_rows* rows = NULL;
+  REQUIRE(omendb_hits_fetch(table, hits, 0, 2, &rows) == OMENDB_OK);
+  omendb_column column;
+  CHECK(omendb_rows_column(rows, 1, &column) == OMENDB_OK);
+  CHECK(column.type == OMENDB_VECTORS && column.dims == 2 && column.list_offsets[1] == 2 &&
+        column.list_offsets[2] == 3);
+  CHECK(memcmp(column.floats, tokens, sizeof(tokens)) == 0);
+  omendb_rows_free(rows);
+  omendb_hits_free(hits);
+  query.vector_counts = NULL;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+  specs[1].metric = OMENDB_L2;
+  omendb_table* other = NULL;
+  CHECK(omendb_create_table(database, "other", specs, 2, 0, &other) == OMENDB_SCHEMA);
+  omendb_table_free(table);
+  CHECK(omendb_drop_table(database, "several") == OMENDB_OK);
+}
+
 static void test_conditions(omendb_table* table) {
   omendb_value value = {.kind = OMENDB_VALUE_INT64, .number = 20};
   omendb_where where = {.text = "id >= ?", .values = &value, .value_count = 1};
@@ -369,6 +419,7 @@ int main(void) {
   test_search(table);
   test_l1(database);
   test_bits(database);
+  test_several_vectors(database);
   omendb_table* same = NULL;
   CHECK(omendb_open_table(database, "things", &same) == OMENDB_OK);
   test_conditions(table);

@@ -103,6 +103,11 @@ void append_value(const ColumnSpec& spec, const Value& value, ColumnData& data) 
       data.floats.insert(data.floats.end(), floats.begin(), floats.end());
       return;
     }
+    case Type::kVectors: {
+      const Floats floats = null ? Floats(spec.vector.dims, 7.7F) : std::get<Floats>(value);
+      data.floats.insert(data.floats.end(), floats.begin(), floats.end());
+      return data.list_offsets.push_back(static_cast<int64_t>(data.floats.size() / spec.vector.dims));
+    }
     case Type::kStringList: {
       for (const std::string& text : null ? Strings{"garbage"} : std::get<Strings>(value)) {
         data.chars += text;
@@ -131,6 +136,11 @@ ColumnView view_of(const ColumnSpec& spec, const ColumnData& data) {
   if (has_strings || spec.type == Type::kStringList) {
     view.offsets = data.offsets.data();
     view.chars = data.chars.data();
+  }
+  if (spec.type == Type::kVectors) {
+    view.list_offsets = data.list_offsets.data();
+    view.floats = data.floats.data();
+    view.dims = spec.vector.dims;
   }
   if (spec.type == Type::kVector) {
     if (spec.vector.element == Element::kBit) {
@@ -345,6 +355,12 @@ Value value_at(const ColumnData& column, size_t row) {
       const auto begin = column.floats.begin() + static_cast<ptrdiff_t>(row * column.dims);
       return Floats(begin, begin + static_cast<ptrdiff_t>(column.dims));
     }
+    case Type::kVectors: {
+      const auto at = [&](int64_t vector) {
+        return column.floats.begin() + static_cast<ptrdiff_t>(column.dims) * static_cast<ptrdiff_t>(vector);
+      };
+      return Floats(at(column.list_offsets[row]), at(column.list_offsets[row + 1]));
+    }
     case Type::kStringList: {
       Strings list;
       for (int64_t i = column.list_offsets[row]; i < column.list_offsets[row + 1]; ++i) {
@@ -535,6 +551,11 @@ Value random_value(const ColumnSpec& spec, base::Random& random) {
       Strings list(random.below(4));
       for (std::string& text : list) text = random_text(random);
       return list;
+    }
+    case Type::kVectors: {
+      Floats vectors(random.below(4) * spec.vector.dims);
+      for (float& component : vectors) component = random.normal();
+      return vectors;
     }
     case Type::kVector: {
       if (spec.vector.element == Element::kBit) {

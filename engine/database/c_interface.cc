@@ -77,6 +77,7 @@ omendb::ColumnSpec to_spec(const omendb_column_spec& column) {
   spec.primary_key = column.primary_key != 0;
   spec.vector.dims = column.dims;
   spec.vector.element = static_cast<omendb::Element>(column.element);
+  if (spec.type == omendb::Type::kVectors) spec.vector.metric = omendb::Metric::kCosine;
   if (spec.vector.element == omendb::Element::kBit) spec.vector.metric = omendb::Metric::kHamming;
   if (column.metric != 0) spec.vector.metric = static_cast<omendb::Metric>(column.metric);
   if (column.m != 0) spec.vector.m = column.m;
@@ -439,18 +440,28 @@ omendb_status omendb_rows_column(const omendb_rows* rows, size_t index, omendb_c
 
 void omendb_rows_free(omendb_rows* rows) { delete rows; }
 
+namespace {
+
+// How many numbers, or bytes of bits, a query is made of.
+Result<size_t> numbers_of(const omendb_query& query, std::span<const uint32_t> vector_counts) {
+  const size_t row_numbers = query.bits != nullptr ? query.dims / 8 + (query.dims % 8 != 0 ? 1 : 0) : query.dims;
+  size_t vector_count = vector_counts.empty() ? query.query_count : 0;
+  for (const uint32_t count : vector_counts) vector_count += count;
+  size_t numbers = 0;
+  if (!__builtin_mul_overflow(vector_count, row_numbers, &numbers)) return numbers;
+  return Error{ErrorCode::kInvalidArgument, fmt::format("{} vectors of {} dimensions", vector_count, query.dims)};
+}
+
+}  // namespace
+
 omendb_status omendb_search(omendb_table* table, const omendb_query* query, omendb_hits** out) {
   return guarded([&]() -> Result<void> {
     TRY_OK(require(table != nullptr && query != nullptr && out != nullptr, "table, query or out"));
     TRY_OK(require(query->vectors != nullptr || query->bits != nullptr || query->text != nullptr,
                    "vectors, bits and text"));
     omendb::SearchQuery search;
-    const size_t row_numbers = query->bits != nullptr ? query->dims / 8 + (query->dims % 8 != 0 ? 1 : 0) : query->dims;
-    size_t number_count = 0;
-    if (__builtin_mul_overflow(query->query_count, row_numbers, &number_count)) {
-      return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("{} queries of {} dimensions", query->query_count, query->dims)};
-    }
+    if (query->vector_counts != nullptr) search.vector_counts = {query->vector_counts, query->query_count};
+    TRY(number_count, numbers_of(*query, search.vector_counts));
     if (query->vectors != nullptr) search.vectors = {query->vectors, number_count};
     if (query->bits != nullptr) search.bits = {query->bits, number_count};
     const bool by_text_alone = query->vectors == nullptr && query->bits == nullptr;

@@ -4,6 +4,7 @@
 #include "engine/base/try.h"
 #include "engine/database/engine.h"
 #include "engine/os/memory_usage.h"
+#include "engine/table/row_vectors.h"
 #include "engine/table/schema_format.h"
 
 #include <fmt/format.h>
@@ -139,7 +140,7 @@ std::vector<MemoryOrDiskPart> disk_parts(const table::TableStore& table, const s
   const auto& columns = table.info().schema.columns;
   for (uint32_t c = 0; c < columns.size(); ++c) {
     parts.push_back({"columns." + columns[c].name, table.columns()[c].disk_bytes(store)});
-    if (columns[c].type != Type::kVector) continue;
+    if (!table::is_searched_by_vector(columns[c])) continue;
     uint64_t graph_bytes = 0;
     for (const graph::Graph::Stream stream : graph::Graph::kStreams)
       graph_bytes += store.array_disk_bytes(table::array_id(storage, c, table::graph_part(stream)));
@@ -163,7 +164,7 @@ IndexStats index_stats(const table::TableVersion& table, const table::VectorColu
   const ColumnSpec& spec = table.info->schema.columns[index.column()];
   const graph::GraphStats graph = index.graph().stats();
   IndexStats stats{.column = spec.name, .options = spec.vector};
-  stats.options.storage = table::chosen_storage(spec.vector);
+  stats.options.storage = table::chosen_storage(table::graph_vectors(spec));
   stats.linked_row_count = graph.linked_rows;
   stats.links_per_row =
       static_cast<double>(graph.edges) / static_cast<double>(std::max<uint64_t>(1, graph.linked_rows));

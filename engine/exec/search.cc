@@ -2,6 +2,7 @@
 
 #include "engine/base/try.h"
 #include "engine/exec/fuse.h"
+#include "engine/exec/max_sim_search.h"
 #include "engine/exec/rows_where.h"
 #include "engine/exec/text_search.h"
 #include "engine/exec/vector_search.h"
@@ -24,7 +25,9 @@ namespace {
 constexpr float kNoDistance = std::numeric_limits<float>::quiet_NaN();
 constexpr size_t kCandidatesMin = 50;
 
-bool has_vectors(const SearchQuery& query) { return !query.vectors.empty() || !query.bits.empty(); }
+bool has_vectors(const SearchQuery& query) {
+  return !query.vectors.empty() || !query.bits.empty() || !query.vector_counts.empty();
+}
 bool has_text(const SearchQuery& query) { return query.text || query.text_query; }
 bool text_filters(const SearchQuery& query) { return query.fusion.method == Fusion::Method::kTextFilters; }
 
@@ -108,6 +111,10 @@ std::string condition_title(const Where& where) { return fmt::format("condition:
 Result<std::string> vector_title(const table::TableVersion& version, const SearchQuery& query) {
   TRY(column, find_vector_column(version, query.column));
   const ColumnSpec& spec = version.info->schema.columns[column->index->column()];
+  if (spec.type == Type::kVectors)
+    return fmt::format("best {} by MaxSim of {} vectors in column '{}' ({}, {} dimensions)", query.k,
+                       query.vectors.size() / spec.vector.dims, spec.name, to_string(spec.vector.metric),
+                       spec.vector.dims);
   return fmt::format("nearest {} by column '{}' ({}, {} {})", query.k, spec.name, to_string(spec.vector.metric),
                      spec.vector.dims, spec.vector.element == Element::kBit ? "bits" : "dimensions");
 }
@@ -430,8 +437,12 @@ Result<void> explain_vectors(const table::TableVersion& version, const SearchQue
   TRY(column, find_vector_column(version, query.column));
   TRY_OK(check_vectors(version, query, *column));
   TRY(title, vector_title(version, query));
-  plan::VectorStrategy strategy = plan::choose_vector_strategy(version, *column, query, expected, true);
-  root.steps.push_back({title, {std::move(strategy.why)}, std::nullopt, {}});
+  const uint64_t row_count = column->searchable.live_count();
+  std::string why =
+      column->index->encoding() != nullptr
+          ? plan::choose_max_sim_strategy(query, std::min(expected.value_or(row_count), row_count), true).why
+          : plan::choose_vector_strategy(version, *column, query, expected, true).why;
+  root.steps.push_back({title, {std::move(why)}, std::nullopt, {}});
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include "engine/table/column_values.h"
 
+#include "engine/table/row_vectors.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -48,6 +50,12 @@ RowsColumn ColumnValues::copy(std::span<const RowId> rows, Rows& owner) const {
   }
   column.values = values;
   column.lengths = lengths;
+  if (const size_t array_width = column_->array_width(); array_width != 0) {  // encodings need not be made again
+    const std::span<std::byte> encodings = owner.own(rows.size() * array_width);
+    for (size_t i = 0; i < rows.size(); ++i)
+      std::memcpy(encodings.data() + i * array_width, fixed(rows[i]), array_width);
+    column.encodings = encodings;
+  }
   return column;
 }
 
@@ -58,6 +66,7 @@ void ColumnValues::gather(std::span<const RowId> rows, const ColumnSpec& spec, C
   }
   if (width() != 0) return gather_fixed(rows, spec, out);
   if (spec.type == Type::kStringList) return gather_lists(rows, out);
+  if (spec.type == Type::kVectors) return gather_vectors(rows, spec.vector.dims, out);
   out.offsets.reserve(rows.size() + 1);
   out.offsets.push_back(0);
   for (const RowId row : rows) {
@@ -80,6 +89,16 @@ void ColumnValues::gather_fixed(std::span<const RowId> rows, const ColumnSpec& s
       if (spec.vector.element == Element::kBit) return copy_into(out.bits, width());
       return copy_into(out.floats, spec.vector.dims);
     default: return copy_into(out.ints, 1);
+  }
+}
+
+void ColumnValues::gather_vectors(std::span<const RowId> rows, size_t dims, ColumnData& out) const {
+  out.dims = dims;
+  out.list_offsets.push_back(0);
+  for (const RowId row : rows) {
+    const std::span<const float> vectors = vectors_of(bytes(row), dims);
+    out.floats.insert(out.floats.end(), vectors.begin(), vectors.end());
+    out.list_offsets.push_back(static_cast<int64_t>(out.floats.size() / dims));
   }
 }
 

@@ -4,6 +4,7 @@
 #include "engine/base/try.h"
 #include "engine/quantize/codec.h"
 #include "engine/table/array_ids.h"
+#include "engine/table/row_vectors.h"
 #include "engine/text/analyzer.h"
 
 #include <fmt/format.h>
@@ -31,6 +32,7 @@ std::string_view to_string(Type type) {
     case Type::kJson: return "json";
     case Type::kText: return "text";
     case Type::kVector: return "vector";
+    case Type::kVectors: return "vectors";
   }
   return "unknown";
 }
@@ -88,6 +90,9 @@ constexpr uint8_t kVectorFlags = kPrimaryKey | kHasStorage | kHasElement | kHasP
 constexpr uint8_t kPqBitsFew = 4;
 constexpr uint8_t kPqBitsDefault = 8;
 
+// How several vectors a row are encoded (row_vectors.h): their columns say it behind the other options.
+constexpr uint8_t kFixedEncoding = 1;
+
 // What kAuto stands for. From so many dimensions on codes of a byte are smaller than vectors and faster to compare, and from so many on RaBitQ's of four bits are smaller
 // still and as fast or faster, to search and to link (docs/performance.md).
 constexpr uint32_t kCodedDimsMin = 16;
@@ -121,6 +126,12 @@ std::string element_fault(const VectorOptions& vector) {
   return "";
 }
 
+std::string several_vectors_fault(const VectorOptions& vector) {
+  if (vector.element != Element::kF32) return "several vectors a row are of float32, not of bits";
+  if (vector.metric == Metric::kCosine || vector.metric == Metric::kInnerProduct) return "";
+  return fmt::format("the metric of several vectors a row is cosine or ip, not {}", to_string(vector.metric));
+}
+
 std::string storage_bits_fault(const VectorOptions& vector) {
   const uint8_t bits = vector.storage_bits;
   if (vector.storage == VectorStorage::kPq)
@@ -145,8 +156,11 @@ Result<void> check_column(std::string_view table, const ColumnSpec& spec) {
     return wrong(fmt::format("type number {} is not known", static_cast<int>(spec.type)));
   if (spec.primary_key && spec.type != Type::kInt64 && spec.type != Type::kString)
     return wrong("a primary key is int64 or string");
-  if (spec.type == Type::kVector) {
+  if (is_searched_by_vector(spec)) {
     const VectorOptions& vector = spec.vector;
+    if (spec.type == Type::kVectors) {
+      if (const std::string fault = several_vectors_fault(vector); !fault.empty()) return wrong(fault);
+    }
     if (const std::string fault = element_fault(vector); !fault.empty()) return wrong(fault);
     if (const std::string fault = storage_bits_fault(vector); !fault.empty()) return wrong(fault);
     if (vector.m < 4 || vector.m > 128) return wrong(fmt::format("m is 4 to 128, not {}", vector.m));
@@ -210,8 +224,8 @@ VectorStorage chosen_storage(const VectorOptions& options) {
 
 Schema with_chosen_storage(Schema schema) {
   for (ColumnSpec& spec : schema.columns) {
-    const bool has_choice = spec.type == Type::kVector && spec.vector.element == Element::kF32;
-    if (has_choice) spec.vector.storage = chosen_storage(spec.vector);
+    const bool has_choice = is_searched_by_vector(spec) && spec.vector.element == Element::kF32;
+    if (has_choice) spec.vector.storage = chosen_storage(graph_vectors(spec));
   }
   return schema;
 }
@@ -224,13 +238,13 @@ std::vector<std::byte> encode_schema(const Schema& schema) {
   for (const ColumnSpec& spec : schema.columns) {
     writer.put_string(spec.name);
     writer.put_u8(static_cast<uint8_t>(spec.type));
-    const bool has_storage = spec.type == Type::kVector && spec.vector.storage != VectorStorage::kAuto;
+    const bool has_storage = is_searched_by_vector(spec) && spec.vector.storage != VectorStorage::kAuto;
     const bool has_element = spec.type == Type::kVector && spec.vector.element != Element::kF32;
     const bool has_pq_bits = has_storage && spec.vector.storage == VectorStorage::kPq &&
                              spec.vector.storage_bits != 0 && spec.vector.storage_bits != kPqBitsDefault;
     writer.put_u8(static_cast<uint8_t>((spec.primary_key ? kPrimaryKey : 0) | (has_storage ? kHasStorage : 0) |
                                        (has_element ? kHasElement : 0) | (has_pq_bits ? kHasPqBits : 0)));
-    if (spec.type == Type::kVector) {
+    if (is_searched_by_vector(spec)) {
       writer.put_u32(spec.vector.dims);
       writer.put_u8(static_cast<uint8_t>(spec.vector.metric));
       writer.put_u32(spec.vector.m);
@@ -238,6 +252,7 @@ std::vector<std::byte> encode_schema(const Schema& schema) {
       if (has_storage) writer.put_u8(static_cast<uint8_t>(spec.vector.storage));
       if (spec.vector.storage == VectorStorage::kRabitq || has_pq_bits) writer.put_u8(spec.vector.storage_bits);
       if (has_element) writer.put_u8(static_cast<uint8_t>(spec.vector.element));
+      if (spec.type == Type::kVectors) writer.put_u8(kFixedEncoding);
     }
     if (spec.type == Type::kText) {
       writer.put_string(spec.text.analyzer);
@@ -261,9 +276,9 @@ Result<ColumnSpec> decode_column_spec(base::ByteReader& reader) {
   const bool has_storage = (flags & kHasStorage) != 0;
   const bool has_element = (flags & kHasElement) != 0;
   const bool has_pq_bits = (flags & kHasPqBits) != 0;
-  if (flags > (spec.type == Type::kVector ? kVectorFlags : kPrimaryKey))
+  if (flags > (is_searched_by_vector(spec) ? kVectorFlags : kPrimaryKey))
     return reader.corruption("unknown column flags");
-  if (spec.type == Type::kVector) {
+  if (is_searched_by_vector(spec)) {
     TRY(dims, reader.u32("dimensions"));
     TRY(metric, reader.u8("metric"));
     TRY(m, reader.u32("m"));
@@ -286,7 +301,11 @@ Result<ColumnSpec> decode_column_spec(base::ByteReader& reader) {
       if (element == 0) return reader.corruption("an element that need not be said");
       spec.vector.element = static_cast<Element>(element);
     }
-    if (!has_storage && !has_element) spec.vector.storage = first_storage_of(spec.vector);
+    if (!has_storage && !has_element) spec.vector.storage = first_storage_of(graph_vectors(spec));
+    if (spec.type == Type::kVectors) {
+      TRY(encoding, reader.u8("encoding"));
+      if (encoding != kFixedEncoding) return reader.corruption("an unknown encoding of several vectors");
+    }
   }
   if (spec.type == Type::kText) {
     TRY(analyzer, reader.string(kAnalyzerBytesMax, "analyzer"));

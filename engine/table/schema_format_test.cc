@@ -35,6 +35,8 @@ Schema schema_of_all_types() {
   ColumnSpec& pieces = schema.columns.emplace_back(column("c pieces", Type::kVector));
   pieces.vector.storage = VectorStorage::kPq;
   pieces.vector.storage_bits = 4;
+  ColumnSpec& several = schema.columns.emplace_back(column("c several", Type::kVectors));
+  several.vector.metric = Metric::kCosine;
   schema.columns[8].text = {.analyzer = "simple", .k1 = 1.2, .b = 0.75};
   return schema;
 }
@@ -55,6 +57,9 @@ TEST(SchemaFormat, ASchemaComesBackAsItWent) {
   EXPECT_EQ(decoded.columns[9].vector.ef_construction, 400U);
   EXPECT_EQ(decoded.columns[9].vector.storage, VectorStorage::kRabitq);
   EXPECT_EQ(decoded.columns[9].vector.element, Element::kF32);
+  EXPECT_EQ(decoded.columns.back().vector.dims, 16U);
+  EXPECT_EQ(decoded.columns.back().vector.metric, Metric::kCosine);
+  EXPECT_EQ(decoded.columns.back().vector.storage, VectorStorage::kRabitq) << "of encodings, not of 16 dimensions";
   EXPECT_EQ(decoded.columns[10].vector.element, Element::kBit);
   EXPECT_EQ(decoded.columns[10].vector.metric, Metric::kJaccard);
   EXPECT_EQ(decoded.columns[10].vector.storage, VectorStorage::kAuto);

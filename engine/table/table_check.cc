@@ -40,7 +40,7 @@ Result<void> check_bits(const TableVersion& version) {
     Result<void> result;
     const ColumnReader& reader = version.columns[column.index->column()];
     version.live.for_each([&](RowId row) {
-      if (column.searchable.contains(row) == reader.is_null(row))
+      if (column.searchable.contains(row) != reader.has_vector(row))
         result = corrupt(*version.info, fmt::format("row {} has a wrong searchable bit", row.value));
     });
     TRY_OK(std::move(result));

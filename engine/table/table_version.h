@@ -37,7 +37,7 @@ struct TableInfo {
 struct VectorColumnVersion {
   std::shared_ptr<VectorIndex> index;
   LiveBitmap
-      searchable;  // live rows whose vector is not null; shares its blocks with `live` as long as the column has no null
+      searchable;  // live rows with a vector; shares its blocks with `live` as long as the column has no null, but where rows may have several
 };
 
 struct TableVersion {
@@ -65,7 +65,7 @@ struct TableVersion {
   }
   graph::VectorsView vectors_view(const VectorIndex& index) const {
     const ColumnReader& column = columns[index.column()];
-    return {column.values(), info->schema.columns[index.column()].vector.dims, column.width()};
+    return {column.values(), index.dims(), column.array_width()};
   }
 };
 

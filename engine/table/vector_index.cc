@@ -159,7 +159,7 @@ Result<void> VectorIndex::link(const TableVersion& version, const Claim& claim) 
   }
   for (uint32_t row = claim.first; row < claim.last; ++row) {
     // A row that died meanwhile is linked all the same if a version shows it: a search may have pinned that one, and trusts the watermark.
-    if ((forgotten >> (row - claim.first) & 1) != 0 || values.is_null({row}) || graph_.contains({row})) continue;
+    if ((forgotten >> (row - claim.first) & 1) != 0 || !values.has_vector({row}) || graph_.contains({row})) continue;
     if (auto linked = graph_.insert(vectors, {row}); !linked.ok()) {
       finish(claim, row);
       return std::move(linked).error();

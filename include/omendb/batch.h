@@ -21,6 +21,7 @@ namespace omendb {
 //   string, text, json      offsets: rows + 1 values into chars; row i is chars[offsets[i] .. offsets[i + 1])
 //   string[]                list_offsets: rows + 1 values counting strings; offsets: one more value than there are strings; chars
 //   vector                  floats: rows x dims values, row after row
+//   vectors                 list_offsets: rows + 1 values counting vectors; floats: dims values a vector; row i has vectors list_offsets[i] .. list_offsets[i + 1)
 //   vector of bits          bits: rows x (dims + 7) / 8 bytes, row after row; the first bit is the most significant one of the first byte, bits behind the last
 //                           one are 0
 struct ColumnView {

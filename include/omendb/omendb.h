@@ -48,7 +48,8 @@ typedef enum omendb_type {
   OMENDB_STRING_LIST = 6,
   OMENDB_JSON = 7,
   OMENDB_TEXT = 8,
-  OMENDB_VECTOR = 9
+  OMENDB_VECTOR = 9,
+  OMENDB_VECTORS = 17 /* several a row */
 } omendb_type;
 
 /* What searches walk over: see omendb::VectorStorage in omendb/schema.h. */
@@ -112,7 +113,7 @@ typedef struct omendb_column {
   const int64_t* list_offsets;
   const int64_t* offsets; /* rows + 1 */
   const char* chars;
-  const float* floats; /* rows x dims */
+  const float* floats; /* rows x dims; of several vectors a row dims for each, whose counts list_offsets sums up */
   size_t dims;
   const uint8_t* bits; /* rows x (dims + 7) / 8 */
 } omendb_column;
@@ -194,6 +195,8 @@ typedef struct omendb_query {
   const float* min_score;         /* NULL = none; else only hits that score no less */
   const char* group_by;           /* NULL = none; else of rows with the same value in this column only the best one */
   const omendb_stop* stop;        /* NULL = never */
+  const uint32_t*
+      vector_counts; /* of a column of several vectors a row: how many each of the query_count queries has */
 } omendb_query;
 
 /* Hits of query i are entries offsets[i] .. offsets[i + 1], best first. Borrowed from the handle. */

@@ -40,8 +40,12 @@ struct TextColumnWeight {
 struct SearchQuery {
   std::span<const float> vectors{};  // query_count x dims, row after row; finite
   size_t query_count = 1;            // 1 beside text
-  std::string_view column{};         // may be empty when the table has one vector column
-  size_t k = 10;                     // 1 .. 10,000
+  // Of a column of several vectors a row: how many of `vectors` each query has, 1 .. kRowVectorsMax; empty: all are one query. The score of a row (MaxSim) is the
+  // sum, over the query's vectors, of the largest similarity, cosine or inner product, that one of the row's has to it. Found in two stages
+  // (docs/multi-vector.md): `recall` and `ef` say how many rows are compared, `exact` all of them.
+  std::span<const uint32_t> vector_counts{};
+  std::string_view column{};  // may be empty when the table has one vector column
+  size_t k = 10;              // 1 .. 10,000
   // Only rows no farther than this, as Hits::distances counts; negative for inner products only. k is then the most that are returned.
   std::optional<float> radius{};
   // Share of the true k nearest, or of the rows within the radius, that is wanted on average, above 0 and at most 1; 0 = 0.95. The beam is chosen by what was measured
@@ -81,9 +85,9 @@ class Snapshot;  // a pinned version of the database; opaque
 struct Hits {
   std::vector<uint32_t> offsets;
   std::vector<float>
-      distances;  // true L2, 1 - cosine, -inner product, L1, Hamming, or Jaccard; NaN of a search by text alone, and of rows without a vector
+      distances;  // true L2, 1 - cosine, -inner product, L1, Hamming, Jaccard, or -MaxSim; NaN of a search by text alone, and of rows without a vector
   std::vector<float>
-      scores;  // larger is better: cosine, inner product, 1 - Jaccard, the negative distance; BM25 of a search by text; the fused score of both
+      scores;  // larger is better: cosine, inner product, 1 - Jaccard, MaxSim, the negative distance; BM25 of a search by text; the fused score of both
   std::vector<float> text_scores;  // BM25, 0 for rows that do not match; empty without text
   std::vector<uint32_t> rows;      // internal row numbers, for fetch()
   ColumnData keys;                 // primary keys, one per hit

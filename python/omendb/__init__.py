@@ -35,7 +35,7 @@ from ._errors import (
 from ._fusion import TunedFusion, tune_fusion
 from ._hits import Hit, Hits, HitsList
 from ._map import Map, MapDiff, MapDraft
-from ._schema import BitsColumn, TextColumn, VectorColumn, bits, text, vector
+from ._schema import BitsColumn, TextColumn, VectorColumn, VectorsColumn, bits, text, vector, vectors
 from ._table import Table
 
 try:
@@ -74,10 +74,12 @@ __all__ = [
     "TunedFusion",
     "UnsupportedFormatError",
     "VectorColumn",
+    "VectorsColumn",
     "aconnect",
     "bits",
     "connect",
     "text",
     "tune_fusion",
     "vector",
+    "vectors",
 ]

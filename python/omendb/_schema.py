@@ -13,7 +13,7 @@ from ._errors import SchemaError
 
 _STORAGES = ("auto", "f32", "f16", "bf16", "sq8", "pq", "rabitq", "binary")
 _VECTOR_OPTIONS = ("dims", "metric", "m", "ef_construction", "storage", "storage_bits")
-_BITS_OPTIONS = ("dims", "metric", "m", "ef_construction")
+_GRAPH_OPTIONS = ("dims", "metric", "m", "ef_construction")
 _PLAIN_TYPES = ("bool", "int64", "float64", "timestamp", "string", "string[]", "json", "text")
 _KEY_TYPES = ("int64", "string")
 _PREFIX = "omendb."  # of the keys in a pyarrow field's metadata
@@ -66,7 +66,17 @@ class BitsColumn:
     ef_construction: int = 200
 
 
-ColumnSpec = Union[str, TextColumn, VectorColumn, BitsColumn]
+@dataclasses.dataclass(frozen=True)
+class VectorsColumn:
+    """A column of several float32 vectors a row; made by `vectors()`."""
+
+    dims: int
+    metric: str = "cosine"
+    m: int = 16
+    ef_construction: int = 200
+
+
+ColumnSpec = Union[str, TextColumn, VectorColumn, BitsColumn, VectorsColumn]
 SchemaLike = Union[Mapping[str, ColumnSpec], pa.Schema]
 
 
@@ -125,6 +135,17 @@ def bits(dims: int, metric: str = "hamming", *, m: int = 16, ef_construction: in
     """
     _check_sizes(dims=dims, m=m, ef_construction=ef_construction)
     return BitsColumn(dims, metric, m, ef_construction)
+
+
+def vectors(dims: int, metric: str = "cosine", *, m: int = 16, ef_construction: int = 200) -> VectorsColumn:
+    """A column of several vectors a row, of `dims` float32 components each: one for every token of a text or patch of an
+    image, as ColBERT and its kin make them. Searched by `table.search(vectors=...)` (docs/multi-vector.md).
+
+    `metric`: "cosine" or "ip" (inner product). A row holds none to 4,096 vectors, as an array of two dimensions (vectors
+    x dims) or a list of vectors. `m` and `ef_construction`: of the graph that finds candidates, as for `vector`.
+    """
+    _check_sizes(dims=dims, m=m, ef_construction=ef_construction)
+    return VectorsColumn(dims, metric, m, ef_construction)
 
 
 def _check_sizes(**sizes: Any) -> None:
@@ -209,9 +230,9 @@ def _vector_column(name: str, spec: VectorColumn) -> _omendb.Column:
     return column
 
 
-def _bits_column(name: str, spec: BitsColumn) -> _omendb.Column:
-    column = _omendb.Column(name, "bits")
-    for option in _BITS_OPTIONS:
+def _graph_column(name: str, spec: BitsColumn | VectorsColumn) -> _omendb.Column:
+    column = _omendb.Column(name, "bits" if isinstance(spec, BitsColumn) else "vectors")
+    for option in _GRAPH_OPTIONS:
         setattr(column, option, getattr(spec, option))
     return column
 
@@ -227,15 +248,16 @@ def _from_spec(name: Any, spec: Any) -> _omendb.Column:
         raise SchemaError(f"the name of a column is a str, not {name!r}")
     if isinstance(spec, VectorColumn):
         return _vector_column(name, spec)
-    if isinstance(spec, BitsColumn):
-        return _bits_column(name, spec)
+    if isinstance(spec, (BitsColumn, VectorsColumn)):
+        return _graph_column(name, spec)
     if isinstance(spec, TextColumn):
         return _text_column(name, spec)
     if isinstance(spec, pa.DataType):
         return _from_field(pa.field(name, spec))
     if not isinstance(spec, str):
         raise SchemaError(
-            f"column {name!r}: a type is a str, omendb.text(...), omendb.vector(...) or omendb.bits(...), not {spec!r}"
+            f"column {name!r}: a type is a str, omendb.text(...), omendb.vector(...), omendb.vectors(...) or "
+            f"omendb.bits(...), not {spec!r}"
         )
     words = spec.lower().split()
     primary_key = words[1:] == ["primary", "key"]
@@ -243,12 +265,14 @@ def _from_spec(name: Any, spec: Any) -> _omendb.Column:
         raise SchemaError(f'column {name!r}: {spec!r} is not a type; after the type only "primary key" may follow')
     if words[0] == "vector":
         raise SchemaError(f"column {name!r}: a vector needs its number of dimensions: omendb.vector(384)")
+    if words[0] == "vectors":
+        raise SchemaError(f"column {name!r}: vectors need their number of dimensions: omendb.vectors(128)")
     if words[0] == "bits":
         raise SchemaError(f"column {name!r}: bits need their number: omendb.bits(1024)")
     if words[0] not in _PLAIN_TYPES:
         raise SchemaError(
             f"column {name!r}: there is no type {words[0]!r}; there are: {', '.join(_PLAIN_TYPES)}, "
-            "omendb.text(...), omendb.vector(...), omendb.bits(...)"
+            "omendb.text(...), omendb.vector(...), omendb.vectors(...), omendb.bits(...)"
         )
     if primary_key and words[0] not in _KEY_TYPES:
         raise SchemaError(f"column {name!r}: a primary key is {' or '.join(_KEY_TYPES)}, not {words[0]}")
@@ -300,8 +324,18 @@ def _from_field(field: pa.Field) -> _omendb.Column:
                 storage_bits=int(more.get("storage_bits", 0)),
             ),
         )
+    if _is_vectors(field.type):
+        return _graph_column(
+            field.name,
+            vectors(
+                field.type.value_type.list_size,
+                more.get("metric", "cosine"),
+                m=int(more.get("m", 16)),
+                ef_construction=int(more.get("ef_construction", 200)),
+            ),
+        )
     if pa.types.is_fixed_size_binary(field.type):
-        return _bits_column(field.name, _bits_of_field(field, more))
+        return _graph_column(field.name, _bits_of_field(field, more))
     kind = more.get("type") or _type_of_arrow(field)
     if kind == "text":
         return _text_column(
@@ -309,6 +343,11 @@ def _from_field(field: pa.Field) -> _omendb.Column:
             text(more.get("analyzer", "english"), k1=float(more.get("k1", 0.9)), b=float(more.get("b", 0.4))),
         )
     return _from_spec(field.name, kind + (" primary key" if more.get("primary_key") == "true" else ""))
+
+
+def _is_vectors(kind: pa.DataType) -> bool:
+    inner = kind.value_type if is_list(kind) else None
+    return inner is not None and pa.types.is_fixed_size_list(inner) and pa.types.is_floating(inner.value_type)
 
 
 def _bits_of_field(field: pa.Field, more: dict[str, str]) -> BitsColumn:
@@ -327,6 +366,8 @@ def _bits_of_field(field: pa.Field, more: dict[str, str]) -> BitsColumn:
 def _arrow_type(column: _omendb.Column) -> pa.DataType:
     if column.type == "vector":
         return pa.list_(pa.float32(), column.dims)
+    if column.type == "vectors":
+        return pa.large_list(pa.list_(pa.float32(), column.dims))
     if column.type == "bits":
         return pa.binary((column.dims + 7) // 8)
     return _ARROW_TYPES[column.type]
@@ -339,8 +380,8 @@ def _to_field(column: _omendb.Column) -> pa.Field:
         more["primary_key"] = "true"
     if column.type == "vector":
         more |= {option: str(getattr(column, option)) for option in _VECTOR_OPTIONS[1:]}
-    if column.type == "bits":
-        more |= {option: str(getattr(column, option)) for option in _BITS_OPTIONS}
+    if column.type in ("bits", "vectors"):
+        more |= {option: str(getattr(column, option)) for option in _GRAPH_OPTIONS}
     if column.type == "text":
         more |= {"analyzer": column.analyzer, "k1": repr(column.k1), "b": repr(column.b)}
     return pa.field(

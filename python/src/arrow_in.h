@@ -28,6 +28,8 @@ class ArrowRows {
   void read_validity(const ArrowArray& array, size_t first, ColumnView& view);
   void read_strings(const ArrowArray& array, size_t first, size_t count, bool wide, ColumnView& view);
   Result<void> read_list(const ArrowSchema& schema, const ArrowArray& array, size_t first, bool wide, ColumnView& view);
+  Result<void> read_vector_lists(const ArrowSchema& schema, const ArrowArray& array, size_t first, bool wide,
+                                 ColumnView& view);
   static void read_bits(const ArrowSchema& schema, const ArrowArray& array, size_t first, ColumnView& view);
   Result<void> read_vectors(const ArrowSchema& schema, const ArrowArray& array, size_t first, ColumnView& view);
   const int64_t* read_offsets(const void* buffer, size_t first, size_t count, bool wide);

@@ -68,7 +68,8 @@ std::string format_of(const ColumnData& column) {
     case Type::kString:
     case Type::kText:
     case Type::kJson: return "U";
-    case Type::kStringList: return "+L";
+    case Type::kStringList:
+    case Type::kVectors: return "+L";
     case Type::kVector: return "+w:" + std::to_string(column.dims);
   }
   return "n";
@@ -79,6 +80,12 @@ ArrowSchema schema_of(const ColumnData& column) {
   if (column.type == Type::kStringList) fill_schema("U", "item", kArrowFlagNullable, {}, children.emplace_back());
   if (column.type == Type::kVector && !is_of_bits(column))
     fill_schema("f", "item", kArrowFlagNullable, {}, children.emplace_back());
+  if (column.type == Type::kVectors) {
+    std::vector<ArrowSchema> components;
+    fill_schema("f", "item", kArrowFlagNullable, {}, components.emplace_back());
+    fill_schema("+w:" + std::to_string(column.dims), "item", kArrowFlagNullable, std::move(components),
+                children.emplace_back());
+  }
   ArrowSchema schema;
   fill_schema(format_of(column), column.name, kArrowFlagNullable, std::move(children), schema);
   return schema;
@@ -122,6 +129,13 @@ void fill_floats(const std::shared_ptr<const Batch>& batch, const ColumnData& co
   fill_array(std::move(parts), column.floats.size(), 0, 2, array);
 }
 
+void fill_vectors(const std::shared_ptr<const Batch>& batch, const ColumnData& column, ArrowArray& array) {
+  auto parts = std::make_unique<ArrayParts>();
+  parts->batch = batch;
+  fill_floats(batch, column, parts->children.emplace_back());
+  fill_array(std::move(parts), column.floats.size() / std::max<size_t>(1, column.dims), 0, 1, array);
+}
+
 // Buffers after the validity, and how many there are of both.
 size_t fill_values(const std::shared_ptr<const Batch>& batch, const ColumnData& column, ArrayParts& parts) {
   switch (column.type) {
@@ -142,6 +156,10 @@ size_t fill_values(const std::shared_ptr<const Batch>& batch, const ColumnData& 
       parts.buffers[1] = offsets_of(column.list_offsets);
       fill_strings(batch, column, column.offsets.empty() ? 0 : column.offsets.size() - 1,
                    parts.children.emplace_back());
+      return 2;
+    case Type::kVectors:
+      parts.buffers[1] = offsets_of(column.list_offsets);
+      fill_vectors(batch, column, parts.children.emplace_back());
       return 2;
     case Type::kVector:
       if (is_of_bits(column)) {

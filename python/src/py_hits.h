@@ -34,7 +34,9 @@ class PyHits {
 
 // The nearest rows of one vector (one dimension) or several (two dimensions, row after row). Anything but an aligned C-contiguous buffer of float32, of
 // bytes where the column holds bits, is a BufferError: the Python layer converts and calls again. No `threads`: one for a single vector, all cores for several.
-PyHits search(const Table& table, nanobind::handle vectors, SearchQuery query, std::optional<unsigned> threads);
+// Where the query says how many vectors each query has (SearchQuery::vector_counts), `single` says whether it is one query.
+PyHits search(const Table& table, nanobind::handle vectors, SearchQuery query, std::optional<unsigned> threads,
+              bool single);
 // By text alone.
 PyHits search(const Table& table, const SearchQuery& query);
 
