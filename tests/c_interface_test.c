@@ -249,6 +249,56 @@ static void test_bits(omendb_database* database) {
   CHECK(omendb_drop_table(database, "bits") == OMENDB_OK);
 }
 
+static void test_sparse(omendb_database* database) {
+  omendb_column_spec specs[2];
+  describe_vectors(specs, "s", 0);
+  specs[1].type = OMENDB_SPARSE;
+  omendb_table* table = NULL;
+  REQUIRE(omendb_create_table(database, "sparse", specs, 2, 0, &table) == OMENDB_OK);
+  const int64_t ends[4] = {0, 2, 2, 4};
+  const uint32_t indexes[4] = {70, 7, 7, 9};
+  const float weights[4] = {0.5F, 2.0F, 3.0F, -1.0F};
+  omendb_column columns[2];
+  memset(columns, 0, sizeof(columns));
+  columns[0].name = "id";
+  columns[0].ints = kIds;
+  columns[1].name = "s";
+  columns[1].list_offsets = ends;
+  columns[1].uints = indexes;
+  columns[1].floats = weights;
+  REQUIRE(omendb_insert(table, columns, 2, 3, NULL) == OMENDB_OK);
+  const uint32_t wanted[2] = {70, 7};
+  const float wanted_weights[2] = {4.0F, 1.0F};
+  omendb_sparse_search sparse;
+  memset(&sparse, 0, sizeof(sparse));
+  sparse.indexes = wanted;
+  sparse.weights = wanted_weights;
+  sparse.pair_count = 2;
+  omendb_query query;
+  memset(&query, 0, sizeof(query));
+  query.k = 3;
+  query.sparse = &sparse;
+  omendb_hits* hits = NULL;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK);
+  const omendb_hits_view view = omendb_hits_get(hits);
+  REQUIRE(view.offsets[1] == 2);
+  CHECK(view.keys.ints[0] == 10 && view.keys.ints[1] == 30);
+  CHECK(view.sparse_scores[0] == 4.0F && view.scores[1] == 3.0F && view.text_scores == NULL);
+  omendb_rows* rows = NULL;
+  REQUIRE(omendb_hits_fetch(table, hits, 0, 1, &rows) == OMENDB_OK);
+  omendb_column column;
+  CHECK(omendb_rows_column(rows, 1, &column) == OMENDB_OK && column.type == OMENDB_SPARSE);
+  CHECK(column.list_offsets[1] == 2 && column.uints[0] == 7 && column.uints[1] == 70 && column.floats[1] == 0.5F);
+  omendb_rows_free(rows);
+  omendb_hits_free(hits);
+  sparse.column = "other";
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_SCHEMA);
+  sparse.weights = NULL;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+  omendb_table_free(table);
+  CHECK(omendb_drop_table(database, "sparse") == OMENDB_OK);
+}
+
 static void test_conditions(omendb_table* table) {
   omendb_value value = {.kind = OMENDB_VALUE_INT64, .number = 20};
   omendb_where where = {.text = "id >= ?", .values = &value, .value_count = 1};
@@ -369,6 +419,7 @@ int main(void) {
   test_search(table);
   test_l1(database);
   test_bits(database);
+  test_sparse(database);
   omendb_table* same = NULL;
   CHECK(omendb_open_table(database, "things", &same) == OMENDB_OK);
   test_conditions(table);

@@ -113,6 +113,9 @@ uint64_t row_hash(const table::TableVersion& table, RowId row, uint64_t seed) {
   return hash;
 }
 
+// "text.body", "sparse.terms".
+std::string index_name(const ColumnSpec& column) { return fmt::format("{}.{}", to_string(column.type), column.name); }
+
 std::vector<MemoryOrDiskPart> memory_parts(const table::TableVersion& table) {
   std::vector<MemoryOrDiskPart> parts = {{"live rows", table.live.memory_bytes()}, {"keys", table.keys.memory_usage()}};
   if (table.patches) parts.push_back({"patches", table.patches->memory_bytes()});
@@ -123,7 +126,7 @@ std::vector<MemoryOrDiskPart> memory_parts(const table::TableVersion& table) {
     if (stats.code_memory_bytes != 0) parts.push_back({"codes." + name, stats.code_memory_bytes});
   }
   for (const table::TextColumnVersion& column : table.texts)
-    parts.push_back({"text." + table.info->schema.columns[column.index->column()].name, column.memory_bytes()});
+    parts.push_back({index_name(table.info->schema.columns[column.index->column()]), column.memory_bytes()});
   for (uint32_t c = 0; c < table.columns.size(); ++c) {
     if (const auto bytes = table.indexes->memory_bytes(c))
       parts.push_back({"index." + table.info->schema.columns[c].name, *bytes});
@@ -150,7 +153,7 @@ std::vector<MemoryOrDiskPart> disk_parts(const table::TableStore& table, const s
     uint64_t text_bytes = store.array_disk_bytes(table::array_id(storage, c, table::Part::kDeadTerms));
     for (const table::PlacedTextRun& placed : column.runs)
       text_bytes += store.array_disk_bytes(table::array_id(placed.run->storage(), c, table::Part::kTextRun));
-    parts.push_back({"text." + columns[c].name, text_bytes});
+    parts.push_back({index_name(columns[c]), text_bytes});
   }
   return parts;
 }

@@ -1,12 +1,14 @@
 // The checks that every written row passes before anything changes.
 
 #include "engine/base/try.h"
+#include "engine/sparse/sparse_vector.h"
 #include "engine/table/rows.h"
 
 #include <fmt/format.h>
 #include <simdjson.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <string>
 
@@ -28,6 +30,7 @@ struct Place {
 };
 
 std::string_view given_type(const ColumnView& view) {
+  if (view.uints != nullptr) return "sparse vectors";
   if (view.floats != nullptr) return "vectors";
   if (view.bits != nullptr) return "bits";
   if (view.list_offsets != nullptr) return "lists of strings";
@@ -40,6 +43,10 @@ std::string_view given_type(const ColumnView& view) {
 
 bool is_of_bits(const ColumnSpec& spec) { return spec.type == Type::kVector && spec.vector.element == Element::kBit; }
 
+bool has_pairs(const ColumnView& view) {
+  return view.list_offsets != nullptr && view.offsets == nullptr && view.uints != nullptr && view.floats != nullptr;
+}
+
 bool has_values(const ColumnView& view, const ColumnSpec& spec) {
   switch (spec.type) {
     case Type::kBool: return view.bools != nullptr;
@@ -50,6 +57,7 @@ bool has_values(const ColumnView& view, const ColumnSpec& spec) {
     case Type::kText:
     case Type::kJson: return view.offsets != nullptr && view.list_offsets == nullptr;
     case Type::kStringList: return view.offsets != nullptr && view.list_offsets != nullptr;
+    case Type::kSparse: return has_pairs(view);
     case Type::kVector: return (is_of_bits(spec) ? static_cast<const void*>(view.bits) : view.floats) != nullptr;
   }
   return false;
@@ -231,6 +239,45 @@ Result<RowsColumn> check_string_lists(const Place& place, RowsColumn column, con
   return column;
 }
 
+// The pairs of a row, rising and without those of weight 0, appended to `bytes`.
+Result<void> put_pairs(const Place& place, const ColumnView& view, size_t row, std::vector<sparse::Pair>& pairs,
+                       std::vector<std::byte>& bytes) {
+  const auto first = static_cast<size_t>(view.list_offsets[row]);
+  const auto count = static_cast<size_t>(view.list_offsets[row + 1]) - first;
+  if (count > kSparsePairsMax)
+    return place.value(row, fmt::format("{} pairs; a sparse vector holds at most {}", count, kSparsePairsMax));
+  pairs.clear();
+  for (size_t i = first; i < first + count; ++i) pairs.push_back({view.uints[i], view.floats[i]});
+  std::ranges::sort(pairs, {}, &sparse::Pair::index);
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    if (i > 0 && pairs[i].index == pairs[i - 1].index)
+      return place.value(row, fmt::format("index {} stands twice", pairs[i].index));
+    if (!std::isfinite(pairs[i].weight))
+      return place.value(row, fmt::format("the weight of index {} is {}; weights are finite numbers", pairs[i].index,
+                                          pairs[i].weight));
+  }
+  std::erase_if(pairs, [](const sparse::Pair& pair) { return pair.weight == 0; });
+  const auto raw = std::as_bytes(std::span(pairs));
+  bytes.insert(bytes.end(), raw.begin(), raw.end());
+  return {};
+}
+
+Result<RowsColumn> check_sparse(const Place& place, RowsColumn column, const ColumnView& view, size_t row_count,
+                                Rows& rows) {
+  TRY_OK(check_offsets(place, view.list_offsets, row_count));
+  const std::span<std::byte> lengths = rows.own(row_count * sizeof(uint32_t));
+  std::vector<std::byte>& bytes = rows.owned.emplace_back();
+  std::vector<sparse::Pair> pairs;
+  for (size_t row = 0; row < row_count; ++row) {
+    const size_t start = bytes.size();
+    if (!column.is_null(row)) TRY_OK(put_pairs(place, view, row, pairs, bytes));
+    put_length(lengths, row, static_cast<uint32_t>(bytes.size() - start));
+  }
+  column.lengths = lengths;
+  column.values = bytes;
+  return column;
+}
+
 Result<RowsColumn> check_nulls(const Place& place, const ColumnView& view, size_t row_count) {
   RowsColumn column;
   if (view.validity == nullptr) return column;
@@ -269,6 +316,7 @@ Result<RowsColumn> check_column(const Place& place, const ColumnView* view, size
   }
   if (fixed_width(place.spec) != 0) return check_fixed(place, column, *view, row_count, rows);
   if (type == Type::kStringList) return check_string_lists(place, column, *view, row_count, rows);
+  if (type == Type::kSparse) return check_sparse(place, column, *view, row_count, rows);
   return check_strings(place, column, *view, row_count, rows);
 }
 

@@ -1,5 +1,7 @@
 #include "engine/table/column_values.h"
 
+#include "engine/sparse/sparse_vector.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -58,6 +60,7 @@ void ColumnValues::gather(std::span<const RowId> rows, const ColumnSpec& spec, C
   }
   if (width() != 0) return gather_fixed(rows, spec, out);
   if (spec.type == Type::kStringList) return gather_lists(rows, out);
+  if (spec.type == Type::kSparse) return gather_sparse(rows, out);
   out.offsets.reserve(rows.size() + 1);
   out.offsets.push_back(0);
   for (const RowId row : rows) {
@@ -98,6 +101,18 @@ void ColumnValues::gather_lists(std::span<const RowId> rows, ColumnData& out) co
       at += sizeof(uint32_t) + length;
     }
     out.list_offsets.push_back(static_cast<int64_t>(out.offsets.size()) - 1);
+  }
+}
+
+void ColumnValues::gather_sparse(std::span<const RowId> rows, ColumnData& out) const {
+  out.list_offsets.reserve(rows.size() + 1);
+  out.list_offsets.push_back(0);
+  for (const RowId row : rows) {
+    sparse::for_each_pair(bytes(row), [&out](const sparse::Pair& pair) {
+      out.uints.push_back(pair.index);
+      out.floats.push_back(pair.weight);
+    });
+    out.list_offsets.push_back(static_cast<int64_t>(out.uints.size()));
   }
 }
 

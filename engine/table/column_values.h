@@ -56,6 +56,7 @@ class ColumnValues {
   bool has_nulls() const { return column_->has_nulls() || (patches_ != nullptr && patch_column_->has_nulls()); }
   void gather_fixed(std::span<const RowId> rows, const ColumnSpec& spec, ColumnData& out) const;
   void gather_lists(std::span<const RowId> rows, ColumnData& out) const;
+  void gather_sparse(std::span<const RowId> rows, ColumnData& out) const;
 
   const ColumnReader* column_;
   const Patches* patches_;

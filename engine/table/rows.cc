@@ -21,13 +21,14 @@ size_t fixed_width(const ColumnSpec& spec) {
     case Type::kString:
     case Type::kStringList:
     case Type::kJson:
-    case Type::kText: return 0;
+    case Type::kText:
+    case Type::kSparse: return 0;
   }
   return 0;
 }
 
 bool is_metadata(const ColumnSpec& spec) {
-  return !spec.primary_key && spec.type != Type::kVector && spec.type != Type::kText;
+  return !spec.primary_key && spec.type != Type::kVector && spec.type != Type::kText && spec.type != Type::kSparse;
 }
 
 bool has_bits_behind(const uint8_t* row, size_t dims) {

@@ -31,6 +31,7 @@ std::string_view to_string(Type type) {
     case Type::kJson: return "json";
     case Type::kText: return "text";
     case Type::kVector: return "vector";
+    case Type::kSparse: return "sparse";
   }
   return "unknown";
 }

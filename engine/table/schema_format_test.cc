@@ -24,7 +24,7 @@ ColumnSpec column(std::string name, Type type, bool primary_key = false) {
 Schema schema_of_all_types() {
   Schema schema{{column("id", Type::kInt64, true)}};
   for (const Type type : {Type::kBool, Type::kInt64, Type::kFloat64, Type::kTimestamp, Type::kString, Type::kStringList,
-                          Type::kJson, Type::kText, Type::kVector}) {
+                          Type::kJson, Type::kText, Type::kSparse, Type::kVector}) {
     schema.columns.push_back(column("c " + std::string(to_string(type)), type));
   }
   schema.columns.back().vector = {.dims = 768, .metric = Metric::kCosine, .m = 32, .ef_construction = 400};

@@ -48,7 +48,7 @@ struct TableVersion {
   std::vector<ColumnReader> columns;         // in schema order; as rows were written: values() has what they show
   std::optional<Patches> patches;            // none until metadata of a row was updated
   std::vector<VectorColumnVersion> vectors;  // one per vector column, in schema order
-  std::vector<TextColumnVersion> texts;      // one per text column, in schema order
+  std::vector<TextColumnVersion> texts;      // one per text column and column of sparse vectors, in schema order
   // Of the values that rows were written with. Shared by all versions of one storage, since what a condition says of them is the same in all that have the row.
   std::shared_ptr<KeptBitmaps> kept = std::make_shared<KeptBitmaps>();
   // The same: what is known of full blocks of rows without reading them.

@@ -48,7 +48,8 @@ typedef enum omendb_type {
   OMENDB_STRING_LIST = 6,
   OMENDB_JSON = 7,
   OMENDB_TEXT = 8,
-  OMENDB_VECTOR = 9
+  OMENDB_VECTOR = 9,
+  OMENDB_SPARSE = 16
 } omendb_type;
 
 /* What searches walk over: see omendb::VectorStorage in omendb/schema.h. */
@@ -114,7 +115,8 @@ typedef struct omendb_column {
   const char* chars;
   const float* floats; /* rows x dims */
   size_t dims;
-  const uint8_t* bits; /* rows x (dims + 7) / 8 */
+  const uint8_t* bits;   /* rows x (dims + 7) / 8 */
+  const uint32_t* uints; /* sparse: the index of each pair, whose weight is in floats; list_offsets counts pairs */
 } omendb_column;
 
 typedef enum omendb_value_kind {
@@ -176,6 +178,19 @@ typedef struct omendb_text_search {
   size_t candidates; /* of each ranking; 0 = twice k, and at least 50 */
 } omendb_text_search;
 
+/* A sparse vector to look for, alone or beside vectors and texts (omendb/query.h, docs/sparse.md). */
+typedef struct omendb_sparse_search {
+  const uint32_t* indexes;
+  const float* weights;
+  size_t pair_count;
+  const char* column; /* NULL when the table has one sparse column */
+  /* How it is fused where there is no text search, whose fusion, weights and candidates count otherwise. */
+  omendb_fusion fusion;
+  double vector_weight;
+  double sparse_weight; /* all weights 0: each 1; beside a text search too */
+  size_t candidates;
+} omendb_sparse_search;
+
 typedef struct omendb_query {
   const float* vectors; /* query_count x dims */
   size_t query_count;
@@ -194,6 +209,7 @@ typedef struct omendb_query {
   const float* min_score;         /* NULL = none; else only hits that score no less */
   const char* group_by;           /* NULL = none; else of rows with the same value in this column only the best one */
   const omendb_stop* stop;        /* NULL = never */
+  const omendb_sparse_search* sparse; /* NULL = none */
 } omendb_query;
 
 /* Hits of query i are entries offsets[i] .. offsets[i + 1], best first. Borrowed from the handle. */
@@ -201,9 +217,10 @@ typedef struct omendb_hits_view {
   size_t query_count;
   const uint32_t* offsets;
   const float* distances;
-  omendb_column keys;       /* ints, or offsets and chars */
-  const float* scores;      /* larger is better */
-  const float* text_scores; /* BM25; NULL without text */
+  omendb_column keys;         /* ints, or offsets and chars */
+  const float* scores;        /* larger is better */
+  const float* text_scores;   /* BM25; NULL without text */
+  const float* sparse_scores; /* inner products; NULL without a sparse vector */
 } omendb_hits_view;
 
 OMENDB_API const char* omendb_version(void);    /* "0.1.0" */

@@ -21,6 +21,7 @@ enum class Type : uint8_t {
   kJson = 7,        // any JSON value, kept as its text
   kText = 8,        // UTF-8 meant for full-text search
   kVector = 9,      // float32 x dims, or bits (Element)
+  kSparse = 16,     // pairs of a uint32 index and a float32 weight, as SPLADE makes them; ranked by inner product
 };
 
 // Numbers are on disk and never reused. kL1 is the sum of absolute differences; it walks over full vectors, as codes know squared differences only.
@@ -35,6 +36,7 @@ enum class Element : uint8_t {
 
 inline constexpr uint32_t kVectorDimsMax = 8192;
 inline constexpr uint32_t kVectorBitsMax = 65'536;
+inline constexpr uint32_t kSparsePairsMax = 65'536;  // of one sparse vector
 
 // What searches walk over, held in memory for every row of the graph. The vectors themselves stay in their file, mapped, and every answer is compared again
 // with its full vector, so distances are exact in any case. Numbers are on disk and never reused.
