@@ -35,7 +35,7 @@ from ._errors import (
 from ._fusion import TunedFusion, tune_fusion
 from ._hits import Hit, Hits, HitsList
 from ._map import Map, MapDiff, MapDraft
-from ._schema import BitsColumn, TextColumn, VectorColumn, bits, text, vector
+from ._schema import BitsColumn, SparseColumn, TextColumn, VectorColumn, bits, sparse, text, vector
 from ._table import Table
 
 try:
@@ -67,6 +67,7 @@ __all__ = [
     "PermissionDeniedError",
     "QueryError",
     "SchemaError",
+    "SparseColumn",
     "StorageFullError",
     "Table",
     "TextColumn",
@@ -77,6 +78,7 @@ __all__ = [
     "aconnect",
     "bits",
     "connect",
+    "sparse",
     "text",
     "tune_fusion",
     "vector",

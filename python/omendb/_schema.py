@@ -14,10 +14,13 @@ from ._errors import SchemaError
 _STORAGES = ("auto", "f32", "f16", "bf16", "sq8", "pq", "rabitq", "binary")
 _VECTOR_OPTIONS = ("dims", "metric", "m", "ef_construction", "storage", "storage_bits")
 _BITS_OPTIONS = ("dims", "metric", "m", "ef_construction")
-_PLAIN_TYPES = ("bool", "int64", "float64", "timestamp", "string", "string[]", "json", "text")
+_PLAIN_TYPES = ("bool", "int64", "float64", "timestamp", "string", "string[]", "json", "text", "sparse")
 _KEY_TYPES = ("int64", "string")
 _PREFIX = "omendb."  # of the keys in a pyarrow field's metadata
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
+SPARSE_ARROW = pa.large_list(
+    pa.struct([pa.field("index", pa.uint32(), nullable=False), pa.field("weight", pa.float32(), nullable=False)])
+)
 _ARROW_TYPES = {
     "bool": pa.bool_(),
     "int64": pa.int64(),
@@ -27,6 +30,7 @@ _ARROW_TYPES = {
     "string[]": pa.large_list(pa.large_string()),
     "json": pa.large_string(),
     "text": pa.large_string(),
+    "sparse": SPARSE_ARROW,
 }
 
 
@@ -66,7 +70,12 @@ class BitsColumn:
     ef_construction: int = 200
 
 
-ColumnSpec = Union[str, TextColumn, VectorColumn, BitsColumn]
+@dataclasses.dataclass(frozen=True)
+class SparseColumn:
+    """A column of sparse vectors; made by `sparse()`."""
+
+
+ColumnSpec = Union[str, TextColumn, VectorColumn, BitsColumn, SparseColumn]
 SchemaLike = Union[Mapping[str, ColumnSpec], pa.Schema]
 
 
@@ -125,6 +134,17 @@ def bits(dims: int, metric: str = "hamming", *, m: int = 16, ef_construction: in
     """
     _check_sizes(dims=dims, m=m, ef_construction=ef_construction)
     return BitsColumn(dims, metric, m, ef_construction)
+
+
+def sparse() -> SparseColumn:
+    """A column of sparse vectors, as SPLADE and its kin make them: up to 65,536 pairs of an index (0 to 2^32 - 1) and
+    a float32 weight; ranked by inner product, exactly (docs/sparse.md).
+
+    Rows go in as dicts {index: weight}, tuples (indices, weights), rows of a SciPy matrix or the whole matrix for the
+    column, Arrow maps or lists of structs; no index twice, weights finite, those that are 0 are left out. They come out
+    as dicts, in Arrow as lists of structs of `index` and `weight`.
+    """
+    return SparseColumn()
 
 
 def _check_sizes(**sizes: Any) -> None:
@@ -231,11 +251,14 @@ def _from_spec(name: Any, spec: Any) -> _omendb.Column:
         return _bits_column(name, spec)
     if isinstance(spec, TextColumn):
         return _text_column(name, spec)
+    if isinstance(spec, SparseColumn):
+        return _omendb.Column(name, "sparse")
     if isinstance(spec, pa.DataType):
         return _from_field(pa.field(name, spec))
     if not isinstance(spec, str):
         raise SchemaError(
-            f"column {name!r}: a type is a str, omendb.text(...), omendb.vector(...) or omendb.bits(...), not {spec!r}"
+            f"column {name!r}: a type is a str, omendb.text(...), omendb.vector(...), omendb.bits(...) or "
+            f"omendb.sparse(), not {spec!r}"
         )
     words = spec.lower().split()
     primary_key = words[1:] == ["primary", "key"]
@@ -282,6 +305,8 @@ def _type_of_arrow(field: pa.Field) -> str:
         return "string"
     if is_list(kind) and is_string(kind.value_type):
         return "string[]"
+    if kind == SPARSE_ARROW or (pa.types.is_map(kind) and pa.types.is_integer(kind.key_type)):
+        return "sparse"
     raise SchemaError(f"column {field.name!r}: Arrow type {field.type} can not be a column")
 
 

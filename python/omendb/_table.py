@@ -245,6 +245,8 @@ class Table:
         text: str | None = None,
         query: str | None = None,
         text_columns: TextColumns | None = None,
+        sparse: Any = None,
+        sparse_column: str | None = None,
         fuse: Fuse | None = None,
         offset: int | None = None,
         min_score: float | None = None,
@@ -270,6 +272,8 @@ class Table:
         text: str | None = None,
         query: str | None = None,
         text_columns: TextColumns | None = None,
+        sparse: Any = None,
+        sparse_column: str | None = None,
         fuse: Fuse | None = None,
         offset: int | None = None,
         min_score: float | None = None,
@@ -295,6 +299,8 @@ class Table:
         text: str | None = None,
         query: str | None = None,
         text_columns: TextColumns | None = None,
+        sparse: Any = None,
+        sparse_column: str | None = None,
         fuse: Fuse | None = None,
         offset: int | None = None,
         min_score: float | None = None,
@@ -319,6 +325,8 @@ class Table:
         text: str | None = None,
         query: str | None = None,
         text_columns: TextColumns | None = None,
+        sparse: Any = None,
+        sparse_column: str | None = None,
         fuse: Fuse | None = None,
         offset: int | None = None,
         min_score: float | None = None,
@@ -340,26 +348,25 @@ class Table:
         of those of its `:name`.
         `text`: plain words; the rows that have any of them, ranked by BM25. `query`: instead, phrases and operators
         (docs/text.md). `text_columns`: which columns, with weights if you like: `{"title": 2, "body": 1}`; all by
-        default. With a vector as well both rankings are fused (docs/text.md says when how): `fuse="distribution"` (by
-        scores in standard deviations, the default), `"relative"`, `"rrf"` (reciprocal ranks), or with weights, which
-        `omendb.tune_fusion` can choose: `{"vector": 0.7, "text": 0.3}`; `"filter"` ranks the rows that match the text by
-        the vector alone. `offset`: so many of the best hits are left out. `min_score`: only hits that score no less.
-        `group_by`: of rows with the same value in a column only the best one. `rerank`: a function that takes Hits, four
-        times as many as wanted and at least 50, and returns a score for each: the best by it are returned.
+        default. `sparse`: a sparse vector, `{index: weight}` or `(indices, weights)`; the rows of the largest inner
+        product, of those that have one of its indices (docs/sparse.md). `sparse_column`: where there are several.
+        Several rankings are fused (docs/text.md says when how): `fuse="distribution"` (by scores in standard deviations,
+        the default), `"relative"`, `"rrf"` (reciprocal ranks), or with weights, which `omendb.tune_fusion` can choose:
+        `{"vector": 0.7, "text": 0.3, "sparse": 0.5}`; `"filter"` ranks rows that match the text by the vector. `offset`:
+        so many of the best hits are left out. `min_score`: only hits that score no less. `group_by`: of rows with the same
+        value in a column only the best one. `rerank`: a function that takes Hits, four times as many as wanted and at
+        least 50, and returns a score for each: the best by it are returned.
         `timeout`: seconds that the engine may take; then TimeoutError, and no hits. Ctrl-C in the main thread ends a
-        search as well, and so does cancelling the task that awaits `asearch`.
-        """
+        search as well, and so does cancelling the task that awaits `asearch`."""
         reranking = None
         if rerank is not None:
             reranking = Reranking(rerank, NEAREST_ROWS if k is None else k, offset, min_score)
             k, offset, min_score = reranking.asked, None, None
         names = None if select is None else self._schema.checked_names(select, self.name)
-        if recall is not None and not _is_share(recall):
-            raise QueryError(f"recall is a number above 0 and at most 1, not {recall!r}")
-        condition, values = (None, None) if where is None and params is None else to_where(where, params)
-        texts = None
-        if not (text is query is text_columns is fuse is offset is min_score is group_by is None):
-            texts = to_text_search(text, query, text_columns, fuse, offset, min_score, group_by)
+        _check_share(recall)
+        condition, values = (None, None) if where is params is None else to_where(where, params)
+        more = (text, query, text_columns, sparse, sparse_column, fuse, offset, min_score, group_by)
+        texts = None if all(argument is None for argument in more) else to_text_search(*more)
         limit = (NEAREST_ROWS if radius is None else HITS_MAX) if k is None else k
         seconds = None if timeout is None else to_timeout(timeout)
         rest = (limit, radius, column or "", recall or 0.0, ef or 0, exact, threads, condition, values, texts, seconds)
@@ -369,9 +376,15 @@ class Table:
             raw = self._search(self._to_query(vector, column), *rest)
         except TypeError:
             raise _wrong_search_argument(limit, radius, column, ef, exact, threads) from None
-        words = None if text is query is None else texts
-        found = Hits(raw, self, names, 0, len(raw), words) if raw.single else HitsList(raw, self, names)
+        found = self._to_hits(raw, names, None if text is query is None else texts, sparse is not None)
         return found if reranking is None else reranking.of(found)
+
+    def _to_hits(
+        self, raw: _omendb.Hits, names: list[str] | None, words: _omendb.TextSearch | None, sparse: bool
+    ) -> Hits | HitsList:
+        if raw.single:
+            return Hits(raw, self, names, 0, len(raw), words, sparse)
+        return HitsList(raw, self, names)
 
     def _to_query(self, vector: Any, column: str | None) -> Any:
         """As the engine takes it for the column that is searched."""
@@ -402,6 +415,8 @@ class Table:
         text: str | None = None,
         query: str | None = None,
         text_columns: TextColumns | None = None,
+        sparse: Any = None,
+        sparse_column: str | None = None,
         fuse: Fuse | None = None,
         offset: int | None = None,
         min_score: float | None = None,
@@ -411,10 +426,11 @@ class Table:
         """What `search` with these arguments would do, as a tree of lines: which way each part goes and why, and how many
         rows it expects. `analyze`: searches, and says what happened and how long each part took.
         """
-        if recall is not None and not _is_share(recall):
-            raise QueryError(f"recall is a number above 0 and at most 1, not {recall!r}")
+        _check_share(recall)
         condition, values = to_where(where, params)
-        texts = to_text_search(text, query, text_columns, fuse, offset, min_score, group_by)
+        texts = to_text_search(
+            text, query, text_columns, sparse, sparse_column, fuse, offset, min_score, group_by
+        )
         limit = (NEAREST_ROWS if radius is None else HITS_MAX) if k is None else k
         search = (limit, radius, column or "", recall or 0.0, ef or 0, exact, condition, values, texts)
         rest = (*search, bool(analyze), to_timeout(timeout))
@@ -481,8 +497,10 @@ def _scan_batches(scan: _omendb.Scan, schema: pa.Schema) -> Generator[pa.RecordB
         yield pa.RecordBatch.from_arrays(pa.record_batch(batch).columns, schema=schema)
 
 
-def _is_share(value: Any) -> bool:
-    return not isinstance(value, bool) and isinstance(value, (int, float, np.number)) and bool(0 < value <= 1)
+def _check_share(recall: Any) -> None:
+    is_number = not isinstance(recall, bool) and isinstance(recall, (int, float, np.number))
+    if recall is not None and not (is_number and 0 < recall <= 1):
+        raise QueryError(f"recall is a number above 0 and at most 1, not {recall!r}")
 
 
 def _wrong_search_argument(k: Any, radius: Any, column: Any, ef: Any, exact: Any, threads: Any) -> QueryError:

@@ -42,6 +42,7 @@ class ValueMaker {
       case Type::kJson: return parse_json_(checked(to_str(column_.string_at(row))));
       case Type::kStringList: return strings(row);
       case Type::kVector: return vector(row);
+      case Type::kSparse: return pairs(row);
     }
     return nb::none();
   }
@@ -72,6 +73,15 @@ class ValueMaker {
     nb::list result;
     for (int64_t i = column_.list_offsets[row]; i < column_.list_offsets[row + 1]; ++i) {
       result.append(checked(to_str(column_.string_at(static_cast<size_t>(i)))));
+    }
+    return result;
+  }
+
+  nb::object pairs(size_t row) const {
+    nb::dict result;
+    for (auto i = static_cast<size_t>(column_.list_offsets[row]);
+         i < static_cast<size_t>(column_.list_offsets[row + 1]); ++i) {
+      result[nb::int_(column_.uints[i])] = nb::float_(column_.floats[i]);
     }
     return result;
   }

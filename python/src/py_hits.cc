@@ -120,7 +120,7 @@ PyHits search(const Table& table, const SearchQuery& query) {
 std::string explain(const Table& table, nb::handle vectors, SearchQuery query, bool analyze) {
   const bool of_bits = searches_bits(table, query.column);
   std::optional<QueryBuffer> buffer;
-  if (!vectors.is_none() || !(query.text || query.text_query)) {
+  if (!vectors.is_none() || !(query.text || query.text_query || query.sparse)) {
     buffer.emplace(vectors, of_bits);
     set_vectors(*buffer, of_bits, query);
   }
@@ -177,6 +177,9 @@ void bind_hits(nb::module_& module) {
            "A view, not a copy.")
       .def("text_scores", &floats_of<&Hits::text_scores>, nb::arg("first"), nb::arg("count"),
            nb::sig("def text_scores(self, first: int, count: int) -> numpy.typing.NDArray[numpy.float32]"),
+           "A view, not a copy.")
+      .def("sparse_scores", &floats_of<&Hits::sparse_scores>, nb::arg("first"), nb::arg("count"),
+           nb::sig("def sparse_scores(self, first: int, count: int) -> numpy.typing.NDArray[numpy.float32]"),
            "A view, not a copy.")
       .def(
           "rearranged",

@@ -15,7 +15,7 @@ namespace omendb::python {
 namespace {
 
 constexpr std::array kTypes = {Type::kBool,       Type::kInt64, Type::kFloat64, Type::kTimestamp, Type::kString,
-                               Type::kStringList, Type::kJson,  Type::kText,    Type::kVector};
+                               Type::kStringList, Type::kJson,  Type::kText,    Type::kVector,    Type::kSparse};
 constexpr std::array kMetrics = {Metric::kL2, Metric::kCosine,  Metric::kInnerProduct,
                                  Metric::kL1, Metric::kHamming, Metric::kJaccard};
 constexpr std::array kStorages = {VectorStorage::kAuto,   VectorStorage::kF32,   VectorStorage::kF16,

@@ -98,7 +98,7 @@ PyHits search_table(const PyTable& self, nb::handle vectors, size_t k, std::opti
       .column = column, .k = k, .radius = radius, .recall = recall, .ef = ef, .exact = exact, .where = where.view()};
   if (text != nullptr) text->add_to(query);
   query.stop_when = stop_when(timeout);
-  if (vectors.is_none() && (query.text || query.text_query)) return search(*self, query);
+  if (vectors.is_none() && (query.text || query.text_query || query.sparse)) return search(*self, query);
   return search(*self, vectors, query, threads);
 }
 
