@@ -124,13 +124,17 @@ Result<std::vector<text::ScoredRow>> SparseSearch::best_of_few(const table::Live
 Result<std::vector<float>> SparseSearch::scores_of(std::span<const RowId> rows) const {
   TRY_OK(base::begin_stage(stop_, "scoring rows by their sparse vectors"));
   const table::ColumnReader& values = version_->columns[column_->index->column()];
-  std::vector<float> scores;
-  scores.reserve(rows.size());
-  for (const RowId row : rows) {
-    const auto sum = values.is_null(row) ? std::nullopt : sparse::inner_product(query_, values.bytes(row));
-    scores.push_back(sparse::to_score(sum.value_or(0)));
+  try {
+    std::vector<float> scores;
+    scores.reserve(rows.size());
+    for (const RowId row : rows) {
+      const auto sum = values.is_null(row) ? std::nullopt : sparse::inner_product(query_, values.bytes(row));
+      scores.push_back(sparse::to_score(sum.value_or(0)));
+    }
+    return scores;
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
   }
-  return scores;
 }
 
 Result<uint64_t> SparseSearch::matching_rows_max() const {
