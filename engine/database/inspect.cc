@@ -158,6 +158,21 @@ std::vector<MemoryOrDiskPart> disk_parts(const table::TableStore& table, const s
 constexpr double kRecallsShown[] = {0.9, 0.95, 0.99};
 constexpr size_t kShownK = 10;
 
+// Of the classes that were measured.
+std::vector<FilteredRecall> filtered_recalls(const table::Calibration& calibration, uint32_t row_count_now) {
+  std::vector<FilteredRecall> recalls;
+  for (const table::FilteredCurve& curve : calibration.filtered) {
+    const table::Effort effort = table::filtered_effort_for(calibration, curve.kind, static_cast<double>(curve.share),
+                                                            kShownK, table::kRecallDefault, row_count_now)
+                                     .value_or(table::Effort{0, true});
+    recalls.push_back({.away = curve.kind == table::ConditionKind::kAway,
+                       .share = static_cast<double>(curve.share),
+                       .ef = effort.exact ? 0 : effort.ef,
+                       .recall = effort.exact ? 1 : table::expected_recall(curve, effort.ef)});
+  }
+  return recalls;
+}
+
 IndexStats index_stats(const table::TableVersion& table, const table::VectorColumnVersion& column) {
   const table::VectorIndex& index = *column.index;
   const ColumnSpec& spec = table.info->schema.columns[index.column()];
@@ -174,6 +189,7 @@ IndexStats index_stats(const table::TableVersion& table, const table::VectorColu
   if (calibration != nullptr) {
     stats.calibrated_row_count = calibration->row_count;
     stats.calibration_query_count = calibration->query_count;
+    stats.filtered = filtered_recalls(*calibration, index.watermark());
   }
   const bool exact = index.watermark() == 0 || index.small(table);
   for (const double recall : kRecallsShown) {

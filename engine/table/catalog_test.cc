@@ -83,7 +83,15 @@ TEST(Catalog, ComesBackAsItWent) {
 
 std::shared_ptr<const Calibration> some_calibration() {
   return std::make_shared<const Calibration>(
-      Calibration{64, 3, 60, 50, {{1, {{1, 0.5F, 0.01F}, {2, 0.75F, 0}}}, {10, {{10, 1, 0}}}}});
+      Calibration{64,
+                  3,
+                  60,
+                  50,
+                  {{1, {{1, 0.5F, 0.01F}, {2, 0.75F, 0}}}, {10, {{10, 1, 0}}}},
+                  true,
+                  {{ConditionKind::kScattered, 0.5F, {{10, 0.25F, 0.125F}, {15, 1, 0}}},
+                   {ConditionKind::kScattered, 0.125F, {{10, 0.5F, 0}}},
+                   {ConditionKind::kAway, 0.75F, {{20, 0.875F, 0}}}}});
 }
 
 TEST(Catalog, CalibrationsComeBackAsTheyWent) {
@@ -99,6 +107,11 @@ TEST(Catalog, CalibrationsComeBackAsTheyWent) {
   EXPECT_EQ(calibration->query_count, 50U);
   ASSERT_EQ(calibration->curves.size(), 2U);
   EXPECT_EQ(calibration->curves[0].points[1].recall, 0.75F);
+  EXPECT_TRUE(calibration->has_filtered);
+  ASSERT_EQ(calibration->filtered.size(), 3U);
+  EXPECT_EQ(calibration->filtered[0].points[0].error, 0.125F);
+  EXPECT_EQ(calibration->filtered[2].kind, ConditionKind::kAway);
+  EXPECT_EQ(calibration->filtered[2].share, 0.75F);
   EXPECT_EQ(encode(decoded), encode(catalog));
   const std::vector<std::byte> bytes = encode(catalog);
   for (size_t size = 0; size < bytes.size(); ++size)
@@ -122,9 +135,19 @@ TEST(Catalog, CalibrationsThatCanNotBeAreCorruption) {
   EXPECT_EQ(code_with([](Calibration& c) { c.curves[0].points[1].recall = 1.5F; }), ErrorCode::kCorruption);
   EXPECT_EQ(code_with([](Calibration& c) { c.curves[0].points[1].recall = std::nanf(""); }), ErrorCode::kCorruption);
   EXPECT_EQ(code_with([](Calibration& c) { c.curves[0].points[1].error = -1; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Calibration& c) { c.filtered.clear(); }), std::nullopt);
+  EXPECT_EQ(code_with([](Calibration& c) { c.filtered[0].kind = ConditionKind{0}; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Calibration& c) { c.filtered[2].kind = ConditionKind{3}; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Calibration& c) { c.filtered[0].kind = ConditionKind::kAway; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Calibration& c) { c.filtered[0].share = 0; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Calibration& c) { c.filtered[0].share = std::nanf(""); }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Calibration& c) { c.filtered[1].share = 0.5F; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Calibration& c) { c.filtered[0].points[1].ef = 10; }), ErrorCode::kCorruption);
+  EXPECT_EQ(code_with([](Calibration& c) { c.filtered.resize(17, c.filtered[2]); }), ErrorCode::kCorruption);
 }
 
-// Databases of before: version 4 has no patches, version 3 no indexes of texts, version 2 has no calibrations, version 1 no codes either.
+// Databases of before: version 5 has no searches under conditions, version 4 no patches, version 3 no indexes of texts, version 2 no calibrations, version 1 no codes
+// either.
 TEST(Catalog, OlderVersionsAreRead) {
   Catalog catalog = two_tables();
   catalog.tables.pop_back();
@@ -132,7 +155,7 @@ TEST(Catalog, OlderVersionsAreRead) {
   catalog.tables.front().summary.patch_storage = {};
   catalog.tables.front().summary.patch_slot_count = 0;
   std::vector<std::byte> bytes = encode(catalog);
-  ASSERT_EQ(bytes.front(), std::byte{5});
+  ASSERT_EQ(bytes.front(), std::byte{6});
   bytes.resize(bytes.size() - 8);  // storage and slots of patches
   bytes.front() = std::byte{4};
   EXPECT_EQ(base::must(decode_catalog(bytes)).tables[0].summary.patch_storage.value, 0U);
@@ -146,8 +169,21 @@ TEST(Catalog, OlderVersionsAreRead) {
               bytes.end() - 4);  // before the watermark: the root row, bytes of codes and codec, trained rows
   bytes.front() = std::byte{1};
   EXPECT_EQ(base::must(decode_catalog(bytes)).tables[0].summary.vectors[0].watermark, 64U);
-  bytes.front() = std::byte{6};
+  bytes.front() = std::byte{7};
   EXPECT_EQ(base::code_of(decode_catalog(bytes)), ErrorCode::kCorruption);
+}
+
+TEST(Catalog, CalibrationsOfVersion5KnowNothingOfConditions) {
+  Catalog catalog = two_tables();
+  Calibration calibration = *some_calibration();
+  calibration.has_filtered = false;
+  catalog.tables[0].summary.vectors[0].calibration = std::make_shared<const Calibration>(calibration);
+  std::vector<std::byte> bytes = encode(catalog);
+  bytes.front() = std::byte{5};
+  const Catalog decoded = base::must(decode_catalog(bytes));
+  EXPECT_FALSE(decoded.tables[0].summary.vectors[0].calibration->has_filtered);
+  EXPECT_EQ(decoded.tables[0].summary.vectors[0].calibration->curves.size(), 2U);
+  EXPECT_EQ(decoded.tables[1].summary.vectors[0].watermark, catalog.tables[1].summary.vectors[0].watermark);
 }
 
 TEST(Catalog, TablesThatShareANameOrAnIdAreCorruption) {

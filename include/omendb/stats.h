@@ -19,6 +19,15 @@ struct RecallTarget {
   bool exact = false;  // compares with every row
 };
 
+// Searches for 10 rows under conditions of one class, as they were measured with conditions made up for it.
+struct FilteredRecall {
+  bool away = false;  // rows pass that are far from the query; else rows here and there
+  double share = 0;   // of the rows that pass
+  size_t ef =
+      0;  // beam for the default recall; 0: none that was measured reaches it, and each row that passes is compared
+  double recall = 0;  // expected with that beam
+};
+
 // One vector column's graph. Of a table that is too small for one: no links, every target exact.
 struct IndexStats {
   std::string column{};
@@ -30,8 +39,9 @@ struct IndexStats {
   uint64_t code_bytes = 0;            // in memory
   uint32_t calibrated_row_count = 0;  // how many rows the graph had when its recall was last measured; 0: not yet
   uint32_t calibration_query_count = 0;
-  double default_recall = 0;            // expected recall@10 of a search with default settings; 0: not known
-  std::vector<RecallTarget> targets{};  // the default's, 0.95, among them
+  double default_recall = 0;               // expected recall@10 of a search with default settings; 0: not known
+  std::vector<RecallTarget> targets{};     // the default's, 0.95, among them
+  std::vector<FilteredRecall> filtered{};  // empty: not measured, or of so few rows that each that passes is compared
 };
 
 // How Table::measure_recall() asks.

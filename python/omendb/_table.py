@@ -429,7 +429,10 @@ class Table:
         """Figures: rows, dead_rows, tail_rows (wait for the graph; falls to 0 by itself), flat (every search is
         exact), graph_edges, and bytes in memory and on disk: {"total": ..., component: ...}. `indexes` has a dict per
         vector column: what its graph is made of, the recall@10 that is to be expected by default (None: not measured
-        yet) and the width of the search for recall 0.9, 0.95 and 0.99 (None: every row is compared).
+        yet) and the width of the search for recall 0.9, 0.95 and 0.99 (None: every row is compared). Its `filtered` has
+        a dict per class of conditions that was measured: `away` (rows pass that are far from the query, else here and
+        there), `share` of the rows that pass, `ef` for recall 0.95 (None: each that passes is compared) and `recall`
+        expected with it. Empty until measured, and where so few rows pass that each is compared.
         """
         return self._raw.stats()
 

@@ -133,6 +133,16 @@ nb::dict index_to_dict(const IndexStats& index) {
   for (const RecallTarget& target : index.targets)
     targets[nb::cast(target.recall)] = target.exact ? nb::none() : nb::cast(target.ef);
   result["ef"] = targets;
+  nb::list filtered;
+  for (const FilteredRecall& measured : index.filtered) {
+    nb::dict one;
+    one["away"] = measured.away;
+    one["share"] = measured.share;
+    one["ef"] = measured.ef == 0 ? nb::none() : nb::cast(measured.ef);
+    one["recall"] = measured.recall;
+    filtered.append(one);
+  }
+  result["filtered"] = filtered;
   return result;
 }
 
