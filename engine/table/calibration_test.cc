@@ -507,9 +507,9 @@ TEST(FilteredEffort, LiesBetweenTheClassesThatWereMeasured) {
   EXPECT_EQ(beam(kScattered, 0.125), 320U);
   EXPECT_EQ(beam(kScattered, 1), 40U);
   EXPECT_GT(beam(kScattered, 0.01), 320U) << "fewer than in any class";
-  EXPECT_EQ(beam(kAway, 0.9), 160U);
-  EXPECT_EQ(beam(kAway, 0.3), 160U) << "the wider of both";
-  EXPECT_EQ(beam(kAway, 0.1), 120U);
+  EXPECT_EQ(beam(kAway, 0.9), 200U) << "a quarter wider than measured";
+  EXPECT_EQ(beam(kAway, 0.3), 200U) << "the wider of both";
+  EXPECT_EQ(beam(kAway, 0.1), 150U);
   EXPECT_EQ(beam(kScattered, 0.5, 10, 0.95, 20'000), 96U) << "the graph has grown";
   EXPECT_EQ(beam(kScattered, 0.5, 1), 2 * effort_for(&calibration, 1, 0.95, 10'000).ef)
       << "as many times the beam without a condition";
