@@ -133,7 +133,7 @@ TEST(ColumnIndexes, DoWithoutRegionsOfWhichNoRowLives) {
 TEST(ColumnIndexes, AreCountedOfAsManySourcesAsFit) {
   Keys keys;
   keys.append(kBlock);
-  for (int i = 0; i < 1000; ++i) keys.indexes().add_read_cost({0, column::ValueKind::kJson, std::to_string(i)}, 1);
+  for (int i = 0; i < 1000; ++i) keys.indexes().add_read_cost({0, column::ValueKind::kJson, {std::to_string(i)}}, 1);
   keys.indexes().add_read_cost(kKeys, kPays);
   EXPECT_EQ(keys.build(), 1);
 }
