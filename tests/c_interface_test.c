@@ -171,6 +171,32 @@ static void test_search(omendb_table* table) {
   CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
 }
 
+static void test_indexes(omendb_database* database) {
+  omendb_column_spec specs[2];
+  memset(specs, 0, sizeof(specs));
+  specs[0].name = "id";
+  specs[0].type = OMENDB_INT64;
+  specs[0].primary_key = 1;
+  specs[0].index = OMENDB_INDEX_NEVER;
+  specs[1].name = "extra";
+  specs[1].type = OMENDB_JSON;
+  specs[1].index = OMENDB_INDEX_ALWAYS;
+  omendb_table* table = NULL;
+  CHECK(omendb_create_table(database, "indexed", specs, 2, 0, &table) == OMENDB_SCHEMA);
+  CHECK(strstr(omendb_last_error(), "members") != NULL);
+  const char* paths[2] = {"brand", NULL};
+  specs[1].index_paths = paths;
+  specs[1].index_path_count = 2;
+  CHECK(omendb_create_table(database, "indexed", specs, 2, 0, &table) == OMENDB_INVALID_ARGUMENT);
+  paths[1] = "size.width";
+  REQUIRE(omendb_create_table(database, "indexed", specs, 2, 0, &table) == OMENDB_OK);
+  omendb_table* again = NULL;
+  specs[1].index_path_count = 1;
+  CHECK(omendb_create_table(database, "indexed", specs, 2, 1, &again) == OMENDB_CONFLICT);
+  omendb_table_free(table);
+  CHECK(omendb_drop_table(database, "indexed") == OMENDB_OK);
+}
+
 static void test_l1(omendb_database* database) {
   omendb_column_spec specs[2];
   describe_vectors(specs, "v", 2);
@@ -367,6 +393,7 @@ int main(void) {
   test_writing(table);
   test_rows(table);
   test_search(table);
+  test_indexes(database);
   test_l1(database);
   test_bits(database);
   omendb_table* same = NULL;

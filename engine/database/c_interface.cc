@@ -67,6 +67,7 @@ omendb::OpenOptions to_options(const omendb_options* options) {
   result.read_only = options->read_only != 0;
   result.sync = options->sync_off != 0 ? omendb::Sync::kOff : omendb::Sync::kFull;
   result.threads = options->threads;
+  if (options->index_bytes_max != 0) result.index_bytes_max = options->index_bytes_max;
   return result;
 }
 
@@ -86,6 +87,9 @@ omendb::ColumnSpec to_spec(const omendb_column_spec& column) {
   if (column.analyzer != nullptr) spec.text.analyzer = column.analyzer;
   if (column.k1 != nullptr) spec.text.k1 = *column.k1;
   if (column.b != nullptr) spec.text.b = *column.b;
+  spec.index.mode = static_cast<omendb::IndexMode>(column.index);
+  for (size_t i = 0; column.index_paths != nullptr && i < column.index_path_count; ++i)
+    spec.index.paths.emplace_back(column.index_paths[i]);
   return spec;
 }
 
@@ -318,6 +322,8 @@ omendb_status omendb_create_table(omendb_database* database, const char* name, c
     omendb::Schema schema;
     for (size_t i = 0; i < column_count; ++i) {
       TRY_OK(require(columns[i].name != nullptr, "a column's name"));
+      for (size_t path = 0; columns[i].index_paths != nullptr && path < columns[i].index_path_count; ++path)
+        TRY_OK(require(columns[i].index_paths[path] != nullptr, "a path of an index"));
       schema.columns.push_back(to_spec(columns[i]));
     }
     TRY(table, database->database.create_table(name, schema, exist_ok != 0));

@@ -222,6 +222,11 @@ Result<Hits> Table::rearrange(const Hits& hits, std::span<const uint32_t> order,
 Result<std::string> Table::explain(const SearchQuery& query, bool analyze) const {
   database::OptionalStop stop(query.stop_when, impl_->engine->clock());
   TRY(version, impl_->engine->table_version(impl_->info->id));
+  const bool searches = !query.vectors.empty() || !query.bits.empty() || query.text || query.text_query;
+  if (!searches && !query.where.text.empty()) {
+    TRY(rows, exec::explain_rows(*version, query.where, analyze, stop.get()));
+    return plan::to_text(rows);
+  }
   if (query.query_count != 1)
     return Error{ErrorCode::kInvalidArgument, fmt::format("explain() is of one query, not of {}", query.query_count)};
   if (!analyze) {

@@ -63,10 +63,13 @@ Result<void> Engine::backup(os::Directory& target) {
   return store_->backup(target);
 }
 
-Result<bool> Engine::index_some_columns() const {
+Result<bool> Engine::index_some_columns(std::optional<TableId> only) const {
   TRY(newest, version());
+  std::vector<std::shared_ptr<table::ColumnIndexes>> all;
+  for (const auto& [name, table] : newest->tables) all.push_back(table->indexes);
   for (const auto& [name, table] : newest->tables) {
-    TRY(made, table->indexes->build_some(*table));
+    if (only && *only != table->info->id) continue;
+    TRY(made, table->indexes->build_some(*table, {all, options_.index_bytes_max}));
     if (made) return true;
   }
   return false;
@@ -89,8 +92,7 @@ Result<void> Engine::wait_for_index(TableId id) {
   TRY_OK(workers_->wait_until(linked));
   TRY_OK(std::move(failed));
   for (bool built = true; built;) {
-    TRY(newest, table_version(id));
-    TRY(made, newest->indexes->build_some(*newest));
+    TRY(made, index_some_columns(id));
     built = made;
   }
   return {};
@@ -188,6 +190,22 @@ IndexStats index_stats(const table::TableVersion& table, const table::VectorColu
   return stats;
 }
 
+std::vector<ColumnIndexStats> column_index_stats(const table::TableVersion& table) {
+  using Why = ColumnIndexStats::Why;
+  const auto& columns = table.info->schema.columns;
+  std::vector<ColumnIndexStats> stats;
+  for (const table::ColumnIndexes::Figures& index : table.indexes->figures()) {
+    const std::string& column = columns[index.source.column].name;
+    stats.push_back({column, column::source_text(index.source, column),
+                     index.why == table::IndexState::Why::kAsked ? Why::kAsked : Why::kEarned,
+                     uint64_t{index.block_count} * table::LiveBitmap::kRowsPerBlock, index.bytes});
+  }
+  for (const ColumnSpec& spec : columns) {
+    if (spec.index.mode == IndexMode::kNever) stats.push_back({spec.name, spec.name, Why::kRefused, 0, 0});
+  }
+  return stats;
+}
+
 uint64_t sum(const std::vector<MemoryOrDiskPart>& parts) {
   uint64_t total = 0;
   for (const MemoryOrDiskPart& part : parts) total += part.bytes;
@@ -225,6 +243,7 @@ Result<TableStats> Engine::table_stats(TableId id) const {
     stats.indexes.push_back(index_stats(*table, column));
   }
   stats.memory = memory_parts(*table);
+  stats.column_indexes = column_index_stats(*table);
   const std::lock_guard lock(commit_mutex_);
   TRY(store, store_of_table(id));
   stats.disk = disk_parts(*store, *store_);

@@ -1,6 +1,7 @@
 #include "engine/exec/search.h"
 
 #include "engine/base/try.h"
+#include "engine/exec/explain_condition.h"
 #include "engine/exec/fuse.h"
 #include "engine/exec/rows_where.h"
 #include "engine/exec/text_search.h"
@@ -135,11 +136,17 @@ std::string fusion_note(const SearchQuery& query) {
 Result<std::optional<table::LiveBitmap>> passing_rows(const table::TableVersion& version, const Where& where,
                                                       plan::Step* report, base::Stop* stop) {
   if (where.text.empty()) return std::optional<table::LiveBitmap>();
+  std::vector<std::string> notes;
+  if (report != nullptr) {
+    TRY(found, condition_notes(version, where));
+    notes = std::move(found);
+  }
   Reporting reporting(report, condition_title(where));
   TRY(rows, rows_where(version, where, version.live, stop));
   reporting.note("true for {} of {} rows ({})", plan::with_commas(rows.live_count()),
                  plan::with_commas(version.live.live_count()),
                  plan::share(rows.live_count(), version.live.live_count()));
+  for (const std::string& note : notes) reporting.note("{}", note);
   return std::optional<table::LiveBitmap>(std::move(rows));
 }
 
@@ -412,16 +419,15 @@ table::LiveBitmap sample_of(const table::LiveBitmap& live) {
 Result<std::optional<uint64_t>> expected_rows(const table::TableVersion& version, const Where& where, plan::Step& root,
                                               base::Stop* stop) {
   if (where.text.empty()) return std::optional<uint64_t>();
+  TRY(notes, condition_notes(version, where));
   const table::LiveBitmap sample = sample_of(version.live);
   TRY(passing, rows_where(version, where, sample, stop));
   const double part = sample.live_count() == 0 ? 0 : static_cast<double>(passing.live_count()) / sample.live_count();
   const auto expected = static_cast<uint64_t>(std::llround(part * version.live.live_count()));
-  root.steps.push_back(
-      {condition_title(where),
-       {fmt::format("expected to be true for about {} rows ({}), by a look at {} of them", plan::with_commas(expected),
-                    plan::share(expected, version.live.live_count()), plan::with_commas(sample.live_count()))},
-       std::nullopt,
-       {}});
+  notes.insert(notes.begin(), fmt::format("expected to be true for about {} rows ({}), by a look at {} of them",
+                                          plan::with_commas(expected), plan::share(expected, version.live.live_count()),
+                                          plan::with_commas(sample.live_count())));
+  root.steps.push_back({condition_title(where), std::move(notes), std::nullopt, {}});
   return std::optional<uint64_t>(expected);
 }
 
@@ -490,6 +496,21 @@ Result<plan::Step> explain(const table::TableVersion& version, const SearchQuery
   TRY_OK(explain_vectors(version, query, expected, root));
   TRY_OK(explain_texts(texts, query, root));
   root.steps.push_back({"both lists become one", {fusion_note(query)}, std::nullopt, {}});
+  return root;
+}
+
+Result<plan::Step> explain_rows(const table::TableVersion& version, const Where& where, bool analyze,
+                                base::Stop* stop) {
+  plan::Step root{fmt::format("rows of table '{}', {} rows, for which a condition is true", version.info->name,
+                              plan::with_commas(version.live.live_count())),
+                  {},
+                  std::nullopt,
+                  {}};
+  if (analyze) {
+    TRY_OK(passing_rows(version, where, &root, stop));
+  } else {
+    TRY_OK(expected_rows(version, where, root, stop));
+  }
   return root;
 }
 

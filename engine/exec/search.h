@@ -32,4 +32,8 @@ Result<SearchHits> search(const table::TableVersion& version, const SearchQuery&
 // What search() would do, with what it expects; nothing is searched. Conditions are tried on a sample of the rows. Fails: as search() does.
 Result<plan::Step> explain(const table::TableVersion& version, const SearchQuery& query, base::Stop* stop = nullptr);
 
+// The same for a condition alone, as counting rows and scans ask it. `analyze`: of every row, not of a sample.
+Result<plan::Step> explain_rows(const table::TableVersion& version, const Where& where, bool analyze,
+                                base::Stop* stop = nullptr);
+
 }  // namespace omendb::exec

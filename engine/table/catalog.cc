@@ -16,8 +16,8 @@ namespace {
 constexpr size_t kNameBytesMax = 255;
 constexpr uint64_t kSchemaBytesMax = 8ULL << 20;
 // 1: shapes end at the linked rows; such a graph is built again. 2: graphs end at the watermark, without a calibration. 3: tables end with their graphs, without
-// indexes of texts. 4: with these, without patches
-constexpr uint32_t kCatalogVersion = 5;
+// indexes of texts. 4: with these, without patches. 5: without the indexes that conditions had earned
+constexpr uint32_t kCatalogVersion = 6;
 constexpr uint64_t kCurvesMax = 16;
 constexpr uint64_t kCurvePointsMax = 256;
 
@@ -155,7 +155,72 @@ Result<TableSummary::TextIndexSummary> read_text(base::ByteReader& reader) {
   return text;
 }
 
-Result<TableSummary> read_summary(base::ByteReader& reader, uint32_t version) {
+constexpr uint8_t kMemberName = 0;
+constexpr uint8_t kMemberPlace = 1;
+
+void put_sources(base::ByteWriter& writer, std::span<const column::Source> sources) {
+  writer.put_varint(sources.size());
+  for (const column::Source& source : sources) {
+    writer.put_u32(source.column);
+    writer.put_u8(static_cast<uint8_t>(source.kind));
+    writer.put_varint(source.path.size());
+    for (const column::Member& member : source.path) {
+      const auto* name = std::get_if<std::string>(&member);
+      writer.put_u8(name != nullptr ? kMemberName : kMemberPlace);
+      if (name != nullptr) {
+        writer.put_string(*name);
+      } else {
+        writer.put_u64(static_cast<uint64_t>(std::get<int64_t>(member)));
+      }
+    }
+  }
+}
+
+Result<column::Member> read_member(base::ByteReader& reader) {
+  TRY(how, reader.u8("a member of JSON"));
+  if (how > kMemberPlace) return reader.corruption("a member of JSON that has no name and no place");
+  if (how == kMemberName) {
+    TRY(name, reader.string(kMemberBytesMax, "name of a member"));
+    return column::Member(std::string(name));
+  }
+  TRY(place, reader.u64("place of an element"));
+  return column::Member(static_cast<int64_t>(place));
+}
+
+Result<column::Source> read_source(base::ByteReader& reader, const Schema& schema) {
+  column::Source source;
+  TRY(column, reader.u32("column of an index"));
+  TRY(kind, reader.u8("values of an index"));
+  TRY(count, reader.count(2, "members of an index"));
+  if (column >= schema.columns.size()) return reader.corruption("an index of a column that is not there");
+  source.column = column;
+  source.kind = static_cast<column::ValueKind>(kind);
+  const auto values = indexed_values(schema.columns[column].type);
+  const bool fits = values == column::ValueKind::kJson ? column::of_json(source.kind) : values == source.kind;
+  const bool has_path = values == column::ValueKind::kJson;
+  if (!fits || has_path != (count != 0) || count > column::kPathMembersMax ||
+      schema.columns[column].index.mode == IndexMode::kNever)
+    return reader.corruption("an index that its column can not have");
+  for (uint64_t i = 0; i < count; ++i) {
+    TRY(member, read_member(reader));
+    source.path.push_back(std::move(member));
+  }
+  return source;
+}
+
+Result<std::vector<column::Source>> read_sources(base::ByteReader& reader, const Schema& schema) {
+  TRY(count, reader.count(6, "indexes behind conditions"));
+  if (count > kIndexesMax) return reader.corruption("too many indexes behind conditions");
+  std::vector<column::Source> sources;
+  for (uint64_t i = 0; i < count; ++i) {
+    TRY(source, read_source(reader, schema));
+    if (std::ranges::find(sources, source) != sources.end()) return reader.corruption("two indexes of the same");
+    sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+Result<TableSummary> read_summary(base::ByteReader& reader, uint32_t version, const Schema& schema) {
   TableSummary summary;
   TRY(row_count, reader.u32("row count"));
   TRY(live_count, reader.u32("live count"));
@@ -182,6 +247,9 @@ Result<TableSummary> read_summary(base::ByteReader& reader, uint32_t version) {
   if (patch_storage == 0 && patch_slot_count != 0) return reader.corruption("patches without a storage");
   summary.patch_storage = {patch_storage};
   summary.patch_slot_count = patch_slot_count;
+  if (version < 6) return summary;
+  TRY(earned_indexes, read_sources(reader, schema));
+  summary.earned_indexes = std::move(earned_indexes);
   return summary;
 }
 
@@ -192,7 +260,7 @@ Result<CatalogEntry> read_entry(base::ByteReader& reader, uint32_t version) {
   TRY(name, reader.string(kNameBytesMax, "table name"));
   TRY(schema_bytes, reader.sized_bytes(kSchemaBytesMax, "schema"));
   TRY(schema, decode_schema(schema_bytes));
-  TRY(summary, read_summary(reader, version));
+  TRY(summary, read_summary(reader, version, schema));
   entry.table = {table};
   entry.storage = {storage};
   entry.name = name;
@@ -308,6 +376,7 @@ std::vector<std::byte> encode(const Catalog& catalog) {
     for (const TableSummary::TextIndexSummary& text : entry.summary.texts) put_text(writer, text);
     writer.put_u32(entry.summary.patch_storage.value);
     writer.put_u32(entry.summary.patch_slot_count);
+    put_sources(writer, entry.summary.earned_indexes);
   }
   return std::move(writer).take();
 }

@@ -4,6 +4,7 @@
 #include "engine/base/try.h"
 #include "engine/quantize/codec.h"
 #include "engine/table/array_ids.h"
+#include "engine/table/column_indexes.h"
 #include "engine/text/analyzer.h"
 
 #include <fmt/format.h>
@@ -82,11 +83,15 @@ constexpr uint8_t kPrimaryKey = 1;
 constexpr uint8_t kHasStorage = 2;  // a vector column's storage follows its other options
 constexpr uint8_t kHasElement = 4;  // a vector column whose element is not kF32: it follows the storage
 constexpr uint8_t kHasPqBits = 8;   // a column of pq whose bits are not 8: they follow the storage
+constexpr uint8_t kHasIndex = 64;   // the index of a column that is not left to kAuto ends it
 constexpr uint8_t kVectorFlags = kPrimaryKey | kHasStorage | kHasElement | kHasPqBits;
 
 // Of a piece of pq. In the first tables there was no choice: schemas say nothing of 8.
 constexpr uint8_t kPqBitsFew = 4;
 constexpr uint8_t kPqBitsDefault = 8;
+
+constexpr size_t kIndexPathsMax = 64;  // of a column
+constexpr size_t kIndexPathBytesMax = kMemberBytesMax;
 
 // What kAuto stands for. From so many dimensions on codes of a byte are smaller than vectors and faster to compare, and from so many on RaBitQ's of four bits are smaller
 // still and as fast or faster, to search and to link (docs/performance.md).
@@ -133,6 +138,29 @@ std::string storage_bits_fault(const VectorOptions& vector) {
                            kPqBitsFew, kPqBitsDefault);
 }
 
+// "" or what is wrong with what conditions are to have.
+std::string index_fault(const ColumnSpec& spec) {
+  const IndexOptions& index = spec.index;
+  const bool members = spec.type == Type::kJson && index.mode == IndexMode::kAlways;
+  if (index.mode > IndexMode::kNever) return "the index is auto, always or never";
+  if (index.mode != IndexMode::kAuto && !indexed_values(spec.type))
+    return fmt::format("an index is of numbers, times, strings, texts, lists or JSON, not of {}", to_string(spec.type));
+  if (members && index.paths.empty()) return "an index of JSON is of its members; name them: brand, size.width";
+  if (!members && !index.paths.empty()) return "paths of an index are of JSON that is to have one";
+  if (index.paths.size() > kIndexPathsMax)
+    return fmt::format("{} paths of an index; at most {}", index.paths.size(), kIndexPathsMax);
+  for (size_t i = 0; i < index.paths.size(); ++i) {
+    const std::string& path = index.paths[i];
+    const bool valid = path.size() <= kIndexPathBytesMax && simdjson::validate_utf8(path.data(), path.size());
+    if (!valid || !member_source(0, path))
+      return fmt::format(
+          "path {} of its index is not 1 to {} names with dots between them, in UTF-8 of at most {} bytes", i,
+          column::kPathMembersMax, kIndexPathBytesMax);
+    if (std::ranges::count(index.paths, path) > 1) return fmt::format("path {} of its index stands there twice", i);
+  }
+  return "";
+}
+
 Result<void> check_column(std::string_view table, const ColumnSpec& spec) {
   const auto wrong = [&](std::string_view what) {
     return Error{ErrorCode::kSchema, fmt::format("column '{}' of table '{}': {}", spec.name, table, what)};
@@ -145,6 +173,7 @@ Result<void> check_column(std::string_view table, const ColumnSpec& spec) {
     return wrong(fmt::format("type number {} is not known", static_cast<int>(spec.type)));
   if (spec.primary_key && spec.type != Type::kInt64 && spec.type != Type::kString)
     return wrong("a primary key is int64 or string");
+  if (const std::string fault = index_fault(spec); !fault.empty()) return wrong(fault);
   if (spec.type == Type::kVector) {
     const VectorOptions& vector = spec.vector;
     if (const std::string fault = element_fault(vector); !fault.empty()) return wrong(fault);
@@ -218,6 +247,30 @@ Schema with_chosen_storage(Schema schema) {
 
 bool same_schema(const Schema& a, const Schema& b) { return encode_schema(a) == encode_schema(b); }
 
+namespace {
+
+void put_index(base::ByteWriter& writer, const IndexOptions& index) {
+  writer.put_u8(static_cast<uint8_t>(index.mode));
+  writer.put_varint(index.paths.size());
+  for (const std::string& path : index.paths) writer.put_string(path);
+}
+
+Result<IndexOptions> read_index(base::ByteReader& reader) {
+  IndexOptions index;
+  TRY(mode, reader.u8("index"));
+  TRY(count, reader.count(1, "paths of an index"));
+  if (mode == 0) return reader.corruption("an index that need not be said");
+  if (count > kIndexPathsMax) return reader.corruption("too many paths of an index");
+  index.mode = static_cast<IndexMode>(mode);
+  for (uint64_t i = 0; i < count; ++i) {
+    TRY(path, reader.string(kIndexPathBytesMax, "path of an index"));
+    index.paths.emplace_back(path);
+  }
+  return index;
+}
+
+}  // namespace
+
 std::vector<std::byte> encode_schema(const Schema& schema) {
   base::ByteWriter writer;
   writer.put_varint(schema.columns.size());
@@ -229,7 +282,8 @@ std::vector<std::byte> encode_schema(const Schema& schema) {
     const bool has_pq_bits = has_storage && spec.vector.storage == VectorStorage::kPq &&
                              spec.vector.storage_bits != 0 && spec.vector.storage_bits != kPqBitsDefault;
     writer.put_u8(static_cast<uint8_t>((spec.primary_key ? kPrimaryKey : 0) | (has_storage ? kHasStorage : 0) |
-                                       (has_element ? kHasElement : 0) | (has_pq_bits ? kHasPqBits : 0)));
+                                       (has_element ? kHasElement : 0) | (has_pq_bits ? kHasPqBits : 0) |
+                                       (spec.index.mode != IndexMode::kAuto ? kHasIndex : 0)));
     if (spec.type == Type::kVector) {
       writer.put_u32(spec.vector.dims);
       writer.put_u8(static_cast<uint8_t>(spec.vector.metric));
@@ -244,6 +298,7 @@ std::vector<std::byte> encode_schema(const Schema& schema) {
       writer.put_f64(spec.text.k1);
       writer.put_f64(spec.text.b);
     }
+    if (spec.index.mode != IndexMode::kAuto) put_index(writer, spec.index);
   }
   return std::move(writer).take();
 }
@@ -261,7 +316,7 @@ Result<ColumnSpec> decode_column_spec(base::ByteReader& reader) {
   const bool has_storage = (flags & kHasStorage) != 0;
   const bool has_element = (flags & kHasElement) != 0;
   const bool has_pq_bits = (flags & kHasPqBits) != 0;
-  if (flags > (spec.type == Type::kVector ? kVectorFlags : kPrimaryKey))
+  if ((flags & ~kHasIndex) > (spec.type == Type::kVector ? kVectorFlags : kPrimaryKey))
     return reader.corruption("unknown column flags");
   if (spec.type == Type::kVector) {
     TRY(dims, reader.u32("dimensions"));
@@ -293,6 +348,10 @@ Result<ColumnSpec> decode_column_spec(base::ByteReader& reader) {
     TRY(k1, reader.f64("k1"));
     TRY(b, reader.f64("b"));
     spec.text = {std::string(analyzer), k1, b};
+  }
+  if ((flags & kHasIndex) != 0) {
+    TRY(index, read_index(reader));
+    spec.index = std::move(index);
   }
   return spec;
 }

@@ -204,6 +204,7 @@ Result<TableSummary> TableStore::write_checkpoint(storage::Checkpoint& checkpoin
     TRY(saved, write_text(checkpoint, version.texts[i], checkpointed_dead_terms_[i]));
     summary.texts.push_back(std::move(saved));
   }
+  summary.earned_indexes = version.indexes->earned();
   TRY_OK(release_dead_rows(checkpoint, version));
   return summary;
 }

@@ -46,6 +46,7 @@ Result<std::shared_ptr<TableStore>> TableStore::load(storage::Store& store, Tabl
   version->info = table->info_;
   version->key_column = table->key_column_;
   version->storage_pin = std::make_shared<char>();
+  version->indexes = std::make_shared<ColumnIndexes>(table->info_->schema, summary.earned_indexes);
   version->keys = KeyDirectory(KeyHash{table->key_column_}, KeyEqual{table->key_column_});
   TRY_OK(table->load_live_rows(summary, version->live));
   TRY_OK(table->open_columns(version->live));

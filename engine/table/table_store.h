@@ -61,6 +61,7 @@ struct TableSummary {
   std::vector<TextIndexSummary> texts;  // none: the indexes are made from the rows
   StorageId patch_storage{};            // 0: no patches
   uint32_t patch_slot_count = 0;
+  std::vector<column::Source> earned_indexes{};  // behind conditions, the one that was asked last first
 };
 
 // Bytes that the row's values take up.

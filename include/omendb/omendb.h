@@ -71,6 +71,11 @@ typedef enum omendb_metric {
   OMENDB_JACCARD = 6
 } omendb_metric;
 typedef enum omendb_element { OMENDB_FLOATS = 0, OMENDB_BITS = 1 } omendb_element; /* see omendb::Element */
+typedef enum omendb_index {
+  OMENDB_INDEX_AUTO = 0,
+  OMENDB_INDEX_ALWAYS = 1,
+  OMENDB_INDEX_NEVER = 2
+} omendb_index; /* see omendb::IndexMode */
 
 typedef struct omendb_database omendb_database; /* omendb_close */
 typedef struct omendb_table omendb_table;       /* omendb_table_free; keeps its database open */
@@ -81,8 +86,9 @@ typedef struct omendb_rows omendb_rows;         /* omendb_rows_free */
 typedef struct omendb_options {
   int must_exist; /* 1: do not create the directory */
   int read_only;
-  int sync_off;     /* 1: answer before the log is on disk */
-  unsigned threads; /* background workers; 0 = what the hardware has */
+  int sync_off;             /* 1: answer before the log is on disk */
+  unsigned threads;         /* background workers; 0 = what the hardware has */
+  uint64_t index_bytes_max; /* memory for indexes behind conditions that were not asked for; 0 = 1 GiB */
 } omendb_options;
 
 typedef struct omendb_column_spec {
@@ -99,6 +105,9 @@ typedef struct omendb_column_spec {
   const char* analyzer;     /* texts; NULL = "english" */
   const double* k1;         /* texts; NULL = 0.9 */
   const double* b;          /* texts; NULL = 0.4 */
+  omendb_index index;       /* behind conditions */
+  const char* const* index_paths; /* JSON with OMENDB_INDEX_ALWAYS: its members, "brand", "size.width" */
+  size_t index_path_count;
 } omendb_column_spec;
 
 /* One column of rows, in or out. Which pointers are used depends on the type; see omendb/batch.h, which this mirrors. */

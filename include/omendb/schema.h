@@ -67,12 +67,27 @@ struct TextOptions {
   double b = 0.4;
 };
 
+// Whether conditions get an index of a column (docs/filters.md). Numbers are on disk and never reused.
+enum class IndexMode : uint8_t {
+  kAuto = 0,    // once reading the column has cost four times as much; see OpenOptions::index_bytes_max
+  kAlways = 1,  // from the beginning, and whatever memory it takes
+  kNever = 2,
+};
+
+// Of numbers, times, strings, texts, lists and JSON; of other columns kAuto only, and none is made.
+struct IndexOptions {
+  IndexMode mode = IndexMode::kAuto;
+  // Of JSON with kAlways, and there only: the members that get one, "brand", "size.width", or "price::float8" where conditions cast it. Others as by kAuto.
+  std::vector<std::string> paths{};
+};
+
 struct ColumnSpec {
   std::string name;
   Type type = Type::kInt64;
   bool primary_key = false;  // exactly one column; int64 or string; never null
   VectorOptions vector{};    // for kVector
   TextOptions text{};        // for kText
+  IndexOptions index{};
 };
 
 struct Schema {

@@ -34,6 +34,20 @@ struct IndexStats {
   std::vector<RecallTarget> targets{};  // the default's, 0.95, among them
 };
 
+// An index behind conditions, or that a column is to have none.
+struct ColumnIndexStats {
+  enum class Why : uint8_t {
+    kAsked,    // IndexMode::kAlways
+    kEarned,   // it pays, or did before the database was opened
+    kRefused,  // IndexMode::kNever: there is none
+  };
+  std::string column{};
+  std::string source{};  // what it is of, as conditions say it: year, extra->'size'->>'width', (extra->>'n')::int8
+  Why why = Why::kEarned;
+  uint64_t row_count = 0;  // of the blocks that are made
+  uint64_t bytes = 0;      // in memory
+};
+
 // How Table::measure_recall() asks.
 struct RecallMeasurement {
   std::string_view column{};    // may be empty when the table has one vector column

@@ -35,7 +35,7 @@ from ._errors import (
 from ._fusion import TunedFusion, tune_fusion
 from ._hits import Hit, Hits, HitsList
 from ._map import Map, MapDiff, MapDraft
-from ._schema import BitsColumn, TextColumn, VectorColumn, bits, text, vector
+from ._schema import BitsColumn, PlainColumn, TextColumn, VectorColumn, bits, column, text, vector
 from ._table import Table
 
 try:
@@ -65,6 +65,7 @@ __all__ = [
     "NotSupportedError",
     "OutOfMemoryError",
     "PermissionDeniedError",
+    "PlainColumn",
     "QueryError",
     "SchemaError",
     "StorageFullError",
@@ -76,6 +77,7 @@ __all__ = [
     "VectorColumn",
     "aconnect",
     "bits",
+    "column",
     "connect",
     "text",
     "tune_fusion",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Union
 
 import pyarrow as pa
@@ -30,6 +31,18 @@ _ARROW_TYPES = {
 }
 
 
+Index = Union[bool, str, Sequence[str]]  # "auto", True, False, or of JSON the paths of its members
+
+
+@dataclasses.dataclass(frozen=True)
+class PlainColumn:
+    """A column of another type than text and vectors; made by `column()`."""
+
+    type: str
+    primary_key: bool = False
+    index: Index = "auto"
+
+
 @dataclasses.dataclass(frozen=True)
 class TextColumn:
     """A column for full-text search; made by `text()`."""
@@ -37,6 +50,7 @@ class TextColumn:
     analyzer: str = "english"
     k1: float = 0.9
     b: float = 0.4
+    index: Index = "auto"
 
 
 Embed = Callable[[list[str]], Any]  # texts -> an array of a vector each
@@ -66,13 +80,48 @@ class BitsColumn:
     ef_construction: int = 200
 
 
-ColumnSpec = Union[str, TextColumn, VectorColumn, BitsColumn]
+ColumnSpec = Union[str, PlainColumn, TextColumn, VectorColumn, BitsColumn]
 SchemaLike = Union[Mapping[str, ColumnSpec], pa.Schema]
 
 
-def text(analyzer: str = "english", *, k1: float = 0.9, b: float = 0.4) -> TextColumn:
-    """A column of text meant for ranked search (BM25 with the constants `k1` and `b`)."""
-    return TextColumn(analyzer, float(k1), float(b))
+def column(type: str, *, primary_key: bool = False, index: Index = "auto") -> PlainColumn:
+    """A column of a plain type: "bool", "int64", "float64", "timestamp", "string", "string[]" or "json".
+
+    `index`: whether conditions (`where=`) have an index of it. "auto": one is made when reading the column for
+    conditions has cost more than making it; True: at once and whatever memory it takes; False: never. The words
+    "int64 index" and "int64 no index" say the same. Of JSON, instead of True the members that are to have one:
+    ["brand", "size.width"], or "price::float8" where conditions cast it, `(extra->>'price')::float8 > 5`.
+    """
+    _check_index(index)
+    return PlainColumn(type, bool(primary_key), index)
+
+
+def text(analyzer: str = "english", *, k1: float = 0.9, b: float = 0.4, index: Index = "auto") -> TextColumn:
+    """A column of text meant for ranked search (BM25 with the constants `k1` and `b`). `index`: whether conditions
+    have one of it, as for `column`; searches for words need none.
+    """
+    _check_index(index)
+    return TextColumn(analyzer, float(k1), float(b), index)
+
+
+def _check_index(index: Any) -> None:
+    named = isinstance(index, (list, tuple)) and all(isinstance(path, str) for path in index)
+    if not named and not isinstance(index, bool) and index != "auto":
+        raise SchemaError(f'index= of a column is "auto", True, False or a list of members of JSON, not {index!r}')
+
+
+def _set_index(column: _omendb.Column, index: Index) -> _omendb.Column:
+    _check_index(index)
+    if index != "auto":
+        column.index_mode = "never" if index is False else "always"
+        column.index_paths = [] if isinstance(index, bool) else list(index)
+    return column
+
+
+def _index_of(column: _omendb.Column) -> Index:
+    if column.index_mode == "auto":
+        return "auto"
+    return column.index_paths or column.index_mode == "always"
 
 
 def vector(
@@ -199,7 +248,7 @@ def _with_key(column: _omendb.Column, primary_key: bool) -> _omendb.Column:
     for option in _VECTOR_OPTIONS:
         setattr(changed, option, getattr(column, option))
     changed.analyzer, changed.k1, changed.b = column.analyzer, column.k1, column.b
-    return changed
+    return _set_index(changed, _index_of(column))
 
 
 def _vector_column(name: str, spec: VectorColumn) -> _omendb.Column:
@@ -219,7 +268,7 @@ def _bits_column(name: str, spec: BitsColumn) -> _omendb.Column:
 def _text_column(name: str, spec: TextColumn) -> _omendb.Column:
     column = _omendb.Column(name, "text")
     column.analyzer, column.k1, column.b = spec.analyzer, spec.k1, spec.b
-    return column
+    return _set_index(column, spec.index)
 
 
 def _from_spec(name: Any, spec: Any) -> _omendb.Column:
@@ -233,14 +282,36 @@ def _from_spec(name: Any, spec: Any) -> _omendb.Column:
         return _text_column(name, spec)
     if isinstance(spec, pa.DataType):
         return _from_field(pa.field(name, spec))
+    if isinstance(spec, PlainColumn):
+        made = _from_spec(name, f"{spec.type} primary key" if spec.primary_key else spec.type)
+        return made if spec.index == "auto" else _set_index(made, spec.index)
     if not isinstance(spec, str):
         raise SchemaError(
-            f"column {name!r}: a type is a str, omendb.text(...), omendb.vector(...) or omendb.bits(...), not {spec!r}"
+            f"column {name!r}: a type is a str, omendb.column(...), omendb.text(...), omendb.vector(...) or "
+            f"omendb.bits(...), not {spec!r}"
         )
+    return _from_words(name, spec)
+
+
+_AFTER_TYPE = {
+    "": (False, "auto"),
+    "primary key": (True, "auto"),
+    "index": (False, True),
+    "no index": (False, False),
+    "primary key index": (True, True),
+    "primary key no index": (True, False),
+}  # words: primary key, index
+
+
+def _from_words(name: str, spec: str) -> _omendb.Column:
     words = spec.lower().split()
-    primary_key = words[1:] == ["primary", "key"]
-    if len(words) > 1 and not primary_key or not words:
-        raise SchemaError(f'column {name!r}: {spec!r} is not a type; after the type only "primary key" may follow')
+    after = " ".join(words[1:])
+    if not words or after not in _AFTER_TYPE:
+        raise SchemaError(
+            f'column {name!r}: {spec!r} is not a type; after the type only "primary key", "index" and "no index" may '
+            "follow"
+        )
+    primary_key, index = _AFTER_TYPE[after]
     if words[0] == "vector":
         raise SchemaError(f"column {name!r}: a vector needs its number of dimensions: omendb.vector(384)")
     if words[0] == "bits":
@@ -252,7 +323,7 @@ def _from_spec(name: Any, spec: Any) -> _omendb.Column:
         )
     if primary_key and words[0] not in _KEY_TYPES:
         raise SchemaError(f"column {name!r}: a primary key is {' or '.join(_KEY_TYPES)}, not {words[0]}")
-    return _omendb.Column(name, words[0], primary_key)
+    return _set_index(_omendb.Column(name, words[0], primary_key), index)
 
 
 def _metadata(field: pa.Field) -> dict[str, str]:
@@ -306,9 +377,17 @@ def _from_field(field: pa.Field) -> _omendb.Column:
     if kind == "text":
         return _text_column(
             field.name,
-            text(more.get("analyzer", "english"), k1=float(more.get("k1", 0.9)), b=float(more.get("b", 0.4))),
+            text(
+                more.get("analyzer", "english"),
+                k1=float(more.get("k1", 0.9)),
+                b=float(more.get("b", 0.4)),
+                index=json.loads(more.get("index", '"auto"')),
+            ),
         )
-    return _from_spec(field.name, kind + (" primary key" if more.get("primary_key") == "true" else ""))
+    return _from_spec(
+        field.name,
+        column(kind, primary_key=more.get("primary_key") == "true", index=json.loads(more.get("index", '"auto"'))),
+    )
 
 
 def _bits_of_field(field: pa.Field, more: dict[str, str]) -> BitsColumn:
@@ -343,6 +422,8 @@ def _to_field(column: _omendb.Column) -> pa.Field:
         more |= {option: str(getattr(column, option)) for option in _BITS_OPTIONS}
     if column.type == "text":
         more |= {"analyzer": column.analyzer, "k1": repr(column.k1), "b": repr(column.b)}
+    if column.index_mode != "auto":
+        more["index"] = json.dumps(_index_of(column))
     return pa.field(
         column.name,
         kind,

@@ -409,7 +409,9 @@ class Table:
         timeout: float | None = None,
     ) -> str:
         """What `search` with these arguments would do, as a tree of lines: which way each part goes and why, and how many
-        rows it expects. `analyze`: searches, and says what happened and how long each part took.
+        rows it expects. `analyze`: searches, and says what happened and how long each part took. With `where` alone:
+        how `count` and `scan` find its rows. Conditions say which parts of them indexes answer, and why values are
+        read for the others.
         """
         if recall is not None and not _is_share(recall):
             raise QueryError(f"recall is a number above 0 and at most 1, not {recall!r}")
@@ -429,7 +431,9 @@ class Table:
         """Figures: rows, dead_rows, tail_rows (wait for the graph; falls to 0 by itself), flat (every search is
         exact), graph_edges, and bytes in memory and on disk: {"total": ..., component: ...}. `indexes` has a dict per
         vector column: what its graph is made of, the recall@10 that is to be expected by default (None: not measured
-        yet) and the width of the search for recall 0.9, 0.95 and 0.99 (None: every row is compared).
+        yet) and the width of the search for recall 0.9, 0.95 and 0.99 (None: every row is compared). `column_indexes`
+        has one per index behind conditions: its column, why it is there ("asked" for by the schema, "earned" by use;
+        "refused" ones are not), how many rows it is made of, and its bytes in memory.
         """
         return self._raw.stats()
 

@@ -120,7 +120,7 @@ PyHits search(const Table& table, const SearchQuery& query) {
 std::string explain(const Table& table, nb::handle vectors, SearchQuery query, bool analyze) {
   const bool of_bits = searches_bits(table, query.column);
   std::optional<QueryBuffer> buffer;
-  if (!vectors.is_none() || !(query.text || query.text_query)) {
+  if (!vectors.is_none() || !(query.text || query.text_query || !query.where.text.empty())) {
     buffer.emplace(vectors, of_bits);
     set_vectors(*buffer, of_bits, query);
   }

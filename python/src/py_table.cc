@@ -153,6 +153,8 @@ nb::object next_batch(const PyScan& self) {
   return batch ? nb::cast(PyBatch(std::move(*batch))) : nb::none();
 }
 
+constexpr const char* kWhys[] = {"asked", "earned", "refused"};  // as ColumnIndexStats::Why
+
 nb::dict stats(const PyTable& self) {
   const Table& table = *self;
   const TableStats stats = unwrap(without_gil([&] { return table.stats(); }));
@@ -167,6 +169,16 @@ nb::dict stats(const PyTable& self) {
   nb::dict indexes;
   for (const IndexStats& index : stats.indexes) indexes[to_str(index.column)] = index_to_dict(index);
   result["indexes"] = indexes;
+  nb::dict column_indexes;
+  for (const ColumnIndexStats& index : stats.column_indexes) {
+    nb::dict figures;
+    figures["column"] = to_str(index.column);
+    figures["why"] = kWhys[static_cast<size_t>(index.why)];
+    figures["rows"] = index.row_count;
+    figures["bytes"] = index.bytes;
+    column_indexes[to_str(index.source)] = figures;
+  }
+  result["column_indexes"] = column_indexes;
   return result;
 }
 
