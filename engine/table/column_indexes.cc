@@ -293,6 +293,7 @@ std::vector<column::Source> ColumnIndexes::earned() const {
   }
   std::ranges::stable_sort(found, std::greater(), &std::pair<uint64_t, column::Source>::first);
   std::vector<column::Source> sources;
+  sources.reserve(found.size());
   for (auto& [last_asked, source] : found) sources.push_back(std::move(source));
   return sources;
 }
