@@ -58,6 +58,9 @@ CONDITIONS = [
     ("LIKE '%99%', 7 %", "name like '%99%'", None),
     ("'red' in tags, 5 %", "'red' in tags", "list_contains(tags, 'red')"),
     ("extra->>'k' = 'v7', 7 %", "extra->>'k' = 'v7'", "(extra->>'k') = 'v7'"),
+    ("LIKE 'ab_-1%', 0.1 %", "name like 'ab_-1%'", None),
+    ("(extra->>'size')::int8 > 45", "(extra->>'size')::int8 > 45", "(extra->>'size')::int8 > 45"),
+    ("extra->'box'->>'w' = '3'", "extra->'box'->>'w' = '3'", "(extra->'box'->>'w') = '3'"),
     ("json and number, 0.7 %", "extra->>'k' = 'v7' and a < 100", "(extra->>'k') = 'v7' and a < 100"),
 ]
 # Text, and parameters that a random generator draws.
@@ -91,7 +94,9 @@ def make_rows(count, seed=1):
             "added": pa.array(first + (random.random(count) * 325 * 86_400e6).astype("timedelta64[us]")),
             "tags": [[TAGS[next(tags)] for _ in range(n)] for n in tag_counts.tolist()],
             "extra": [
-                None if k < 3 else json.dumps({"size": s} | ({"k": f"v{k}", "made": "here"} if k % 2 else {"colour": "red"}))
+                None
+                if k < 3
+                else json.dumps({"size": s, "box": {"w": s % 9}} | ({"k": f"v{k}", "made": "here"} if k % 2 else {"colour": "red"}))
                 for k, s in zip(members.tolist(), sizes.tolist(), strict=True)
             ],
         }

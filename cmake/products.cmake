@@ -16,8 +16,8 @@ if(omen_database_type STREQUAL "STATIC_LIBRARY")
 
   set(omen_version_script ${CMAKE_SOURCE_DIR}/cmake/libomendb.map)
   add_library(omendb SHARED)
-  foreach(room engine_base engine_os engine_simd engine_quantize engine_graph engine_column engine_filter engine_text engine_storage
-               engine_table engine_plan engine_exec engine_database)
+  get_property(omen_engine_rooms GLOBAL PROPERTY OMENDB_ENGINE_ROOMS)
+  foreach(room ${omen_engine_rooms})
     target_sources(omendb PRIVATE $<TARGET_OBJECTS:${room}>)
   endforeach()
   add_library(omendb::omendb ALIAS omendb)

@@ -171,6 +171,32 @@ static void test_search(omendb_table* table) {
   CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
 }
 
+static void test_indexes(omendb_database* database) {
+  omendb_column_spec specs[2];
+  memset(specs, 0, sizeof(specs));
+  specs[0].name = "id";
+  specs[0].type = OMENDB_INT64;
+  specs[0].primary_key = 1;
+  specs[0].index = OMENDB_INDEX_NEVER;
+  specs[1].name = "extra";
+  specs[1].type = OMENDB_JSON;
+  specs[1].index = OMENDB_INDEX_ALWAYS;
+  omendb_table* table = NULL;
+  CHECK(omendb_create_table(database, "indexed", specs, 2, 0, &table) == OMENDB_SCHEMA);
+  CHECK(strstr(omendb_last_error(), "members") != NULL);
+  const char* paths[2] = {"brand", NULL};
+  specs[1].index_paths = paths;
+  specs[1].index_path_count = 2;
+  CHECK(omendb_create_table(database, "indexed", specs, 2, 0, &table) == OMENDB_INVALID_ARGUMENT);
+  paths[1] = "size.width";
+  REQUIRE(omendb_create_table(database, "indexed", specs, 2, 0, &table) == OMENDB_OK);
+  omendb_table* again = NULL;
+  specs[1].index_path_count = 1;
+  CHECK(omendb_create_table(database, "indexed", specs, 2, 1, &again) == OMENDB_CONFLICT);
+  omendb_table_free(table);
+  CHECK(omendb_drop_table(database, "indexed") == OMENDB_OK);
+}
+
 static void test_l1(omendb_database* database) {
   omendb_column_spec specs[2];
   describe_vectors(specs, "v", 2);
@@ -247,6 +273,106 @@ static void test_bits(omendb_database* database) {
   CHECK(omendb_create_table(database, "other", specs, 2, 0, &other) == OMENDB_SCHEMA);
   omendb_table_free(table);
   CHECK(omendb_drop_table(database, "bits") == OMENDB_OK);
+}
+
+static void test_several_vectors(omendb_database* database) {
+  omendb_column_spec specs[2];
+  describe_vectors(specs, "tokens", 2);
+  specs[1].type = OMENDB_VECTORS; /* the metric is the cosine where none is named */
+  omendb_table* table = NULL;
+  REQUIRE(omendb_create_table(database, "several", specs, 2, 0, &table) == OMENDB_OK);
+  const float tokens[6] = {1.0F, 0.0F, 0.0F, 2.0F, -3.0F, 0.0F};
+  const int64_t ends[4] = {0, 2, 3, 3}; /* the last row has none */
+  omendb_column columns[2];
+  memset(columns, 0, sizeof(columns));
+  columns[0].name = "id";
+  columns[0].ints = kIds;
+  columns[1].name = "tokens";
+  columns[1].list_offsets = ends;
+  columns[1].floats = tokens;
+  columns[1].dims = 2;
+  REQUIRE(omendb_insert(table, columns, 2, 3, NULL) == OMENDB_OK);
+  const float wanted[6] = {5.0F, 0.0F, 0.0F, 1.0F, -1.0F, 0.0F};
+  const uint32_t counts[2] = {2, 1};
+  omendb_query query;
+  memset(&query, 0, sizeof(query));
+  query.vectors = wanted;
+  query.query_count = 2;
+  query.vector_counts = counts;
+  query.dims = 2;
+  query.k = 3;
+  omendb_hits* hits = NULL;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK);
+  const omendb_hits_view view = omendb_hits_get(hits);
+  REQUIRE(view.offsets[1] == 2 && view.offsets[2] == 4);
+  CHECK(view.keys.ints[0] == 10 && view.keys.ints[1] == 20 && view.keys.ints[2] == 20 && view.keys.ints[3] == 10);
+  CHECK(view.scores[0] == 2.0F && view.scores[1] == -1.0F && view.scores[2] == 1.0F && view.scores[3] == 0.0F);
+  omendb_rows* rows = NULL;
+  REQUIRE(omendb_hits_fetch(table, hits, 0, 2, &rows) == OMENDB_OK);
+  omendb_column column;
+  CHECK(omendb_rows_column(rows, 1, &column) == OMENDB_OK);
+  CHECK(column.type == OMENDB_VECTORS && column.dims == 2 && column.list_offsets[1] == 2 &&
+        column.list_offsets[2] == 3);
+  CHECK(memcmp(column.floats, tokens, sizeof(tokens)) == 0);
+  omendb_rows_free(rows);
+  omendb_hits_free(hits);
+  query.vector_counts = NULL;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+  specs[1].metric = OMENDB_L2;
+  omendb_table* other = NULL;
+  CHECK(omendb_create_table(database, "other", specs, 2, 0, &other) == OMENDB_SCHEMA);
+  omendb_table_free(table);
+  CHECK(omendb_drop_table(database, "several") == OMENDB_OK);
+}
+
+static void test_sparse(omendb_database* database) {
+  omendb_column_spec specs[2];
+  describe_vectors(specs, "s", 0);
+  specs[1].type = OMENDB_SPARSE;
+  omendb_table* table = NULL;
+  REQUIRE(omendb_create_table(database, "sparse", specs, 2, 0, &table) == OMENDB_OK);
+  const int64_t ends[4] = {0, 2, 2, 4};
+  const uint32_t indexes[4] = {70, 7, 7, 9};
+  const float weights[4] = {0.5F, 2.0F, 3.0F, -1.0F};
+  omendb_column columns[2];
+  memset(columns, 0, sizeof(columns));
+  columns[0].name = "id";
+  columns[0].ints = kIds;
+  columns[1].name = "s";
+  columns[1].list_offsets = ends;
+  columns[1].uints = indexes;
+  columns[1].floats = weights;
+  REQUIRE(omendb_insert(table, columns, 2, 3, NULL) == OMENDB_OK);
+  const uint32_t wanted[2] = {70, 7};
+  const float wanted_weights[2] = {4.0F, 1.0F};
+  omendb_sparse_search sparse;
+  memset(&sparse, 0, sizeof(sparse));
+  sparse.indexes = wanted;
+  sparse.weights = wanted_weights;
+  sparse.pair_count = 2;
+  omendb_query query;
+  memset(&query, 0, sizeof(query));
+  query.k = 3;
+  query.sparse = &sparse;
+  omendb_hits* hits = NULL;
+  REQUIRE(omendb_search(table, &query, &hits) == OMENDB_OK);
+  const omendb_hits_view view = omendb_hits_get(hits);
+  REQUIRE(view.offsets[1] == 2);
+  CHECK(view.keys.ints[0] == 10 && view.keys.ints[1] == 30);
+  CHECK(view.sparse_scores[0] == 4.0F && view.scores[1] == 3.0F && view.text_scores == NULL);
+  omendb_rows* rows = NULL;
+  REQUIRE(omendb_hits_fetch(table, hits, 0, 1, &rows) == OMENDB_OK);
+  omendb_column column;
+  CHECK(omendb_rows_column(rows, 1, &column) == OMENDB_OK && column.type == OMENDB_SPARSE);
+  CHECK(column.list_offsets[1] == 2 && column.uints[0] == 7 && column.uints[1] == 70 && column.floats[1] == 0.5F);
+  omendb_rows_free(rows);
+  omendb_hits_free(hits);
+  sparse.column = "other";
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_SCHEMA);
+  sparse.weights = NULL;
+  CHECK(omendb_search(table, &query, &hits) == OMENDB_INVALID_ARGUMENT);
+  omendb_table_free(table);
+  CHECK(omendb_drop_table(database, "sparse") == OMENDB_OK);
 }
 
 static void test_conditions(omendb_table* table) {
@@ -367,8 +493,11 @@ int main(void) {
   test_writing(table);
   test_rows(table);
   test_search(table);
+  test_indexes(database);
   test_l1(database);
   test_bits(database);
+  test_several_vectors(database);
+  test_sparse(database);
   omendb_table* same = NULL;
   CHECK(omendb_open_table(database, "things", &same) == OMENDB_OK);
   test_conditions(table);

@@ -103,6 +103,18 @@ void append_value(const ColumnSpec& spec, const Value& value, ColumnData& data) 
       data.floats.insert(data.floats.end(), floats.begin(), floats.end());
       return;
     }
+    case Type::kVectors: {
+      const Floats floats = null ? Floats(spec.vector.dims, 7.7F) : std::get<Floats>(value);
+      data.floats.insert(data.floats.end(), floats.begin(), floats.end());
+      return data.list_offsets.push_back(static_cast<int64_t>(data.floats.size() / spec.vector.dims));
+    }
+    case Type::kSparse: {
+      for (const auto& [index, weight] : null ? Pairs{{7, 7.7F}} : std::get<Pairs>(value)) {
+        data.uints.push_back(index);
+        data.floats.push_back(weight);
+      }
+      return data.list_offsets.push_back(static_cast<int64_t>(data.uints.size()));
+    }
     case Type::kStringList: {
       for (const std::string& text : null ? Strings{"garbage"} : std::get<Strings>(value)) {
         data.chars += text;
@@ -131,6 +143,18 @@ ColumnView view_of(const ColumnSpec& spec, const ColumnData& data) {
   if (has_strings || spec.type == Type::kStringList) {
     view.offsets = data.offsets.data();
     view.chars = data.chars.data();
+  }
+  if (spec.type == Type::kVectors) {
+    view.list_offsets = data.list_offsets.data();
+    view.floats = data.floats.data();
+    view.dims = spec.vector.dims;
+  }
+  if (spec.type == Type::kSparse) {
+    static constexpr uint32_t kNoIndexes[] = {0};
+    static constexpr float kNoWeights[] = {0};
+    view.list_offsets = data.list_offsets.data();
+    view.uints = data.uints.empty() ? kNoIndexes : data.uints.data();
+    view.floats = data.floats.empty() ? kNoWeights : data.floats.data();
   }
   if (spec.type == Type::kVector) {
     if (spec.vector.element == Element::kBit) {
@@ -345,6 +369,20 @@ Value value_at(const ColumnData& column, size_t row) {
       const auto begin = column.floats.begin() + static_cast<ptrdiff_t>(row * column.dims);
       return Floats(begin, begin + static_cast<ptrdiff_t>(column.dims));
     }
+    case Type::kVectors: {
+      const auto at = [&](int64_t vector) {
+        return column.floats.begin() + static_cast<ptrdiff_t>(column.dims) * static_cast<ptrdiff_t>(vector);
+      };
+      return Floats(at(column.list_offsets[row]), at(column.list_offsets[row + 1]));
+    }
+    case Type::kSparse: {
+      Pairs pairs;
+      for (auto i = static_cast<size_t>(column.list_offsets[row]);
+           i < static_cast<size_t>(column.list_offsets[row + 1]); ++i) {
+        pairs.emplace_back(column.uints[i], column.floats[i]);
+      }
+      return pairs;
+    }
     case Type::kStringList: {
       Strings list;
       for (int64_t i = column.list_offsets[row]; i < column.list_offsets[row + 1]; ++i) {
@@ -504,7 +542,8 @@ Schema schema_of_everything(Type key_type) {
   return {{column("flag", Type::kBool), key_column("id", key_type), column("number", Type::kInt64),
            column("weight", Type::kFloat64), column("at", Type::kTimestamp), column("label", Type::kString),
            column("tags", Type::kStringList), column("extra", Type::kJson), column("body", Type::kText),
-           vector_column("v", 4), vector_column("w", 3, Metric::kCosine), bits_column("b", 13)}};
+           vector_column("v", 4), vector_column("w", 3, Metric::kCosine), bits_column("b", 13),
+           column("s", Type::kSparse)}};
 }
 
 Schema vector_schema(uint32_t dims, Metric metric) {
@@ -531,10 +570,22 @@ Value random_value(const ColumnSpec& spec, base::Random& random) {
     case Type::kString:
     case Type::kText: return random_text(random);
     case Type::kJson: return fmt::format("{{\"n\": {}, \"deep\": [null, true, \"x\"]}}", random.below(1000));
+    case Type::kSparse: {
+      Pairs pairs;
+      for (uint32_t index = 0; index < 12; ++index) {
+        if (random.one_in(4)) pairs.emplace_back(index * index, random.uniform() < 0.1 ? -1.0F : 0.5F);
+      }
+      return pairs;
+    }
     case Type::kStringList: {
       Strings list(random.below(4));
       for (std::string& text : list) text = random_text(random);
       return list;
+    }
+    case Type::kVectors: {
+      Floats vectors(random.below(4) * spec.vector.dims);
+      for (float& component : vectors) component = random.normal();
+      return vectors;
     }
     case Type::kVector: {
       if (spec.vector.element == Element::kBit) {

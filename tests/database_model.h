@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -25,9 +26,10 @@ namespace omendb::test {
 
 using Strings = std::vector<std::string>;
 using Floats = std::vector<float>;
-using Bits = std::vector<uint8_t>;  // packed
+using Bits = std::vector<uint8_t>;                      // packed
+using Pairs = std::vector<std::pair<uint32_t, float>>;  // of a sparse vector, rising
 // Null, or what a column of some type holds.
-using Value = std::variant<std::monostate, bool, int64_t, double, std::string, Strings, Floats, Bits>;
+using Value = std::variant<std::monostate, bool, int64_t, double, std::string, Strings, Floats, Bits, Pairs>;
 using Row = std::vector<Value>;  // in schema order
 
 struct TableModel {
@@ -126,7 +128,7 @@ ColumnSpec column(std::string name, Type type);
 ColumnSpec key_column(std::string name, Type type);
 ColumnSpec vector_column(std::string name, uint32_t dims, Metric metric = Metric::kL2);
 ColumnSpec bits_column(std::string name, uint32_t dims, Metric metric = Metric::kHamming);
-// Every type, two vector columns ("v": dims 4, never null in random rows; "w": dims 3, often null) and one of 13 bits, "b".
+// Every type, two vector columns ("v": dims 4, never null in random rows; "w": dims 3, often null) and one of 13 bits, "b", and one that is sparse, "s".
 Schema schema_of_everything(Type key_type);
 // An int64 key "id" and one vector "v".
 Schema vector_schema(uint32_t dims, Metric metric = Metric::kL2);

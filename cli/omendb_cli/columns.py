@@ -23,6 +23,7 @@ ARROW = {
     "text": pa.string(),
     "json": pa.string(),
     "string[]": pa.list_(pa.string()),
+    "sparse": pa.large_list(pa.struct({"index": pa.uint32(), "weight": pa.float32()})),
 }
 TYPES = [*ARROW, "vector"]
 INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,18})$")

@@ -89,6 +89,11 @@ def print_index(column, index):
     beams = ", ".join(f"{recall}: {'exact' if ef is None else f'ef {ef}'}" for recall, ef in index["ef"].items())
     expected = "unknown" if index["recall"] is None else f"{index['recall']:.3f}"
     screen.say(f"  {column}: expected recall@10 {expected}; for recall {beams}")
+    for measured in index.get("filtered", []):
+        rows = "far from the query" if measured["away"] else "here and there"
+        beam = "each is compared" if measured["ef"] is None else f"ef {measured['ef']}"
+        passing = f"where {100 * measured['share']:.0f} % of the rows pass, {rows}"
+        screen.say(f"  {column}: {passing}: expected recall@10 {measured['recall']:.3f}, {beam}")
 
 
 def check(arguments):

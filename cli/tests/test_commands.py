@@ -485,3 +485,15 @@ def search(table, vector, **options):
 omendb.Table.search = search
 sys.exit(main.main())
 """
+
+
+@pytest.mark.parametrize(("ending", "more"), [("parquet", []), ("jsonl", ["--type", "s=sparse"])])
+def test_sparse_vectors_come_back_from_their_export(tmp_path, omen, ending, more):
+    values = [{5: 1.5, 4_000_000_000: -2.0}, None, {}]
+    with omendb.connect(str(tmp_path / "a.omen")) as db:
+        db.create_table("t", {"id": "int64 primary key", "s": "sparse"}).insert({"id": [1, 2, 3], "s": values})
+    path = tmp_path / f"t.{ending}"
+    assert omen("export", "t", path, "--db", tmp_path / "a.omen").status == 0
+    assert omen("import", "t", path, "--db", tmp_path / "b.omen", *more).status == 0
+    with omendb.connect(str(tmp_path / "b.omen"), read_only=True) as db:
+        assert [row["s"] for row in db["t"].get([1, 2, 3])] == values

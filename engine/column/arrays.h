@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace omendb::column {
 
@@ -19,15 +20,33 @@ struct Arrays {
   const std::byte* validity = nullptr;  // a byte a row, 0 = null; none where no row is null
 };
 
-enum class ValueKind : uint8_t { kInt64, kFloat64, kString, kStringList, kJson };  // a timestamp is a kInt64
+// A timestamp is a kInt64. The last two are of JSON: a member's text, cast to a number. Numbers are on disk and never reused.
+enum class ValueKind : uint8_t {
+  kInt64 = 0,
+  kFloat64 = 1,
+  kString = 2,
+  kStringList = 3,
+  kJson = 4,
+  kJsonInt64 = 5,
+  kJsonFloat64 = 6
+};
 
-// What an index is of: a column, or of one of JSON a member (an element), as text.
+inline bool of_json(ValueKind kind) {
+  return kind == ValueKind::kJson || kind == ValueKind::kJsonInt64 || kind == ValueKind::kJsonFloat64;
+}
+
+inline constexpr size_t kPathMembersMax = 16;
+using Member = std::variant<std::string, int64_t>;  // of an object, by its name; of an array, by its place
+
+// What an index is of: a column, or of one of JSON a member, or a member of that, and so on, as text or cast to a number.
 struct Source {
   uint32_t column = 0;  // its position in the schema
   ValueKind kind{};
-  std::variant<std::monostate, std::string, int64_t> member{};
+  std::vector<Member> path{};  // not empty where it is of JSON, else empty
   friend bool operator==(const Source&, const Source&) = default;
 };
+// As conditions say it: year, extra->'size'->>'width', (extra->>'n')::int8.
+std::string source_text(const Source& source, std::string_view column_name);
 
 template <class T>
 T value_at(const std::byte* values, uint64_t at) {

@@ -1,7 +1,9 @@
 #include "engine/column/block_index.h"
 
 #include "engine/column/json_path.h"
+#include "engine/column/number_text.h"
 
+#include <bit>
 #include <deque>
 #include <optional>
 #include <string>
@@ -39,18 +41,50 @@ void gather_lists(const Arrays& arrays, uint32_t first_row, const BlockBits& row
 
 void gather_members(const Arrays& arrays, const Source& source, uint32_t first_row, const BlockBits& rows,
                     Gathered& out) {
-  const auto* name = std::get_if<std::string>(&source.member);
-  const MemberName prepared(name == nullptr ? std::string_view() : std::string_view(*name));
+  const JsonPath path(source.path);
   std::string buffer;
   for_each_known(arrays, first_row, rows, [&](uint32_t offset, std::string_view json) {
-    const auto member = name != nullptr ? prepared.find_in(json) : element_of(json, std::get<int64_t>(source.member));
-    if (!member) return;
-    auto text = text_of_json(*member, buffer);
+    auto text = path.text_in(json, buffer);
     if (!text) return;
     if (text->data() == buffer.data()) text = out.owned.emplace_back(*text);
     set_bit(out.known, offset);
     out.entries.push_back({*text, static_cast<uint16_t>(offset)});
   });
+}
+
+// Whether each of them is a number.
+bool read_numbers(const Arrays& arrays, const Source& source, uint32_t first_row, const BlockBits& rows,
+                  std::vector<uint64_t>& bits, BlockBits& known) {
+  const JsonPath path(source.path);
+  std::string buffer;
+  bool all = true;
+  for_each_known(arrays, first_row, rows, [&](uint32_t offset, std::string_view json) {
+    const auto text = all ? path.text_in(json, buffer) : std::nullopt;
+    if (!text) return;
+    if (bits.empty()) bits.resize(kRowsPerBlock);
+    set_bit(known, offset);
+    if (source.kind == ValueKind::kJsonInt64) {
+      const auto number = int64_of(*text);
+      all = number.has_value();
+      bits[offset] = std::bit_cast<uint64_t>(number.value_or(0));
+    } else {
+      const auto number = float64_of(*text);
+      all = number.has_value();
+      bits[offset] = std::bit_cast<uint64_t>(number.value_or(0));
+    }
+  });
+  return all;
+}
+
+std::optional<MemberNumbers> make_numbers(const Arrays& arrays, const Source& source, uint32_t first_row,
+                                          const BlockBits& rows) {
+  std::vector<uint64_t> bits;
+  BlockBits known{};
+  if (!read_numbers(arrays, source, first_row, rows, bits, known)) return {};
+  const ValueKind kind = source.kind == ValueKind::kJsonInt64 ? ValueKind::kInt64 : ValueKind::kFloat64;
+  const Arrays numbers{.values = reinterpret_cast<const std::byte*>(bits.data())};
+  SortedRows order(numbers, kind, 0, known);
+  return MemberNumbers{std::move(bits), std::move(order)};
 }
 
 }  // namespace
@@ -59,6 +93,8 @@ size_t BlockIndex::memory_bytes() const {
   size_t bytes = sizeof *this;
   if (const auto* rows = std::get_if<SortedRows>(&values)) bytes += rows->memory_bytes();
   if (const auto* terms = std::get_if<SortedTerms>(&values)) bytes += terms->memory_bytes();
+  if (const auto* numbers = std::get_if<MemberNumbers>(&values))
+    bytes += numbers->order.memory_bytes() + numbers->bits.capacity() * sizeof(uint64_t);
   return bytes;
 }
 
@@ -68,6 +104,10 @@ std::shared_ptr<const BlockIndex> make_block_index(const Arrays& arrays, const S
   const uint32_t first_row = block * kRowsPerBlock;
   auto index = std::make_shared<BlockIndex>();
   index->covered = rows;
+  if (kind == ValueKind::kJsonInt64 || kind == ValueKind::kJsonFloat64) {
+    if (auto numbers = make_numbers(arrays, source, first_row, rows)) index->values = *std::move(numbers);
+    return index;
+  }
   if (kind != ValueKind::kStringList && kind != ValueKind::kJson) {
     index->values.emplace<SortedRows>(arrays, kind, first_row, rows);
     return index;

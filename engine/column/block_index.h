@@ -15,10 +15,19 @@
 
 namespace omendb::column {
 
+// Members of JSON cast to a number, each of which is one, in order. Eight bytes a row besides what the order takes.
+struct MemberNumbers {
+  std::vector<uint64_t> bits;  // of each row's number; none: no row has the member
+  SortedRows order;            // of rows from 0 on
+
+  Arrays arrays() const { return {.values = reinterpret_cast<const std::byte*>(bits.data())}; }
+};
+
 // Immutable; any number of threads.
 struct BlockIndex {
   BlockBits covered{};  // the rows that it speaks of: those that lived when it was made
-  std::variant<std::monostate, SortedRows, SortedTerms> values;  // nothing: they take too much room
+  // Nothing: they take too much room, or one of them can not be cast.
+  std::variant<std::monostate, SortedRows, SortedTerms, MemberNumbers> values;
 
   size_t memory_bytes() const;
 };

@@ -184,4 +184,42 @@ std::optional<std::string_view> text_of_json(std::string_view json, std::string&
   return value;
 }
 
+JsonPath::JsonPath(std::span<const Member> path) {
+  for (const Member& member : path) {
+    if (const auto* name = std::get_if<std::string>(&member)) {
+      steps_.emplace_back(MemberName(*name));
+    } else {
+      steps_.emplace_back(std::get<int64_t>(member));
+    }
+  }
+}
+
+std::optional<std::string_view> JsonPath::text_in(std::string_view json, std::string& buffer) const {
+  for (const auto& step : steps_) {
+    const auto* name = std::get_if<MemberName>(&step);
+    const auto member = name != nullptr ? name->find_in(json) : element_of(json, std::get<int64_t>(step));
+    if (!member) return {};
+    json = *member;
+  }
+  return text_of_json(json, buffer);
+}
+
+std::string source_text(const Source& source, std::string_view column_name) {
+  std::string text(column_name);
+  for (size_t i = 0; i < source.path.size(); ++i) {
+    text += i + 1 < source.path.size() ? "->" : "->>";
+    if (const auto* place = std::get_if<int64_t>(&source.path[i])) {
+      text += std::to_string(*place);
+      continue;
+    }
+    text += '\'';
+    for (const char c : std::get<std::string>(source.path[i]))
+      text += c == '\'' ? std::string(2, c) : std::string(1, c);
+    text += '\'';
+  }
+  if (source.kind == ValueKind::kJsonInt64) return "(" + text + ")::int8";
+  if (source.kind == ValueKind::kJsonFloat64) return "(" + text + ")::float8";
+  return text;
+}
+
 }  // namespace omendb::column

@@ -32,6 +32,11 @@ class SortedRows {
   // All below the text, or above it; and those that are equal to it where these count.
   Span beside(const Arrays& arrays, std::string_view text, bool below, bool or_equal) const;
 
+  // visit(row, place in the block) of each row of the span.
+  template <class Visit>
+  void for_each(Span span, const Visit& visit) const {
+    for (uint32_t i = span.first; i < span.end; ++i) visit(first_row_ + rows_[i], rows_[i]);
+  }
   // Flips the bits of the span's rows.
   void flip(Span span, BlockBits& bits) const;
   // Rows with a value.

@@ -67,6 +67,7 @@ omendb::OpenOptions to_options(const omendb_options* options) {
   result.read_only = options->read_only != 0;
   result.sync = options->sync_off != 0 ? omendb::Sync::kOff : omendb::Sync::kFull;
   result.threads = options->threads;
+  if (options->index_bytes_max != 0) result.index_bytes_max = options->index_bytes_max;
   return result;
 }
 
@@ -77,6 +78,7 @@ omendb::ColumnSpec to_spec(const omendb_column_spec& column) {
   spec.primary_key = column.primary_key != 0;
   spec.vector.dims = column.dims;
   spec.vector.element = static_cast<omendb::Element>(column.element);
+  if (spec.type == omendb::Type::kVectors) spec.vector.metric = omendb::Metric::kCosine;
   if (spec.vector.element == omendb::Element::kBit) spec.vector.metric = omendb::Metric::kHamming;
   if (column.metric != 0) spec.vector.metric = static_cast<omendb::Metric>(column.metric);
   if (column.m != 0) spec.vector.m = column.m;
@@ -86,6 +88,9 @@ omendb::ColumnSpec to_spec(const omendb_column_spec& column) {
   if (column.analyzer != nullptr) spec.text.analyzer = column.analyzer;
   if (column.k1 != nullptr) spec.text.k1 = *column.k1;
   if (column.b != nullptr) spec.text.b = *column.b;
+  spec.index.mode = static_cast<omendb::IndexMode>(column.index);
+  for (size_t i = 0; column.index_paths != nullptr && i < column.index_path_count; ++i)
+    spec.index.paths.emplace_back(column.index_paths[i]);
   return spec;
 }
 
@@ -103,10 +108,31 @@ Result<void> set_text(const omendb_text_search* text, std::vector<omendb::TextCo
   query.text_columns = columns;
   query.fusion.method = static_cast<omendb::Fusion::Method>(text->fusion);
   query.fusion.candidates = text->candidates;
-  if (text->vector_weight == 0 && text->text_weight == 0) return {};
-  query.fusion.vector_weight = text->vector_weight;
-  query.fusion.text_weight = text->text_weight;
   return {};
+}
+
+Result<void> set_sparse(const omendb_sparse_search* sparse, bool beside_text, omendb::SearchQuery& query) {
+  if (sparse == nullptr) return {};
+  TRY_OK(require((sparse->indexes != nullptr && sparse->weights != nullptr) || sparse->pair_count == 0,
+                 "indexes or weights"));
+  query.sparse = {{sparse->indexes, sparse->pair_count}, {sparse->weights, sparse->pair_count}, {}};
+  if (sparse->column != nullptr) query.sparse->column = sparse->column;
+  if (beside_text) return {};
+  query.fusion.method = static_cast<omendb::Fusion::Method>(sparse->fusion);
+  query.fusion.candidates = sparse->candidates;
+  return {};
+}
+
+void set_weights(const omendb_query& from, omendb::Fusion& fusion) {
+  const double vector_weight = from.text != nullptr     ? from.text->vector_weight
+                               : from.sparse != nullptr ? from.sparse->vector_weight
+                                                        : 0;
+  const double text_weight = from.text != nullptr ? from.text->text_weight : 0;
+  const double sparse_weight = from.sparse != nullptr ? from.sparse->sparse_weight : 0;
+  if (vector_weight == 0 && text_weight == 0 && sparse_weight == 0) return;
+  fusion.vector_weight = vector_weight;
+  fusion.text_weight = text_weight;
+  fusion.sparse_weight = sparse_weight;
 }
 
 Result<std::vector<omendb::ColumnView>> to_views(const omendb_column* columns, size_t column_count) {
@@ -125,6 +151,7 @@ Result<std::vector<omendb::ColumnView>> to_views(const omendb_column* columns, s
     view.offsets = in.offsets;
     view.chars = in.chars;
     view.floats = in.floats;
+    view.uints = in.uints;
     view.bits = in.bits;
     view.dims = in.dims;
     views.push_back(view);
@@ -145,6 +172,7 @@ omendb_column to_c(const omendb::ColumnData& column) {
   out.offsets = data(column.offsets);
   out.chars = column.chars.c_str();
   out.floats = data(column.floats);
+  out.uints = data(column.uints);
   out.bits = data(column.bits);
   out.dims = column.dims;
   return out;
@@ -318,6 +346,8 @@ omendb_status omendb_create_table(omendb_database* database, const char* name, c
     omendb::Schema schema;
     for (size_t i = 0; i < column_count; ++i) {
       TRY_OK(require(columns[i].name != nullptr, "a column's name"));
+      for (size_t path = 0; columns[i].index_paths != nullptr && path < columns[i].index_path_count; ++path)
+        TRY_OK(require(columns[i].index_paths[path] != nullptr, "a path of an index"));
       schema.columns.push_back(to_spec(columns[i]));
     }
     TRY(table, database->database.create_table(name, schema, exist_ok != 0));
@@ -439,22 +469,31 @@ omendb_status omendb_rows_column(const omendb_rows* rows, size_t index, omendb_c
 
 void omendb_rows_free(omendb_rows* rows) { delete rows; }
 
+namespace {
+
+// How many numbers, or bytes of bits, a query is made of.
+Result<size_t> numbers_of(const omendb_query& query, std::span<const uint32_t> vector_counts) {
+  const size_t row_numbers = query.bits != nullptr ? query.dims / 8 + (query.dims % 8 != 0 ? 1 : 0) : query.dims;
+  size_t vector_count = vector_counts.empty() ? query.query_count : 0;
+  for (const uint32_t count : vector_counts) vector_count += count;
+  size_t numbers = 0;
+  if (!__builtin_mul_overflow(vector_count, row_numbers, &numbers)) return numbers;
+  return Error{ErrorCode::kInvalidArgument, fmt::format("{} vectors of {} dimensions", vector_count, query.dims)};
+}
+
+}  // namespace
+
 omendb_status omendb_search(omendb_table* table, const omendb_query* query, omendb_hits** out) {
   return guarded([&]() -> Result<void> {
     TRY_OK(require(table != nullptr && query != nullptr && out != nullptr, "table, query or out"));
-    TRY_OK(require(query->vectors != nullptr || query->bits != nullptr || query->text != nullptr,
-                   "vectors, bits and text"));
+    const bool by_vectors = query->vectors != nullptr || query->bits != nullptr;
+    TRY_OK(require(by_vectors || query->text != nullptr || query->sparse != nullptr, "vectors, bits, text and sparse"));
     omendb::SearchQuery search;
-    const size_t row_numbers = query->bits != nullptr ? query->dims / 8 + (query->dims % 8 != 0 ? 1 : 0) : query->dims;
-    size_t number_count = 0;
-    if (__builtin_mul_overflow(query->query_count, row_numbers, &number_count)) {
-      return Error{ErrorCode::kInvalidArgument,
-                   fmt::format("{} queries of {} dimensions", query->query_count, query->dims)};
-    }
+    if (query->vector_counts != nullptr) search.vector_counts = {query->vector_counts, query->query_count};
+    TRY(number_count, numbers_of(*query, search.vector_counts));
     if (query->vectors != nullptr) search.vectors = {query->vectors, number_count};
     if (query->bits != nullptr) search.bits = {query->bits, number_count};
-    const bool by_text_alone = query->vectors == nullptr && query->bits == nullptr;
-    search.query_count = by_text_alone ? 1 : query->query_count;
+    search.query_count = by_vectors ? query->query_count : 1;
     if (query->column != nullptr) search.column = query->column;
     search.k = query->k;
     if (query->radius != nullptr) search.radius = *query->radius;
@@ -466,6 +505,8 @@ omendb_status omendb_search(omendb_table* table, const omendb_query* query, omen
     search.where = condition.view();
     std::vector<omendb::TextColumnWeight> text_columns;
     TRY_OK(set_text(query->text, text_columns, search));
+    TRY_OK(set_sparse(query->sparse, query->text != nullptr, search));
+    set_weights(*query, search.fusion);
     search.offset = query->offset;
     if (query->min_score != nullptr) search.min_score = *query->min_score;
     if (query->group_by != nullptr) search.group_by = query->group_by;
@@ -478,9 +519,10 @@ omendb_status omendb_search(omendb_table* table, const omendb_query* query, omen
 
 omendb_hits_view omendb_hits_get(const omendb_hits* hits) {
   if (hits == nullptr) return {};
-  const auto& texts = hits->hits.text_scores;
-  return {hits->hits.query_count(), hits->hits.offsets.data(), hits->hits.distances.data(),
-          to_c(hits->hits.keys),    hits->hits.scores.data(),  texts.empty() ? nullptr : texts.data()};
+  const omendb::Hits& all = hits->hits;
+  const auto or_null = [](const std::vector<float>& scores) { return scores.empty() ? nullptr : scores.data(); };
+  return {all.query_count(), all.offsets.data(),       all.distances.data(),      to_c(all.keys),
+          all.scores.data(), or_null(all.text_scores), or_null(all.sparse_scores)};
 }
 
 omendb_status omendb_hits_fetch(omendb_table* table, const omendb_hits* hits, size_t first, size_t count,

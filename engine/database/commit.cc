@@ -4,6 +4,7 @@
 #include "engine/database/engine.h"
 #include "engine/exec/rows_where.h"
 #include "engine/filter/filter.h"
+#include "engine/table/row_vectors.h"
 #include "engine/table/schema_format.h"
 
 #include <fmt/format.h>
@@ -181,7 +182,8 @@ Result<uint64_t> Engine::write(TableId id, const BatchView& batch, table::OnConf
   TRY(pinned, table_version(id));
   TRY(rows, table::check_rows(pinned->info->schema, pinned->info->name, batch));
   if (rows.row_count == 0) return uint64_t{0};
-  TRY(texts, table::index_texts(*pinned, rows));  // before anybody has to wait
+  TRY_OK(table::encode_vectors(*pinned, rows));  // before anybody has to wait
+  TRY(texts, table::index_texts(*pinned, rows));
   TRY_OK(wait_for_room(id, rows.row_count * vector_bytes_a_row(*pinned)));
   TRY_OK(wait_for_text_room(id));
   CommitNumber number;
@@ -419,6 +421,7 @@ Result<uint64_t> Engine::update(TableId id, const BatchView& values, const Where
     changed_count = rows.row_count;
     TRY_OK(base::begin_stage(stop, "indexing the texts of the changed rows"));
     TRY(texts, table::index_texts(*table->version(), rows));
+    TRY_OK(table::encode_vectors(*table->version(), rows));
     TRY_OK(base::begin_stage(stop, "beginning to write"));
     TRY(logged, commit_rows(*table, rows, texts, table::OnConflict::kReplace));
     number = logged;

@@ -178,6 +178,7 @@ Result<Hits> Table::search(const SearchQuery& query) const {
   hits.distances = std::move(found.distances);
   hits.scores = std::move(found.scores);
   hits.text_scores = std::move(found.text_scores);
+  hits.sparse_scores = std::move(found.sparse_scores);
   hits.rows.reserve(found.rows.size());
   for (const RowId row : found.rows) hits.rows.push_back(row.value);
   const size_t key_column[] = {version->info->key_column};
@@ -210,6 +211,7 @@ Result<Hits> Table::rearrange(const Hits& hits, std::span<const uint32_t> order,
     rearranged.distances.push_back(hits.distances[at]);
     rearranged.scores.push_back(scores[i]);
     if (!hits.text_scores.empty()) rearranged.text_scores.push_back(hits.text_scores[at]);
+    if (!hits.sparse_scores.empty()) rearranged.sparse_scores.push_back(hits.sparse_scores[at]);
   }
   rearranged.offsets = {0, static_cast<uint32_t>(rows.size())};
   const table::TableVersion& version = *hits.snapshot->table;
@@ -222,6 +224,11 @@ Result<Hits> Table::rearrange(const Hits& hits, std::span<const uint32_t> order,
 Result<std::string> Table::explain(const SearchQuery& query, bool analyze) const {
   database::OptionalStop stop(query.stop_when, impl_->engine->clock());
   TRY(version, impl_->engine->table_version(impl_->info->id));
+  const bool searches = !query.vectors.empty() || !query.bits.empty() || query.text || query.text_query;
+  if (!searches && !query.where.text.empty()) {
+    TRY(rows, exec::explain_rows(*version, query.where, analyze, stop.get()));
+    return plan::to_text(rows);
+  }
   if (query.query_count != 1)
     return Error{ErrorCode::kInvalidArgument, fmt::format("explain() is of one query, not of {}", query.query_count)};
   if (!analyze) {

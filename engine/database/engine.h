@@ -82,7 +82,7 @@ class Engine {
   // One merge of runs of a text index, as the background does by itself; false if none was due.
   Result<bool> merge_some_texts();
   // One block of an index behind conditions that pays, as the background makes it by itself; false if there was none to make.
-  Result<bool> index_some_columns() const;
+  Result<bool> index_some_columns(std::optional<TableId> only = {}) const;
   // Leaves patches behind that no row shows any more, as updates do by themselves when they are many.
   Result<void> renew_patches(TableId id);
   Result<void> check();

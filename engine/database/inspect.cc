@@ -4,6 +4,7 @@
 #include "engine/base/try.h"
 #include "engine/database/engine.h"
 #include "engine/os/memory_usage.h"
+#include "engine/table/row_vectors.h"
 #include "engine/table/schema_format.h"
 
 #include <fmt/format.h>
@@ -63,10 +64,13 @@ Result<void> Engine::backup(os::Directory& target) {
   return store_->backup(target);
 }
 
-Result<bool> Engine::index_some_columns() const {
+Result<bool> Engine::index_some_columns(std::optional<TableId> only) const {
   TRY(newest, version());
+  std::vector<std::shared_ptr<table::ColumnIndexes>> all;
+  for (const auto& [name, table] : newest->tables) all.push_back(table->indexes);
   for (const auto& [name, table] : newest->tables) {
-    TRY(made, table->indexes->build_some(*table));
+    if (only && *only != table->info->id) continue;
+    TRY(made, table->indexes->build_some(*table, {all, options_.index_bytes_max}));
     if (made) return true;
   }
   return false;
@@ -89,8 +93,7 @@ Result<void> Engine::wait_for_index(TableId id) {
   TRY_OK(workers_->wait_until(linked));
   TRY_OK(std::move(failed));
   for (bool built = true; built;) {
-    TRY(newest, table_version(id));
-    TRY(made, newest->indexes->build_some(*newest));
+    TRY(made, index_some_columns(id));
     built = made;
   }
   return {};
@@ -113,6 +116,9 @@ uint64_t row_hash(const table::TableVersion& table, RowId row, uint64_t seed) {
   return hash;
 }
 
+// "text.body", "sparse.terms".
+std::string index_name(const ColumnSpec& column) { return fmt::format("{}.{}", to_string(column.type), column.name); }
+
 std::vector<MemoryOrDiskPart> memory_parts(const table::TableVersion& table) {
   std::vector<MemoryOrDiskPart> parts = {{"live rows", table.live.memory_bytes()}, {"keys", table.keys.memory_usage()}};
   if (table.patches) parts.push_back({"patches", table.patches->memory_bytes()});
@@ -123,7 +129,7 @@ std::vector<MemoryOrDiskPart> memory_parts(const table::TableVersion& table) {
     if (stats.code_memory_bytes != 0) parts.push_back({"codes." + name, stats.code_memory_bytes});
   }
   for (const table::TextColumnVersion& column : table.texts)
-    parts.push_back({"text." + table.info->schema.columns[column.index->column()].name, column.memory_bytes()});
+    parts.push_back({index_name(table.info->schema.columns[column.index->column()]), column.memory_bytes()});
   for (uint32_t c = 0; c < table.columns.size(); ++c) {
     if (const auto bytes = table.indexes->memory_bytes(c))
       parts.push_back({"index." + table.info->schema.columns[c].name, *bytes});
@@ -139,7 +145,7 @@ std::vector<MemoryOrDiskPart> disk_parts(const table::TableStore& table, const s
   const auto& columns = table.info().schema.columns;
   for (uint32_t c = 0; c < columns.size(); ++c) {
     parts.push_back({"columns." + columns[c].name, table.columns()[c].disk_bytes(store)});
-    if (columns[c].type != Type::kVector) continue;
+    if (!table::is_searched_by_vector(columns[c])) continue;
     uint64_t graph_bytes = 0;
     for (const graph::Graph::Stream stream : graph::Graph::kStreams)
       graph_bytes += store.array_disk_bytes(table::array_id(storage, c, table::graph_part(stream)));
@@ -150,7 +156,7 @@ std::vector<MemoryOrDiskPart> disk_parts(const table::TableStore& table, const s
     uint64_t text_bytes = store.array_disk_bytes(table::array_id(storage, c, table::Part::kDeadTerms));
     for (const table::PlacedTextRun& placed : column.runs)
       text_bytes += store.array_disk_bytes(table::array_id(placed.run->storage(), c, table::Part::kTextRun));
-    parts.push_back({"text." + columns[c].name, text_bytes});
+    parts.push_back({index_name(columns[c]), text_bytes});
   }
   return parts;
 }
@@ -158,12 +164,27 @@ std::vector<MemoryOrDiskPart> disk_parts(const table::TableStore& table, const s
 constexpr double kRecallsShown[] = {0.9, 0.95, 0.99};
 constexpr size_t kShownK = 10;
 
+// Of the classes that were measured.
+std::vector<FilteredRecall> filtered_recalls(const table::Calibration& calibration, uint32_t row_count_now) {
+  std::vector<FilteredRecall> recalls;
+  for (const table::FilteredCurve& curve : calibration.filtered) {
+    const table::Effort effort = table::filtered_effort_for(calibration, curve.kind, static_cast<double>(curve.share),
+                                                            kShownK, table::kRecallDefault, row_count_now)
+                                     .value_or(table::Effort{0, true});
+    recalls.push_back({.away = curve.kind == table::ConditionKind::kAway,
+                       .share = static_cast<double>(curve.share),
+                       .ef = effort.exact ? 0 : effort.ef,
+                       .recall = effort.exact ? 1 : table::expected_recall(curve, effort.ef)});
+  }
+  return recalls;
+}
+
 IndexStats index_stats(const table::TableVersion& table, const table::VectorColumnVersion& column) {
   const table::VectorIndex& index = *column.index;
   const ColumnSpec& spec = table.info->schema.columns[index.column()];
   const graph::GraphStats graph = index.graph().stats();
   IndexStats stats{.column = spec.name, .options = spec.vector};
-  stats.options.storage = table::chosen_storage(spec.vector);
+  stats.options.storage = table::chosen_storage(table::graph_vectors(spec));
   stats.linked_row_count = graph.linked_rows;
   stats.links_per_row =
       static_cast<double>(graph.edges) / static_cast<double>(std::max<uint64_t>(1, graph.linked_rows));
@@ -174,6 +195,7 @@ IndexStats index_stats(const table::TableVersion& table, const table::VectorColu
   if (calibration != nullptr) {
     stats.calibrated_row_count = calibration->row_count;
     stats.calibration_query_count = calibration->query_count;
+    stats.filtered = filtered_recalls(*calibration, index.watermark());
   }
   const bool exact = index.watermark() == 0 || index.small(table);
   for (const double recall : kRecallsShown) {
@@ -184,6 +206,22 @@ IndexStats index_stats(const table::TableVersion& table, const table::VectorColu
     if (effort.exact) stats.default_recall = 1;
     if (!effort.exact && calibration != nullptr)
       stats.default_recall = table::expected_recall(*calibration, kShownK, effort.ef).value_or(0);
+  }
+  return stats;
+}
+
+std::vector<ColumnIndexStats> column_index_stats(const table::TableVersion& table) {
+  using Why = ColumnIndexStats::Why;
+  const auto& columns = table.info->schema.columns;
+  std::vector<ColumnIndexStats> stats;
+  for (const table::ColumnIndexes::Figures& index : table.indexes->figures()) {
+    const std::string& column = columns[index.source.column].name;
+    stats.push_back({column, column::source_text(index.source, column),
+                     index.why == table::IndexState::Why::kAsked ? Why::kAsked : Why::kEarned,
+                     uint64_t{index.block_count} * table::LiveBitmap::kRowsPerBlock, index.bytes});
+  }
+  for (const ColumnSpec& spec : columns) {
+    if (spec.index.mode == IndexMode::kNever) stats.push_back({spec.name, spec.name, Why::kRefused, 0, 0});
   }
   return stats;
 }
@@ -225,6 +263,7 @@ Result<TableStats> Engine::table_stats(TableId id) const {
     stats.indexes.push_back(index_stats(*table, column));
   }
   stats.memory = memory_parts(*table);
+  stats.column_indexes = column_index_stats(*table);
   const std::lock_guard lock(commit_mutex_);
   TRY(store, store_of_table(id));
   stats.disk = disk_parts(*store, *store_);

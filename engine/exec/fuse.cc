@@ -32,10 +32,12 @@ Scale scale_of(Fusion::Method method, const std::vector<double>& scores) {
   return {mean - 3 * deviation, mean + 3 * deviation};
 }
 
+// Ranks are there only of searches that there were.
 void score_by_rank(const Fusion& fusion, std::vector<Candidate>& candidates) {
   for (Candidate& candidate : candidates) {
-    candidate.score =
-        fusion.vector_weight * reciprocal(candidate.vector_rank) + fusion.text_weight * reciprocal(candidate.text_rank);
+    candidate.score = fusion.vector_weight * reciprocal(candidate.vector_rank) +
+                      fusion.text_weight * reciprocal(candidate.text_rank) +
+                      fusion.sparse_weight * reciprocal(candidate.sparse_rank);
   }
 }
 
@@ -44,29 +46,35 @@ void add(double weight, double on_scale, Candidate& candidate) {
   candidate.unbounded_score += weight * on_scale;
 }
 
-// A row without a vector counts as the farthest one.
-void score_by_scale(const Fusion& fusion, std::vector<Candidate>& candidates) {
-  std::vector<double> vector_scores;
-  std::vector<double> text_scores;
+// What one search has to say. `score_of` a candidate: a number, or nothing for a row that counts as the worst one.
+template <typename ScoreOf>
+void add_scaled(Fusion::Method method, double weight, const ScoreOf& score_of, std::vector<Candidate>& candidates) {
+  std::vector<double> scores;
   for (const Candidate& candidate : candidates) {
-    if (candidate.vector_score) vector_scores.push_back(*candidate.vector_score);
-    text_scores.push_back(candidate.text_score);
+    if (const std::optional<float> score = score_of(candidate)) scores.push_back(*score);
   }
-  const Scale vector_scale = scale_of(fusion.method, vector_scores);
-  const Scale text_scale = scale_of(fusion.method, text_scores);
+  const Scale scale = scale_of(method, scores);
   for (Candidate& candidate : candidates) {
-    if (candidate.vector_score) add(fusion.vector_weight, vector_scale(*candidate.vector_score), candidate);
-    add(fusion.text_weight, text_scale(candidate.text_score), candidate);
+    if (const std::optional<float> score = score_of(candidate)) add(weight, scale(*score), candidate);
   }
+}
+
+void score_by_scale(const Fusion& fusion, FusedBy by, std::vector<Candidate>& candidates) {
+  const auto add_search = [&](bool there_was, double weight, const auto& score_of) {
+    if (there_was) add_scaled(fusion.method, weight, score_of, candidates);
+  };
+  add_search(by.vector, fusion.vector_weight, [](const Candidate& row) { return row.vector_score; });
+  add_search(by.text, fusion.text_weight, [](const Candidate& row) { return std::optional(row.text_score); });
+  add_search(by.sparse, fusion.sparse_weight, [](const Candidate& row) { return std::optional(row.sparse_score); });
 }
 
 }  // namespace
 
-void fuse(const Fusion& fusion, std::vector<Candidate>& candidates) {
+void fuse(const Fusion& fusion, FusedBy by, std::vector<Candidate>& candidates) {
   if (fusion.method == Fusion::Method::kReciprocalRank) {
     score_by_rank(fusion, candidates);
   } else {
-    score_by_scale(fusion, candidates);
+    score_by_scale(fusion, by, candidates);
   }
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
     if (a.score != b.score) return a.score > b.score;

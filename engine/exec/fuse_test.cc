@@ -13,6 +13,8 @@ namespace {
 
 using Method = Fusion::Method;
 
+constexpr FusedBy kBoth = {.vector = true, .text = true};
+
 // A few rows far above the rest on each side, some of them without a vector.
 std::vector<Candidate> random_candidates(base::Random& random, size_t count) {
   std::vector<Candidate> candidates;
@@ -41,7 +43,7 @@ TEST(Fuse, AWeightOfNothingLeavesTheOtherRanking) {
                      [](const Candidate& a, const Candidate& b) { return a.text_score > b.text_score; });
     for (const Method method : {Method::kDistribution, Method::kRelative}) {
       std::vector<Candidate> fused = given;
-      fuse({.method = method, .vector_weight = 0, .text_weight = 2}, fused);
+      fuse({.method = method, .vector_weight = 0, .text_weight = 2}, kBoth, fused);
       EXPECT_EQ(rows_of(fused), rows_of(by_text)) << "seed " << seed;
     }
   }
@@ -51,7 +53,7 @@ TEST(Fuse, RowsBeyondTheEndOfAScaleKeepTheirOrder) {
   std::vector<Candidate> candidates;
   for (uint32_t i = 0; i < 100; ++i)
     candidates.push_back({.row = {i}, .vector_score = i == 7 ? 90.0F : i == 8 ? 91.0F : 0.0F});
-  fuse({.method = Method::kDistribution}, candidates);
+  fuse({.method = Method::kDistribution}, kBoth, candidates);
   EXPECT_EQ(candidates[0].score, candidates[1].score);
   EXPECT_EQ(candidates[0].row.value, 8U);
   EXPECT_EQ(candidates[1].row.value, 7U);
@@ -63,7 +65,7 @@ TEST(Fuse, ScoresAreFromNothingToTheSumOfTheWeights) {
     base::Random random(seed);
     for (const Method method : {Method::kDistribution, Method::kRelative}) {
       std::vector<Candidate> candidates = random_candidates(random, random.below(60));
-      fuse({.method = method, .vector_weight = 0.5, .text_weight = 3}, candidates);
+      fuse({.method = method, .vector_weight = 0.5, .text_weight = 3}, kBoth, candidates);
       for (const Candidate& candidate : candidates) {
         EXPECT_TRUE(candidate.score >= 0 && candidate.score <= 3.5) << candidate.score << ", seed " << seed;
         EXPECT_TRUE(candidate.vector_score || candidate.score <= 3) << "seed " << seed;
@@ -77,12 +79,24 @@ TEST(Fuse, OneRowAndEqualRowsHaveTheBestScore) {
     for (const Method method : {Method::kDistribution, Method::kRelative}) {
       std::vector<Candidate> candidates;
       for (uint32_t i = 0; i < count; ++i) candidates.push_back({.row = {i}, .vector_score = 0.1F, .text_score = 3});
-      fuse({.method = method}, candidates);
+      fuse({.method = method}, kBoth, candidates);
       for (uint32_t i = 0; i < count; ++i) {
         EXPECT_EQ(candidates[i].score, 2);
         EXPECT_EQ(candidates[i].row.value, i);
       }
     }
+  }
+}
+
+TEST(Fuse, SearchesThatThereWereNotAddNothing) {
+  for (const Method method : {Method::kDistribution, Method::kRelative, Method::kReciprocalRank}) {
+    std::vector<Candidate> candidates;
+    for (uint32_t i = 0; i < 9; ++i)
+      candidates.push_back({.row = {i}, .sparse_rank = 9 - i, .sparse_score = static_cast<float>(i) - 4});
+    fuse({.method = method, .sparse_weight = 0.5}, {.sparse = true}, candidates);
+    for (uint32_t i = 0; i < 9; ++i) EXPECT_EQ(candidates[i].row.value, 8 - i);
+    EXPECT_LE(candidates.front().score, 0.5);
+    EXPECT_GE(candidates.back().score, 0);
   }
 }
 

@@ -32,7 +32,7 @@ std::span<const std::byte> ends_of(const table::RowsColumn& column, size_t row_c
 // A column of its own for `rows`; a condition asks of vectors only whether they are null.
 filter::ColumnSpan copied_column(const table::ColumnValues& values, Type type, std::span<const RowId> rows,
                                  table::Rows& owner) {
-  if (type == Type::kVector) {
+  if (type == Type::kVector || type == Type::kVectors || type == Type::kSparse) {
     const std::span<std::byte> validity = owner.own(rows.size());
     for (size_t i = 0; i < rows.size(); ++i) validity[i] = values.is_null(rows[i]) ? std::byte{0} : std::byte{1};
     return {.values = nullptr, .ends = nullptr, .chars = nullptr, .validity = validity.data()};

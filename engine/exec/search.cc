@@ -1,8 +1,11 @@
 #include "engine/exec/search.h"
 
 #include "engine/base/try.h"
+#include "engine/exec/explain_condition.h"
 #include "engine/exec/fuse.h"
+#include "engine/exec/max_sim_search.h"
 #include "engine/exec/rows_where.h"
+#include "engine/exec/sparse_search.h"
 #include "engine/exec/text_search.h"
 #include "engine/exec/vector_search.h"
 #include "engine/plan/vector_strategy.h"
@@ -24,20 +27,45 @@ namespace {
 constexpr float kNoDistance = std::numeric_limits<float>::quiet_NaN();
 constexpr size_t kCandidatesMin = 50;
 
-bool has_vectors(const SearchQuery& query) { return !query.vectors.empty() || !query.bits.empty(); }
+bool has_vectors(const SearchQuery& query) {
+  return !query.vectors.empty() || !query.bits.empty() || !query.vector_counts.empty();
+}
 bool has_text(const SearchQuery& query) { return query.text || query.text_query; }
+bool has_sparse(const SearchQuery& query) { return query.sparse.has_value(); }
 bool text_filters(const SearchQuery& query) { return query.fusion.method == Fusion::Method::kTextFilters; }
+FusedBy searches_of(const SearchQuery& query) { return {has_vectors(query), has_text(query), has_sparse(query)}; }
+
+// A search by vector or by text counts the weights of both, whether it is fused or not.
+std::string fault_of_weights(const SearchQuery& query) {
+  const Fusion& fusion = query.fusion;
+  const auto is_weight = [](double weight) { return weight >= 0 && std::isfinite(weight); };
+  const bool good = is_weight(fusion.vector_weight) && is_weight(fusion.text_weight) && is_weight(fusion.sparse_weight);
+  const FusedBy by = searches_of(query);
+  if (!by.sparse) {
+    if (good && fusion.vector_weight + fusion.text_weight != 0) return "";
+    return fmt::format("the weights of vector and text are numbers from 0, not both 0: {} and {}", fusion.vector_weight,
+                       fusion.text_weight);
+  }
+  if (good && (by.vector ? fusion.vector_weight : 0) + (by.text ? fusion.text_weight : 0) + fusion.sparse_weight != 0)
+    return "";
+  return fmt::format("the weights of vector, text and sparse are numbers from 0, not all 0: {}, {} and {}",
+                     fusion.vector_weight, fusion.text_weight, fusion.sparse_weight);
+}
+
+std::string fault_of_filter(const SearchQuery& query) {
+  if (!text_filters(query) || !has_sparse(query)) return "";
+  if (has_vectors(query)) return "fuse by filter ranks by the vector or by the sparse one, not by both";
+  return has_text(query) ? "" : "fuse by filter goes with a text";
+}
 
 std::string fault_of_fusion(const SearchQuery& query) {
   if (query.query_count != 1)
-    return fmt::format("a text goes with one vector, not with {}; search for one at a time", query.query_count);
+    return fmt::format("a {} goes with one vector, not with {}; search for one at a time",
+                       has_text(query) ? "text" : "sparse vector", query.query_count);
   if (query.radius && !has_vectors(query)) return "a radius goes with a vector";
+  if (std::string fault = fault_of_weights(query); !fault.empty()) return fault;
+  if (std::string fault = fault_of_filter(query); !fault.empty()) return fault;
   const Fusion& fusion = query.fusion;
-  const auto is_weight = [](double weight) { return weight >= 0 && std::isfinite(weight); };
-  if (!is_weight(fusion.vector_weight) || !is_weight(fusion.text_weight) ||
-      fusion.vector_weight + fusion.text_weight == 0)
-    return fmt::format("the weights of vector and text are numbers from 0, not both 0: {} and {}", fusion.vector_weight,
-                       fusion.text_weight);
   if (fusion.candidates > kSearchRowsMax)
     return fmt::format("candidates are at most {}, not {}", kSearchRowsMax, fusion.candidates);
   return "";
@@ -49,7 +77,7 @@ std::string fault_of(const SearchQuery& query) {
   if (query.offset > kSearchRowsMax - query.k)
     return fmt::format("offset and k together are at most {}, not {} and {}", kSearchRowsMax, query.offset, query.k);
   if (query.min_score && std::isnan(*query.min_score)) return "min_score is not a number";
-  return has_text(query) ? fault_of_fusion(query) : "";
+  return has_text(query) || has_sparse(query) ? fault_of_fusion(query) : "";
 }
 
 Result<void> check_query(const table::TableVersion& version, const SearchQuery& query) {
@@ -97,8 +125,18 @@ class Reporting {
   std::chrono::steady_clock::time_point begin_{};
 };
 
+// "vector and text"
+void add_part(std::string& list, std::string_view part) {
+  if (!list.empty()) list += " and ";
+  list += part;
+}
+
 std::string root_title(const table::TableVersion& version, const SearchQuery& query) {
-  const char* by = !has_text(query) ? "vector" : has_vectors(query) ? "vector and text" : "text";
+  const FusedBy searches = searches_of(query);
+  std::string by;
+  if (searches.vector || !(searches.text || searches.sparse)) add_part(by, "vector");
+  if (searches.text) add_part(by, "text");
+  if (searches.sparse) add_part(by, "sparse vector");
   return fmt::format("search by {} in table '{}', {} rows: the best {}", by, version.info->name,
                      plan::with_commas(version.live.live_count()), query.k);
 }
@@ -108,6 +146,10 @@ std::string condition_title(const Where& where) { return fmt::format("condition:
 Result<std::string> vector_title(const table::TableVersion& version, const SearchQuery& query) {
   TRY(column, find_vector_column(version, query.column));
   const ColumnSpec& spec = version.info->schema.columns[column->index->column()];
+  if (spec.type == Type::kVectors)
+    return fmt::format("best {} by MaxSim of {} vectors in column '{}' ({}, {} dimensions)", query.k,
+                       query.vectors.size() / spec.vector.dims, spec.name, to_string(spec.vector.metric),
+                       spec.vector.dims);
   return fmt::format("nearest {} by column '{}' ({}, {} {})", query.k, spec.name, to_string(spec.vector.metric),
                      spec.vector.dims, spec.vector.element == Element::kBit ? "bits" : "dimensions");
 }
@@ -118,8 +160,18 @@ std::string text_title(const TextSearch& texts, const SearchQuery& query) {
                      words.size() > 60 ? "..." : "");
 }
 
+std::string sparse_title(const SparseSearch& sparse, const SearchQuery& query) {
+  return fmt::format("best {} by inner product in {}: a sparse vector of {} pairs", query.k, sparse.column_name(),
+                     sparse.pair_count());
+}
+
 std::string fusion_note(const SearchQuery& query) {
-  const std::string weights = fmt::format("weights {} and {}", query.fusion.vector_weight, query.fusion.text_weight);
+  const FusedBy by = searches_of(query);
+  std::string weights;
+  if (by.vector) add_part(weights, fmt::format("{}", query.fusion.vector_weight));
+  if (by.text) add_part(weights, fmt::format("{}", query.fusion.text_weight));
+  if (by.sparse) add_part(weights, fmt::format("{}", query.fusion.sparse_weight));
+  weights.insert(0, "weights ");
   switch (query.fusion.method) {
     case Fusion::Method::kReciprocalRank: return "fused by reciprocal rank, " + weights;
     case Fusion::Method::kRelative: return "fused by relative scores, " + weights;
@@ -135,11 +187,17 @@ std::string fusion_note(const SearchQuery& query) {
 Result<std::optional<table::LiveBitmap>> passing_rows(const table::TableVersion& version, const Where& where,
                                                       plan::Step* report, base::Stop* stop) {
   if (where.text.empty()) return std::optional<table::LiveBitmap>();
+  std::vector<std::string> notes;
+  if (report != nullptr) {
+    TRY(found, condition_notes(version, where));
+    notes = std::move(found);
+  }
   Reporting reporting(report, condition_title(where));
   TRY(rows, rows_where(version, where, version.live, stop));
   reporting.note("true for {} of {} rows ({})", plan::with_commas(rows.live_count()),
                  plan::with_commas(version.live.live_count()),
                  plan::share(rows.live_count(), version.live.live_count()));
+  for (const std::string& note : notes) reporting.note("{}", note);
   return std::optional<table::LiveBitmap>(std::move(rows));
 }
 
@@ -166,35 +224,71 @@ Result<std::vector<text::ScoredRow>> matching_rows(const TextSearch& texts, cons
   return found;
 }
 
+Result<std::vector<text::ScoredRow>> matching_rows(const SparseSearch& sparse, const SearchQuery& query,
+                                                   const table::LiveBitmap& rows, plan::Step* report) {
+  Reporting reporting(report, report == nullptr ? "" : sparse_title(sparse, query));
+  SparseSearchStats stats;
+  TRY(found, sparse.best(rows, query.k, &stats));
+  if (stats.by_rows) {
+    reporting.note("compared with each of {} rows", plan::with_commas(rows.live_count()));
+  } else {
+    reporting.note("at most {} rows have one of the indexes; {} were scored",
+                   plan::with_commas(std::min<uint64_t>(stats.posting_count, rows.live_count())),
+                   plan::with_commas(stats.scored_rows));
+  }
+  reporting.note("found {}", plan::with_commas(found.size()));
+  return found;
+}
+
 // --- searches ---
 
 Result<SearchHits> search_vectors(const table::TableVersion& version, const SearchQuery& query,
                                   const table::LiveBitmap* passing, plan::Step* report, base::Stop* stop) {
   TRY(found, near_rows(version, query, passing, report, stop));
-  SearchHits hits{std::move(found.offsets), std::move(found.rows), std::move(found.distances), {}, {}};
+  SearchHits hits{std::move(found.offsets), std::move(found.rows), std::move(found.distances), {}, {}, {}};
   hits.scores.reserve(hits.distances.size());
   for (const float distance : hits.distances) hits.scores.push_back(score_of(found.metric, distance));
   return hits;
 }
 
-Result<SearchHits> search_texts(const SearchQuery& query, const TextSearch& texts, const table::LiveBitmap& rows,
-                                plan::Step* report) {
-  TRY(found, matching_rows(texts, query, rows, report));
+// Of a text or a sparse vector alone; the scores stand in `kScores` once more.
+template <std::vector<float> SearchHits::*kScores>
+SearchHits ranked_hits(std::span<const text::ScoredRow> found) {
   SearchHits hits;
   for (const text::ScoredRow& row : found) {
     hits.rows.push_back({row.row});
     hits.scores.push_back(row.score);
   }
-  hits.text_scores = hits.scores;
+  hits.*kScores = hits.scores;
   hits.distances.assign(hits.rows.size(), kNoDistance);
   hits.offsets = {0, static_cast<uint32_t>(hits.rows.size())};
   return hits;
 }
 
+// What a query looks for beside vectors.
+struct Searches {
+  std::optional<TextSearch> texts;
+  std::optional<SparseSearch> sparse;
+};
+
+Result<Searches> make_searches(const table::TableVersion& version, const SearchQuery& query, base::Stop* stop) {
+  Searches searches;
+  if (has_text(query)) {
+    TRY(texts, TextSearch::make(version, query, stop));
+    searches.texts = std::move(texts);
+  }
+  if (has_sparse(query)) {
+    TRY(sparse, SparseSearch::make(version, query, stop));
+    searches.sparse = std::move(sparse);
+  }
+  return searches;
+}
+
 // The text is one more condition.
-Result<SearchHits> search_matching_vectors(const table::TableVersion& version, const SearchQuery& query,
-                                           const TextSearch& texts, const table::LiveBitmap& rows, plan::Step* report,
-                                           base::Stop* stop) {
+Result<SearchHits> search_among_matching(const table::TableVersion& version, const SearchQuery& query,
+                                         const Searches& searches, const table::LiveBitmap& rows, plan::Step* report,
+                                         base::Stop* stop) {
+  const TextSearch& texts = *searches.texts;
   std::optional<table::LiveBitmap> matching;
   {
     Reporting reporting(report, fmt::format("rows that match in {}", texts.column_names()));
@@ -203,28 +297,52 @@ Result<SearchHits> search_matching_vectors(const table::TableVersion& version, c
                    plan::share(found.live_count(), rows.live_count()));
     matching = std::move(found);
   }
-  TRY(hits, search_vectors(version, query, &*matching, report, stop));
+  SearchHits hits;
+  if (searches.sparse) {
+    TRY(found, matching_rows(*searches.sparse, query, *matching, report));
+    hits = ranked_hits<&SearchHits::sparse_scores>(found);
+  } else {
+    TRY(found, search_vectors(version, query, &*matching, report, stop));
+    hits = std::move(found);
+  }
   TRY(scored, texts.scores_of(hits.rows));
   hits.text_scores = std::move(scored);
   return hits;
 }
 
-// The rows of both lists, each once, with what its search says of it.
-std::vector<Candidate> join(const VectorHits& near, std::span<const text::ScoredRow> matching) {
-  std::vector<Candidate> candidates;
-  std::unordered_map<uint32_t, size_t> places;
-  for (size_t i = 0; i < near.rows.size(); ++i) {
-    places.emplace(near.rows[i].value, candidates.size());
-    candidates.push_back({.row = near.rows[i], .vector_rank = i + 1, .distance = near.distances[i]});
+// The rows of several lists, each once, with what the searches say of it.
+class Candidates {
+ public:
+  void add(const VectorHits& near) {
+    for (size_t i = 0; i < near.rows.size(); ++i) {
+      Candidate& candidate = at(near.rows[i]);
+      candidate.vector_rank = i + 1;
+      candidate.distance = near.distances[i];
+    }
+    found_ += near.rows.size();
   }
-  for (size_t i = 0; i < matching.size(); ++i) {
-    const auto [place, fresh] = places.emplace(matching[i].row, candidates.size());
-    if (fresh) candidates.push_back({.row = {matching[i].row}});
-    candidates[place->second].text_rank = i + 1;
-    candidates[place->second].text_score = matching[i].score;
+  void add(std::span<const text::ScoredRow> found, std::optional<size_t> Candidate::*rank, float Candidate::*score) {
+    for (size_t i = 0; i < found.size(); ++i) {
+      Candidate& candidate = at({found[i].row});
+      candidate.*rank = i + 1;
+      candidate.*score = found[i].score;
+    }
+    found_ += found.size();
   }
-  return candidates;
-}
+  std::vector<Candidate>& list() { return list_; }
+  size_t found_count() const { return found_; }
+
+ private:
+  Candidate& at(RowId row) {
+    const auto [place, fresh] = places_.emplace(row.value, list_.size());
+    if (fresh) list_.push_back({.row = row, .distance = kNoDistance});
+    return list_[place->second];
+  }
+
+  std::vector<Candidate> list_;
+  std::unordered_map<uint32_t, size_t> places_;
+  size_t found_ = 0;
+};
 
 // Asks for the number that the other search gave the candidates, of those without a rank in this one.
 template <typename Ask>
@@ -243,46 +361,73 @@ Result<void> fill(std::vector<Candidate>& candidates, std::optional<size_t> Cand
   return {};
 }
 
-// Of every candidate both numbers, whichever search found it.
-Result<void> complete(const table::TableVersion& version, const SearchQuery& query, const TextSearch& texts,
+// Of every candidate the numbers of all searches, whichever found it.
+Result<void> complete(const table::TableVersion& version, const SearchQuery& query, const Searches& searches,
                       Metric metric, std::vector<Candidate>& candidates) {
-  TRY_OK(fill(candidates, &Candidate::vector_rank, &Candidate::distance,
-              [&](std::span<const RowId> rows) { return distances_to(version, query, rows); }));
-  TRY_OK(fill(candidates, &Candidate::text_rank, &Candidate::text_score,
-              [&](std::span<const RowId> rows) { return texts.scores_of(rows); }));
+  if (has_vectors(query)) {
+    TRY_OK(fill(candidates, &Candidate::vector_rank, &Candidate::distance,
+                [&](std::span<const RowId> rows) { return distances_to(version, query, rows); }));
+  }
+  if (searches.texts) {
+    TRY_OK(fill(candidates, &Candidate::text_rank, &Candidate::text_score,
+                [&](std::span<const RowId> rows) { return searches.texts->scores_of(rows); }));
+  }
+  if (searches.sparse) {
+    TRY_OK(fill(candidates, &Candidate::sparse_rank, &Candidate::sparse_score,
+                [&](std::span<const RowId> rows) { return searches.sparse->scores_of(rows); }));
+  }
   for (Candidate& candidate : candidates) {
     if (!std::isnan(candidate.distance)) candidate.vector_score = score_of(metric, candidate.distance);
   }
   return {};
 }
 
-SearchHits to_hits(std::span<const Candidate> candidates) {
+SearchHits to_hits(std::span<const Candidate> candidates, FusedBy by) {
   SearchHits hits;
   for (const Candidate& candidate : candidates) {
     hits.rows.push_back(candidate.row);
     hits.scores.push_back(static_cast<float>(candidate.score));
-    hits.text_scores.push_back(candidate.text_score);
+    if (by.text) hits.text_scores.push_back(candidate.text_score);
+    if (by.sparse) hits.sparse_scores.push_back(candidate.sparse_score);
     hits.distances.push_back(candidate.distance);
   }
   hits.offsets = {0, static_cast<uint32_t>(hits.rows.size())};
   return hits;
 }
 
-Result<SearchHits> search_both(const table::TableVersion& version, const SearchQuery& query, const TextSearch& texts,
-                               const table::LiveBitmap* passing, plan::Step* report, base::Stop* stop) {
+std::string_view title_of_fusion(FusedBy by) {
+  return by.count() > 2 ? "all lists become one" : "both lists become one";
+}
+
+Result<SearchHits> search_fused(const table::TableVersion& version, const SearchQuery& query, const Searches& searches,
+                                const table::LiveBitmap* passing, plan::Step* report, base::Stop* stop) {
   SearchQuery wider = query;
   wider.k = candidate_count(query);
-  TRY(near, near_rows(version, wider, passing, report, stop));
-  TRY(matching, matching_rows(texts, wider, passing != nullptr ? *passing : version.live, report));
-  TRY_OK(base::begin_stage(stop, "making one list of two"));
-  Reporting reporting(report, "both lists become one");
-  std::vector<Candidate> candidates = join(near, matching);
-  TRY_OK(complete(version, query, texts, near.metric, candidates));
+  const FusedBy by = searches_of(query);
+  const table::LiveBitmap& rows = passing != nullptr ? *passing : version.live;
+  Metric metric = Metric::kL2;
+  Candidates found;
+  if (by.vector) {
+    TRY(near, near_rows(version, wider, passing, report, stop));
+    metric = near.metric;
+    found.add(near);
+  }
+  if (by.text) {
+    TRY(matching, matching_rows(*searches.texts, wider, rows, report));
+    found.add(matching, &Candidate::text_rank, &Candidate::text_score);
+  }
+  if (by.sparse) {
+    TRY(matching, matching_rows(*searches.sparse, wider, rows, report));
+    found.add(matching, &Candidate::sparse_rank, &Candidate::sparse_score);
+  }
+  TRY_OK(base::begin_stage(stop, "making one list of several"));
+  Reporting reporting(report, std::string(title_of_fusion(by)));
+  std::vector<Candidate>& candidates = found.list();
+  TRY_OK(complete(version, query, searches, metric, candidates));
   if (query.radius) std::erase_if(candidates, [&](const Candidate& row) { return !(row.distance <= *query.radius); });
-  fuse(query.fusion, candidates);
-  reporting.note("{}; {} candidates, {} of them in both", fusion_note(query), candidates.size(),
-                 near.rows.size() + matching.size() - candidates.size());
-  return to_hits(std::span(candidates).first(std::min(candidates.size(), query.k)));
+  fuse(query.fusion, by, candidates);
+  reporting.note("{}; {} candidates of {} that were found", fusion_note(query), candidates.size(), found.found_count());
+  return to_hits(std::span(candidates).first(std::min(candidates.size(), query.k)), by);
 }
 
 void take(const SearchHits& from, size_t at, SearchHits& to) {
@@ -290,6 +435,7 @@ void take(const SearchHits& from, size_t at, SearchHits& to) {
   to.distances.push_back(from.distances[at]);
   to.scores.push_back(from.scores[at]);
   if (!from.text_scores.empty()) to.text_scores.push_back(from.text_scores[at]);
+  if (!from.sparse_scores.empty()) to.sparse_scores.push_back(from.sparse_scores[at]);
 }
 
 // The bytes of a value; nothing for null.
@@ -317,12 +463,20 @@ Result<SearchHits> search_all(const table::TableVersion& version, const SearchQu
                               base::Stop* stop) {
   TRY(passing, passing_rows(version, query.where, report, stop));
   const table::LiveBitmap* const rows = passing ? &*passing : nullptr;
-  if (!has_text(query)) return search_vectors(version, query, rows, report, stop);
-  TRY(texts, TextSearch::make(version, query, stop));
-  if (!has_vectors(query)) return search_texts(query, texts, rows != nullptr ? *rows : version.live, report);
-  if (text_filters(query))
-    return search_matching_vectors(version, query, texts, rows != nullptr ? *rows : version.live, report, stop);
-  return search_both(version, query, texts, rows, report, stop);
+  const FusedBy by = searches_of(query);
+  if (!by.text && !by.sparse) return search_vectors(version, query, rows, report, stop);
+  TRY(searches, make_searches(version, query, stop));
+  const table::LiveBitmap& among = rows != nullptr ? *rows : version.live;
+  if (!by.vector && !by.sparse) {
+    TRY(found, matching_rows(*searches.texts, query, among, report));
+    return ranked_hits<&SearchHits::text_scores>(found);
+  }
+  if (!by.vector && !by.text) {
+    TRY(found, matching_rows(*searches.sparse, query, among, report));
+    return ranked_hits<&SearchHits::sparse_scores>(found);
+  }
+  if (text_filters(query)) return search_among_matching(version, query, searches, among, report, stop);
+  return search_fused(version, query, searches, rows, report, stop);
 }
 
 // --- groups ---
@@ -412,16 +566,15 @@ table::LiveBitmap sample_of(const table::LiveBitmap& live) {
 Result<std::optional<uint64_t>> expected_rows(const table::TableVersion& version, const Where& where, plan::Step& root,
                                               base::Stop* stop) {
   if (where.text.empty()) return std::optional<uint64_t>();
+  TRY(notes, condition_notes(version, where));
   const table::LiveBitmap sample = sample_of(version.live);
   TRY(passing, rows_where(version, where, sample, stop));
   const double part = sample.live_count() == 0 ? 0 : static_cast<double>(passing.live_count()) / sample.live_count();
   const auto expected = static_cast<uint64_t>(std::llround(part * version.live.live_count()));
-  root.steps.push_back(
-      {condition_title(where),
-       {fmt::format("expected to be true for about {} rows ({}), by a look at {} of them", plan::with_commas(expected),
-                    plan::share(expected, version.live.live_count()), plan::with_commas(sample.live_count()))},
-       std::nullopt,
-       {}});
+  notes.insert(notes.begin(), fmt::format("expected to be true for about {} rows ({}), by a look at {} of them",
+                                          plan::with_commas(expected), plan::share(expected, version.live.live_count()),
+                                          plan::with_commas(sample.live_count())));
+  root.steps.push_back({condition_title(where), std::move(notes), std::nullopt, {}});
   return std::optional<uint64_t>(expected);
 }
 
@@ -430,18 +583,44 @@ Result<void> explain_vectors(const table::TableVersion& version, const SearchQue
   TRY(column, find_vector_column(version, query.column));
   TRY_OK(check_vectors(version, query, *column));
   TRY(title, vector_title(version, query));
-  plan::VectorStrategy strategy = plan::choose_vector_strategy(version, *column, query, expected, true);
-  root.steps.push_back({title, {std::move(strategy.why)}, std::nullopt, {}});
+  const uint64_t row_count = column->searchable.live_count();
+  std::string why =
+      column->index->encoding() != nullptr
+          ? plan::choose_max_sim_strategy(query, std::min(expected.value_or(row_count), row_count), true).why
+          : plan::choose_vector_strategy(version, *column, query, expected, true).why;
+  root.steps.push_back({title, {std::move(why)}, std::nullopt, {}});
   return {};
 }
 
-Result<void> explain_texts(const TextSearch& texts, const SearchQuery& query, plan::Step& root) {
-  TRY(matching, texts.matching_rows_max());
-  root.steps.push_back({text_title(texts, query),
-                        {fmt::format("at most {} rows have one of the words", plan::with_commas(matching))},
+Result<void> explain_searches(const Searches& searches, const SearchQuery& query, plan::Step& root) {
+  if (searches.texts) {
+    TRY(matching, searches.texts->matching_rows_max());
+    root.steps.push_back({text_title(*searches.texts, query),
+                          {fmt::format("at most {} rows have one of the words", plan::with_commas(matching))},
+                          std::nullopt,
+                          {}});
+  }
+  if (searches.sparse) {
+    TRY(matching, searches.sparse->matching_rows_max());
+    root.steps.push_back({sparse_title(*searches.sparse, query),
+                          {fmt::format("at most {} rows have one of the indexes", plan::with_commas(matching))},
+                          std::nullopt,
+                          {}});
+  }
+  return {};
+}
+
+// Of a search whose text is one more condition.
+Result<void> explain_among_matching(const table::TableVersion& version, const SearchQuery& query, Searches& searches,
+                                    std::optional<uint64_t> expected, plan::Step& root) {
+  TRY(matching, searches.texts->matching_rows_max());
+  root.steps.push_back({fmt::format("rows that match in {}", searches.texts->column_names()),
+                        {fmt::format("at most {}", plan::with_commas(matching))},
                         std::nullopt,
                         {}});
-  return {};
+  searches.texts.reset();
+  if (searches.sparse) return explain_searches(searches, query, root);
+  return explain_vectors(version, query, std::min(expected.value_or(matching), matching), root);
 }
 
 }  // namespace
@@ -468,28 +647,36 @@ Result<plan::Step> explain(const table::TableVersion& version, const SearchQuery
   SearchQuery query = with_offset_hits(given);
   plan::Step root{root_title(version, given), {}, std::nullopt, {}};
   TRY(expected, expected_rows(version, query.where, root, stop));
-  if (!has_text(query)) {
+  const FusedBy by = searches_of(query);
+  if (!by.text && !by.sparse) {
     TRY_OK(explain_vectors(version, query, expected, root));
     return root;
   }
-  TRY(texts, TextSearch::make(version, query, stop));
-  if (!has_vectors(query)) {
-    TRY_OK(explain_texts(texts, query, root));
+  TRY(searches, make_searches(version, query, stop));
+  const bool fused = by.count() > 1;
+  if (fused && text_filters(query)) {
+    TRY_OK(explain_among_matching(version, query, searches, expected, root));
     return root;
   }
-  if (text_filters(query)) {
-    TRY(matching, texts.matching_rows_max());
-    root.steps.push_back({fmt::format("rows that match in {}", texts.column_names()),
-                          {fmt::format("at most {}", plan::with_commas(matching))},
-                          std::nullopt,
-                          {}});
-    TRY_OK(explain_vectors(version, query, std::min(expected.value_or(matching), matching), root));
-    return root;
+  if (fused) query.k = candidate_count(query);
+  if (by.vector) TRY_OK(explain_vectors(version, query, expected, root));
+  TRY_OK(explain_searches(searches, query, root));
+  if (fused) root.steps.push_back({std::string(title_of_fusion(by)), {fusion_note(query)}, std::nullopt, {}});
+  return root;
+}
+
+Result<plan::Step> explain_rows(const table::TableVersion& version, const Where& where, bool analyze,
+                                base::Stop* stop) {
+  plan::Step root{fmt::format("rows of table '{}', {} rows, for which a condition is true", version.info->name,
+                              plan::with_commas(version.live.live_count())),
+                  {},
+                  std::nullopt,
+                  {}};
+  if (analyze) {
+    TRY_OK(passing_rows(version, where, &root, stop));
+  } else {
+    TRY_OK(expected_rows(version, where, root, stop));
   }
-  query.k = candidate_count(query);
-  TRY_OK(explain_vectors(version, query, expected, root));
-  TRY_OK(explain_texts(texts, query, root));
-  root.steps.push_back({"both lists become one", {fusion_note(query)}, std::nullopt, {}});
   return root;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// A search by vector, by text, or by both, over one version of a table.
+// A search by vector, by text, by sparse vector, or by several of them, over one version of a table.
 
 #include <omendb/query.h>
 #include <omendb/status.h>
@@ -22,6 +22,7 @@ struct SearchHits {
   std::vector<float> distances;
   std::vector<float> scores;
   std::vector<float> text_scores;
+  std::vector<float> sparse_scores;
 };
 
 // The version must stay pinned. `report`, if given, of one query, is filled with what was done and how long it took. Fails: kInvalidArgument, kSchema, kCorruption, kOutOfMemory;
@@ -31,5 +32,9 @@ Result<SearchHits> search(const table::TableVersion& version, const SearchQuery&
 
 // What search() would do, with what it expects; nothing is searched. Conditions are tried on a sample of the rows. Fails: as search() does.
 Result<plan::Step> explain(const table::TableVersion& version, const SearchQuery& query, base::Stop* stop = nullptr);
+
+// The same for a condition alone, as counting rows and scans ask it. `analyze`: of every row, not of a sample.
+Result<plan::Step> explain_rows(const table::TableVersion& version, const Where& where, bool analyze,
+                                base::Stop* stop = nullptr);
 
 }  // namespace omendb::exec

@@ -26,9 +26,13 @@ const std::string& name_of(const table::TableVersion& version, const table::Text
   return version.info->schema.columns[column.index->column()].name;
 }
 
+bool is_text(const table::TableVersion& version, const table::TextColumnVersion& column) {
+  return version.info->schema.columns[column.index->column()].type == Type::kText;
+}
+
 Result<const table::TextColumnVersion*> find_text_column(const table::TableVersion& version, std::string_view name) {
   for (const table::TextColumnVersion& column : version.texts) {
-    if (name_of(version, column) == name) return &column;
+    if (is_text(version, column) && name_of(version, column) == name) return &column;
   }
   const bool exists = version.info->schema.find(name).has_value();
   return Error{ErrorCode::kSchema, fmt::format("table '{}' has no {}column '{}'{}", version.info->name,
@@ -39,12 +43,13 @@ Result<const table::TextColumnVersion*> find_text_column(const table::TableVersi
 Result<std::vector<std::pair<const table::TextColumnVersion*, double>>> searched_columns(
     const table::TableVersion& version, std::span<const TextColumnWeight> named) {
   std::vector<std::pair<const table::TextColumnVersion*, double>> columns;
-  if (version.texts.empty())
-    return Error{ErrorCode::kSchema, fmt::format("table '{}' has no text column to search", version.info->name)};
-  if (named.empty()) {
-    for (const table::TextColumnVersion& column : version.texts) columns.emplace_back(&column, 1.0);
-    return columns;
+  for (const table::TextColumnVersion& column : version.texts) {
+    if (is_text(version, column)) columns.emplace_back(&column, 1.0);
   }
+  if (columns.empty())
+    return Error{ErrorCode::kSchema, fmt::format("table '{}' has no text column to search", version.info->name)};
+  if (named.empty()) return columns;
+  columns.clear();
   for (const TextColumnWeight& wanted : named) {
     TRY(column, find_text_column(version, wanted.column));
     if (!(wanted.weight > 0) || !std::isfinite(wanted.weight))

@@ -2,6 +2,7 @@
 
 #include "engine/base/thread_pool.h"
 #include "engine/base/try.h"
+#include "engine/exec/max_sim_search.h"
 #include "engine/graph/flat_scan.h"
 #include "engine/plan/vector_strategy.h"
 #include "engine/table/rows.h"
@@ -85,9 +86,11 @@ Result<void> check_query(const table::TableVersion& version, const SearchQuery& 
   if (query.radius && *query.radius < 0 && spec.vector.metric != Metric::kInnerProduct)
     return wrong(
         fmt::format("radius is {}, but no {} distance is below 0", *query.radius, to_string(spec.vector.metric)));
+  if (spec.type != Type::kVectors && !query.vector_counts.empty())
+    return wrong(fmt::format("column '{}' holds one vector a row, so its queries are not made of several", spec.name));
   const bool of_bits = spec.vector.element == Element::kBit;
-  if (const std::string fault = of_bits ? bits_fault(query, spec) : floats_fault(query, spec); !fault.empty())
-    return wrong(fault);
+  const auto fault_of = spec.type == Type::kVectors ? several_vectors_fault : of_bits ? bits_fault : floats_fault;
+  if (const std::string fault = fault_of(query, spec); !fault.empty()) return wrong(fault);
   return {};
 }
 
@@ -98,7 +101,7 @@ Plan make_plan(const table::TableVersion& version, const table::VectorColumnVers
   std::optional<table::LiveBitmap> passing;
   std::optional<uint64_t> passing_count;
   if (passing_rows != nullptr) {
-    const bool all_have_vectors = !version.columns[index.column()].has_nulls();
+    const bool all_have_vectors = version.columns[index.column()].all_have_vectors();
     passing = all_have_vectors ? *passing_rows : table::intersection(*passing_rows, column.searchable);
     passing_count = passing->live_count();
   }
@@ -248,6 +251,7 @@ Result<void> check_vectors(const table::TableVersion& version, const SearchQuery
 Result<std::vector<float>> distances_to(const table::TableVersion& version, const SearchQuery& query,
                                         std::span<const RowId> rows) {
   TRY(column, find_vector_column(version, query.column));
+  if (column->index->encoding() != nullptr) return max_sim_distances(version, *column, query, rows);
   const graph::VectorsView vectors = version.vectors_view(*column->index);
   const simd::Metric metric = column->index->graph().options().metric;
   const void* const from =
@@ -266,12 +270,19 @@ Result<VectorHits> vector_search(const table::TableVersion& version, const Searc
                                  const table::LiveBitmap* passing, plan::Step* report, base::Stop* stop) {
   TRY(column, find_vector_column(version, query.column));
   TRY_OK(check_vectors(version, query, *column));
-  const Plan plan = make_plan(version, *column, query, passing, report, stop);
+  if (column->index->encoding() != nullptr) return max_sim_search(version, *column, query, passing, report, stop);
+  return nearest_rows(version, *column, query, passing, report, stop);
+}
+
+Result<VectorHits> nearest_rows(const table::TableVersion& version, const table::VectorColumnVersion& column,
+                                const SearchQuery& query, const table::LiveBitmap* passing, plan::Step* report,
+                                base::Stop* stop) {
+  const Plan plan = make_plan(version, column, query, passing, report, stop);
   TRY_OK(base::begin_stage(
       stop, plan.strategy.compare_all ? "comparing vectors one by one" : "walking over the graph of a vector column"));
   VectorHits hits = run(plan, query);
   TRY_OK(base::unless_stopped(stop));
-  hits.metric = version.info->schema.columns[column->index->column()].vector.metric;
+  hits.metric = version.info->schema.columns[column.index->column()].vector.metric;
   return hits;
 }
 

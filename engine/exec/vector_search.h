@@ -22,7 +22,7 @@ struct VectorHits {
   std::vector<uint32_t> offsets;  // hits of query i: offsets[i] .. offsets[i + 1]
   std::vector<RowId> rows;
   std::vector<float> distances;  // as the user sees them
-  Metric metric = Metric::kL2;   // of the column
+  Metric metric = Metric::kL2;   // of the column; kInnerProduct of several vectors a row
 };
 
 // The column of this name, or the only one where the name is empty. Fails: kInvalidArgument, kSchema.
@@ -37,6 +37,11 @@ Result<void> check_vectors(const table::TableVersion& version, const SearchQuery
 Result<VectorHits> vector_search(const table::TableVersion& version, const SearchQuery& query,
                                  const table::LiveBitmap* passing = nullptr, plan::Step* report = nullptr,
                                  base::Stop* stop = nullptr);
+
+// The same of a column and a query that were checked.
+Result<VectorHits> nearest_rows(const table::TableVersion& version, const table::VectorColumnVersion& column,
+                                const SearchQuery& query, const table::LiveBitmap* passing, plan::Step* report,
+                                base::Stop* stop);
 
 // How far rows are from the one vector of a query that vector_search() takes; NaN for those without a vector.
 Result<std::vector<float>> distances_to(const table::TableVersion& version, const SearchQuery& query,

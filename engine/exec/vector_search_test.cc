@@ -3,6 +3,7 @@
 #include "engine/base/random.h"
 #include "engine/base/test_result.h"
 #include "engine/base/test_scale.h"
+#include "engine/plan/step.h"
 #include "engine/table/test_table.h"
 
 #include <gtest/gtest.h>
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <numeric>
 #include <set>
 #include <string>
@@ -139,6 +141,44 @@ TEST(VectorSearch, AWantedRecallChoosesTheBeam) {
   };
   EXPECT_GE(right(search(0, 0, false)), 0.94);
   EXPECT_GE(right(search(0.99, 0, false)), 0.98);
+}
+
+// What was measured under conditions chooses the beam under a condition, and where no beam reached the recall each row that passes is compared.
+TEST(VectorSearch, UnderAConditionTheBeamIsThatOfItsClass) {
+  using enum table::ConditionKind;
+  table::TestTable table(kDims);
+  base::Random random(9);
+  table.write(keys_from(0, 3000), random_vectors(3000, random));
+  table.link();
+  table::LiveBitmap passing;
+  passing.append(3000, true);
+  for (uint32_t row = 0; row < 3000; row += 2) passing.erase({row});
+  const std::vector<float> queries = random_vectors(20, random);
+  const auto search = [&](bool exact, size_t ef, std::string& why) {
+    plan::Step report;
+    const SearchQuery query{.vectors = queries, .query_count = 20, .k = 10, .ef = ef, .exact = exact};
+    const VectorHits hits = base::must(vector_search(*table.version(), query, &passing, &report));
+    why = report.notes.front();
+    return hits.distances;
+  };
+  const auto measured = [&](std::vector<table::FilteredCurve> curves) {
+    table::Calibration calibration{.row_count = 3000, .curves = {{10, {{20, 0.99F, 0}}}}, .has_filtered = true};
+    calibration.filtered = std::move(curves);
+    table.index().set_calibration(std::make_shared<const table::Calibration>(calibration));
+  };
+  std::string why;
+  const std::vector<float> exact = search(true, 0, why);
+  measured({{kScattered, 0.5F, {{13, 0.97F, 0}}}, {kAway, 0.5F, {{777, 0.97F, 0}}}});
+  (void)search(false, 0, why);
+  EXPECT_NE(why.find("a beam of 17 for recall 0.95, 1360 where few"), std::string::npos) << why;
+  (void)search(false, 14, why);
+  EXPECT_NE(why.find("a beam of 14 for recall 0.95, ef= says so"), std::string::npos) << why;
+  measured({{kScattered, 0.5F, {{13, 0.9F, 0}}}});
+  EXPECT_EQ(search(false, 0, why), exact);
+  EXPECT_NE(why.find("no beam reaches the recall"), std::string::npos) << why;
+  measured({});
+  (void)search(false, 0, why);
+  EXPECT_NE(why.find("a beam of 25 for recall 0.95, 240 where few"), std::string::npos) << "by rule: " << why;
 }
 
 TEST(VectorSearch, RecallsThatAreNoShareAreRefused) {

@@ -30,7 +30,9 @@ Kind kind_of(const ColumnSpec& spec) {
     case Type::kText: return Kind::kString;
     case Type::kStringList: return Kind::kStringList;
     case Type::kJson: return Kind::kJson;
-    case Type::kVector: return Kind::kVector;
+    case Type::kVector:
+    case Type::kVectors:
+    case Type::kSparse: return Kind::kVector;
   }
   return Kind::kNull;
 }

@@ -100,13 +100,13 @@ class Evaluation {
 
   // `rows`: whose values are wanted.
   Result<void> evaluate(const Expression& expression, const Bits& rows, Values& out) {
+    if (expression.source < read_cost_.size())
+      read_cost_[expression.source] += uint64_t{count_of(rows)} * row_cost(expression);
     if (expression.shortcut != nullptr) {
       const Shortcut& shortcut = *expression.shortcut;
       const Truth found = filter::evaluate(shortcut, columns_[shortcut.column], first_row_, row_count_, rows);
       out.known = found.known;
       out.truth = found.truth;
-      if (expression.source < read_cost_.size())
-        read_cost_[expression.source] += uint64_t{count_of(rows)} * row_cost(expression);
       return {};
     }
     switch (expression.op) {

@@ -31,7 +31,7 @@ class IndexedEvaluation {
   // `rows`: what is wanted. Truths of others are anything.
   Result<void> evaluate(const Expression& expression, const BlockBits& rows, BlockTruth& out) {
     if (const BlockIndex* index = index_of(expression, views_, block_)) {
-      const Shortcut& shortcut = *expression.shortcut;
+      const Shortcut& shortcut = *expression.asked_of_index();
       if (covers(*index, rows) && filter::evaluate(shortcut, *index, asked_.columns[shortcut.column], out)) return {};
     } else if (expression.shortcut == nullptr && of_truths(expression.op) && uses_index(expression, views_, block_)) {
       if (expression.op == Op::kAnd || expression.op == Op::kOr) return connect(expression, rows, out);
@@ -130,7 +130,7 @@ class IndexedEvaluation {
 }  // namespace
 
 bool uses_index(const Expression& condition, IndexViews views, size_t block) {
-  if (condition.shortcut != nullptr) return index_of(condition, views, block) != nullptr;
+  if (condition.asked_of_index() != nullptr) return index_of(condition, views, block) != nullptr;
   return !views.empty() && of_truths(condition.op) &&
          std::ranges::any_of(condition.inputs,
                              [&](const Expression& input) { return uses_index(input, views, block); });

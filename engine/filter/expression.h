@@ -65,9 +65,13 @@ struct Expression {
   bool fold_case = false;
   bool null_in_set = false;
   std::variant<std::vector<int64_t>, std::vector<double>, std::vector<std::string>> set{};
-  bool can_fail = false;                       // as find_shortcuts() finds it: there may be rows without an answer
-  uint32_t source = UINT32_MAX;                // of its shortcut, as Filter::sources() counts them; of others none
+  bool can_fail = false;         // as find_shortcuts() finds it: there may be rows without an answer
+  uint32_t source = UINT32_MAX;  // of what an index is asked, as Filter::sources() counts them; of others none
   std::shared_ptr<const Shortcut> shortcut{};  // where there is one, it gives the same answer as the inputs, sooner
+  std::shared_ptr<const Shortcut>
+      indexed{};  // the same, but only of an index of a block, which knows that each of its rows has an answer
+
+  const Shortcut* asked_of_index() const { return shortcut != nullptr ? shortcut.get() : indexed.get(); }
 };
 
 }  // namespace omendb::filter

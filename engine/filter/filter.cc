@@ -17,15 +17,27 @@
 namespace omendb::filter {
 namespace {
 
-void collect_columns(const Expression& expression, std::vector<uint32_t>& columns) {
+enum class Parts : uint8_t { kAll, kBesideSources };
+
+void collect_columns(const Expression& expression, Parts parts, std::vector<uint32_t>& columns) {
+  if (parts == Parts::kBesideSources && expression.source != UINT32_MAX) return;
   if (expression.op == Op::kColumn) columns.push_back(expression.column);
-  for (const Expression& input : expression.inputs) collect_columns(input, columns);
+  for (const Expression& input : expression.inputs) collect_columns(input, parts, columns);
+}
+
+std::vector<uint32_t> columns_of(const Expression& expression, Parts parts) {
+  std::vector<uint32_t> columns;
+  collect_columns(expression, parts, columns);
+  std::ranges::sort(columns);
+  columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
+  return columns;
 }
 
 void collect_sources(Expression& expression, std::vector<column::Source>& sources) {
   for (Expression& input : expression.inputs) collect_sources(input, sources);
-  if (expression.shortcut == nullptr) return;
-  auto wanted = indexed_source(*expression.shortcut);
+  const Shortcut* const shortcut = expression.asked_of_index();
+  if (shortcut == nullptr) return;
+  auto wanted = indexed_source(*shortcut);
   if (!wanted) return;
   const auto found = std::ranges::find(sources, *wanted);
   expression.source = static_cast<uint32_t>(found - sources.begin());
@@ -82,14 +94,14 @@ std::string Filter::key_of(const Where& where) {
   return key;
 }
 
-Filter::Filter(const Where& where, std::unique_ptr<const Expression> root, std::vector<uint32_t> columns,
-               std::vector<column::Source> sources)
+Filter::Filter(const Where& where, std::unique_ptr<const Expression> root, std::vector<column::Source> sources)
     : text_(where.text),
       key_(key_of(where)),
       row_cost_(std::max(1U, filter::row_cost(*root))),
       root_(std::move(root)),
-      columns_(std::move(columns)),
-      sources_(std::move(sources)) {}
+      columns_(columns_of(*root_, Parts::kAll)),
+      sources_(std::move(sources)),
+      columns_beside_sources_(columns_of(*root_, Parts::kBesideSources)) {}
 
 Filter::~Filter() = default;
 
@@ -104,12 +116,8 @@ Result<std::shared_ptr<const Filter>> Filter::make(const Schema& schema, const W
   find_shortcuts(root);
   std::vector<column::Source> sources;
   collect_sources(root, sources);
-  std::vector<uint32_t> columns;
-  collect_columns(root, columns);
-  std::ranges::sort(columns);
-  columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
   return std::shared_ptr<const Filter>(
-      new Filter(where, std::make_unique<const Expression>(std::move(root)), std::move(columns), std::move(sources)));
+      new Filter(where, std::make_unique<const Expression>(std::move(root)), std::move(sources)));
 }
 
 Result<void> Filter::evaluate(std::span<const ColumnSpan> columns, uint32_t first_row, std::span<uint64_t> rows,

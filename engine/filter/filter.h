@@ -55,6 +55,8 @@ class Filter {
   std::span<const uint32_t> columns() const { return columns_; }
   // What it helps to have an index of.
   std::span<const column::Source> sources() const { return sources_; }
+  // Those of columns() that parts read of which no index can tell, rising.
+  std::span<const uint32_t> columns_beside_sources() const { return columns_beside_sources_; }
 
   // Clears the bits of `rows` for which the condition is not true. Bit i of word w stands for row `first_row` + 64 w + i; `first_row` is a multiple of 64. Rows whose
   // bit is not set are evaluated for nothing. `columns`: of the whole schema, filled where columns() says. Fails: kInvalidArgument, for a row that has no answer.
@@ -63,8 +65,7 @@ class Filter {
                         const Indexes& indexes = {}) const;
 
  private:
-  Filter(const Where& where, std::unique_ptr<const Expression> root, std::vector<uint32_t> columns,
-         std::vector<column::Source> sources);
+  Filter(const Where& where, std::unique_ptr<const Expression> root, std::vector<column::Source> sources);
 
   std::string text_;
   std::string key_;
@@ -72,6 +73,7 @@ class Filter {
   std::unique_ptr<const Expression> root_;
   std::vector<uint32_t> columns_;
   std::vector<column::Source> sources_;
+  std::vector<uint32_t> columns_beside_sources_;
 };
 
 }  // namespace omendb::filter

@@ -14,6 +14,8 @@ using How = TextMatch::How;
 
 constexpr size_t kSpansMax = 32;          // of a set of values; a pass over the column is as fast for more
 constexpr uint32_t kTextsMatched = 4096;  // of a block; as many different ones are compared with a pattern one by one
+constexpr uint32_t kTextsRead =
+    column::kRowsPerBlock / 4;  // of a block, in the order of the index; a pass reads more of them as fast
 
 // Sets the bits of the rows that pass; false where the index does not tell. `out` begins without bits.
 struct OfRows {
@@ -51,8 +53,18 @@ struct OfRows {
         if (match.texts().size() > kSpansMax) return false;
         for (const std::string& text : match.texts()) rows.flip(rows.equal(column, text), out);
         return true;
+      case How::kLike: return beginning_alike(match);
       default: return false;
     }
+  }
+  // Those that begin as the pattern does are compared with it.
+  bool beginning_alike(const TextMatch& match) const {
+    const SortedRows::Span span = rows.prefixed(column, match.prefix());
+    if (span.end - span.first > kTextsRead) return false;
+    rows.for_each(span, [&](uint32_t row, uint16_t place) {
+      if (match.passes(column::text_at(column, row))) column::set_bit(out, place);
+    });
+    return true;
   }
   bool operator()(const TextBound& bound) const {
     rows.flip(rows.beside(column, bound.text, bound.below, bound.equal), out);
@@ -98,9 +110,10 @@ struct OfTerms {
 
 std::optional<column::Source> indexed_source(const Shortcut& shortcut) {
   if (!shortcut.values) return {};
-  const bool is_member = *shortcut.values == column::ValueKind::kJson;
+  const bool is_member = !shortcut.path.empty();
   if (const auto* match = std::get_if<TextMatch>(&shortcut.test); match != nullptr && !is_member) {
     const bool spans = match->how() == How::kEqual || match->how() == How::kPrefix ||
+                       (match->how() == How::kLike && !match->prefix().empty()) ||
                        (match->how() == How::kAmong && match->texts().size() <= kSpansMax);
     if (!spans) return {};
   }
@@ -108,7 +121,7 @@ std::optional<column::Source> indexed_source(const Shortcut& shortcut) {
     return {};
   if (const auto* set = std::get_if<FloatSet>(&shortcut.test); set != nullptr && set->bits.values().size() > kSpansMax)
     return {};
-  return column::Source{shortcut.column, *shortcut.values, shortcut.member};
+  return column::Source{shortcut.column, *shortcut.values, shortcut.path};
 }
 
 bool evaluate(const Shortcut& shortcut, const column::BlockIndex& index, const ColumnSpan& column, BlockTruth& out) {
@@ -119,6 +132,9 @@ bool evaluate(const Shortcut& shortcut, const column::BlockIndex& index, const C
   } else if (const auto* terms = std::get_if<SortedTerms>(&index.values)) {
     if (!std::visit(OfTerms{*terms, out.truth}, shortcut.test)) return false;
     out.known = terms->known();
+  } else if (const auto* numbers = std::get_if<column::MemberNumbers>(&index.values)) {
+    if (!std::visit(OfRows{numbers->order, numbers->arrays(), out.truth}, shortcut.test)) return false;
+    out.known = numbers->order.known();
   } else {
     return false;
   }

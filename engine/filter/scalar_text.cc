@@ -1,6 +1,6 @@
 #include "engine/filter/scalar_text.h"
 
-#include "engine/filter/characters.h"
+#include "engine/column/number_text.h"
 
 #include <fmt/format.h>
 
@@ -12,29 +12,15 @@
 namespace omendb::filter {
 namespace {
 
+using column::is_blank;
+using column::is_digit;
+using column::lowered;
+using column::skip_blanks;
+using column::trimmed;
+
 constexpr int64_t kMicrosPerSecond = 1'000'000;
 constexpr int64_t kMicrosPerDay = 86'400 * kMicrosPerSecond;
 constexpr int64_t kYearMax = 294'246;  // the last whole one in 64 bits of microseconds
-
-bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-std::string_view skip_blanks(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  return text;
-}
-
-std::string_view trimmed(std::string_view text) {
-  text = skip_blanks(text);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = lower(c);
-  return out;
-}
 
 // Days since 1970-01-01 of a day of the Gregorian calendar, and back; the years of std::chrono end at 32,767 (Howard Hinnant, "chrono-compatible low-level date algorithms").
 int64_t days_of(int64_t year, int64_t month, int64_t day) {
@@ -218,28 +204,6 @@ std::optional<bool> bool_of(std::string_view text) {
   if (begins("true", 1) || begins("yes", 1) || word == "on" || word == "1") return true;
   if (begins("false", 1) || begins("no", 1) || begins("off", 2) || word == "0") return false;
   return {};
-}
-
-std::optional<int64_t> int64_of(std::string_view text) {
-  text = trimmed(text);
-  if (text.starts_with('+') && text.size() > 1 && is_digit(text[1])) text.remove_prefix(1);
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return {};
-  return value;
-}
-
-std::optional<double> float64_of(std::string_view text) {
-  text = trimmed(text);
-  if (text.starts_with('+') && text.size() > 1 && text[1] != '-') text.remove_prefix(1);
-  const std::string word = lowered(text);
-  if (word == "nan") return std::numeric_limits<double>::quiet_NaN();
-  if (word == "infinity" || word == "inf") return std::numeric_limits<double>::infinity();
-  if (word == "-infinity" || word == "-inf") return -std::numeric_limits<double>::infinity();
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return {};
-  return value;
 }
 
 std::optional<int64_t> timestamp_of(std::string_view text) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/column/number_text.h"
 #include "engine/filter/expression.h"
 
 namespace omendb::filter {
@@ -14,8 +15,8 @@ namespace omendb::filter {
 // Blanks around them are allowed. Nothing: no such value, or out of range.
 std::optional<bool> bool_of(
     std::string_view text);  // true, t, yes, y, on, 1 and their opposites, or a beginning of these words
-std::optional<int64_t> int64_of(std::string_view text);
-std::optional<double> float64_of(std::string_view text);  // also infinity, nan
+using column::float64_of;
+using column::int64_of;
 // "2024-05-17", and a time "12:30", "12:30:15.25" behind a blank or T, and a zone "Z", "+02", "+05:30" behind that; none is UTC. Microseconds since 1970-01-01; also
 // "epoch".
 std::optional<int64_t> timestamp_of(std::string_view text);

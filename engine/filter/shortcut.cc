@@ -11,10 +11,7 @@
 namespace omendb::filter {
 namespace {
 
-using column::element_of;
 using column::find_string;
-using column::MemberName;
-using column::text_of_json;
 
 struct Block {
   const ColumnSpan& column;
@@ -117,16 +114,12 @@ bool has_arrays(const Shortcut& shortcut, const ColumnSpan& column) {
 Truth run_members(const Shortcut& shortcut, const Block& block, const Bits& rows) {
   const auto* match = std::get_if<TextMatch>(&shortcut.test);
   const auto* bound = std::get_if<TextBound>(&shortcut.test);
-  const auto* name = std::get_if<std::string>(&shortcut.member);
-  const MemberName prepared(name == nullptr ? std::string_view() : std::string_view(*name));
+  const column::JsonPath path(shortcut.path);
   const TextBlock values = block.texts();
   Truth out;
   std::string buffer;
   for_each_row(rows, [&](size_t row) {
-    const std::string_view json = values.at(row);
-    const auto member = name != nullptr ? prepared.find_in(json) : element_of(json, std::get<int64_t>(shortcut.member));
-    if (!member) return;
-    const auto text = text_of_json(*member, buffer);
+    const auto text = path.text_in(values.at(row), buffer);
     if (!text) return;
     set(out.known, row);
     if ((match != nullptr && match->passes(*text)) || (bound != nullptr && bound->passes(*text))) set(out.truth, row);
@@ -143,7 +136,7 @@ Truth evaluate(const Shortcut& shortcut, const ColumnSpan& column, uint32_t firs
   if (has_arrays(shortcut, column)) {
     const Block block{column, first_row, row_count};
     out.known = known_rows(column, first_row, row_count, rows);
-    if (!std::holds_alternative<std::monostate>(shortcut.member)) {
+    if (!shortcut.path.empty()) {
       out = run_members(shortcut, block, out.known);
     } else if (!is_null_test) {
       out.truth = std::visit([&](const auto& test) { return run(test, block, out.known); }, shortcut.test);

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace omendb::filter {
 
@@ -51,10 +52,10 @@ struct NullTest {};
 struct Shortcut {
   uint32_t column = 0;
   std::variant<IntRange, FloatRange, NumberSet, FloatSet, TextMatch, TextBound, ListElement, NullTest> test{};
-  std::variant<std::monostate, std::string, int64_t> member{};  // of JSON: what the test is of, as text
-  bool is_vector = false;                                       // of a null test
-  std::optional<column::ValueKind> values{};                    // what the column has, if an index can be of that
-  bool null_in_set = false;                                     // what is not among the others may be that one
+  std::vector<column::Member> path{};         // of JSON: what the test is of, as text
+  bool is_vector = false;                     // of a null test
+  std::optional<column::ValueKind> values{};  // what the column has, if an index can be of that
+  bool null_in_set = false;                   // what is not among the others may be that one
 };
 
 // Finds the shortcuts in a bound condition, makes one range of several over a column, and puts what is cheap before what is not, where neither can fail.

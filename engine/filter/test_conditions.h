@@ -22,9 +22,14 @@ inline constexpr const char* kFloats[] = {
     "9007199254740992.0",  "9223372036854775808.0",  "1e300", "'Infinity'::float8", "'NaN'::float8"};
 inline constexpr const char* kTexts[] = {"",          "a",         "b",   "abcdefg", "abcdefgh",     "abcdefgi",
                                          "abcdefghi", "abcdefghj", "50%", "x_y",     "\u00e9t\u00e9"};
-inline constexpr const char* kPatterns[] = {"%",  "",     "a%",    "abcdefgh%", "%h",     "%def%",
-                                            "%%", "a_c%", "50\\%", "abcdefghi", "%\u00e9"};
+inline constexpr const char* kPatterns[] = {"%",  "",     "a%",      "abcdefgh%", "%h",        "%def%",
+                                            "%%", "a_c%", "abc%fg_", "50\\%",     "abcdefghi", "%\u00e9"};
 
+// Of JSON: members that are numbers, as they may be written.
+inline constexpr const char* kWrittenInts[] = {
+    "7", "-1", "\"5\"", "\" 2 \"", "\"+1\"", "0", "9007199254740993", "null", "9223372036854775807"};
+inline constexpr const char* kWrittenFloats[] = {"0.5",   "-1.5", "\"NaN\"",          "\"-Infinity\"", "2",
+                                                 "1e300", "-0",   "9007199254740992", "\" inf\"",      "null"};
 inline constexpr const char* kNames[] = {"k", "l", "kk"};
 inline constexpr const char* kOperators[] = {"=", "<>", "<", "<=", ">", ">="};
 inline constexpr const char* kTwoOperators[] = {"<", ">="};
@@ -67,8 +72,10 @@ inline Rows random_rows(size_t count, base::Random& random) {
     const std::string filler(random.one_in(3) ? 150 : 0, 'k');  // long enough to be searched for the name first
     const std::string name = random.one_in(4) ? "\\u006b" : one_of(kNames, random);
     if (!random.one_in(6))
-      doc[row] =
-          fmt::format(R"({{"f": "{}", "{}": "{}", "z": [1, {{"k": 2}}]}})", filler, name, one_of(kTexts, random));
+      doc[row] = fmt::format(
+          R"({{"f": "{}", "{}": "{}", "z": [1, {{"k": 2}}], "o": {{"{}": "{}", "i": {}}}, "i": {}, "r": {}}})", filler,
+          name, one_of(kTexts, random), one_of(kNames, random), one_of(kTexts, random), one_of(kWrittenInts, random),
+          one_of(kWrittenInts, random), one_of(kWrittenFloats, random));
     if (random.one_in(6)) continue;
     tags[row].emplace();
     for (uint64_t i = random.below(4); i > 0; --i) tags[row]->push_back(one_of(kTexts, random));
@@ -97,7 +104,7 @@ inline std::string random_part(base::Random& random) {
     return std::to_string(static_cast<int64_t>(random.below(random.one_in(2) ? 40 : uint64_t{1} << 60)));
   };
   const auto text = [&] { return quoted(one_of(kTexts, random)); };
-  switch (random.below(15)) {
+  switch (random.below(20)) {
     case 0: return fmt::format("n {} {}", op, number());
     case 1: return fmt::format("{} {} x", number(), op);
     case 2: return fmt::format("x {} {} and x {} {}", op, number(), one_of(kTwoOperators, random), number());
@@ -112,6 +119,11 @@ inline std::string random_part(base::Random& random) {
     case 11: return fmt::format("tags @> array[{}]", list_of(random, text));
     case 12: return fmt::format("array[{}] && tags", list_of(random, text));
     case 13: return fmt::format("doc->>'k' {}", random.one_in(2) ? "= " + text() : "is null");
+    case 14: return fmt::format("doc->'o'->>'k' {} {}", op, text());
+    case 15: return fmt::format("doc->'z'->1->>'k' {}", random.one_in(2) ? "like '2%'" : "is null");
+    case 16: return fmt::format("(doc->>'i')::int8 {} {}", op, number());
+    case 17: return fmt::format("(doc->>'r')::float8 {} {}", op, number());
+    case 18: return fmt::format("(doc->'o'->>'i')::int8 in ({})", list_of(random, any_int));
     default: return one_of(kColumns, random) + " is null";
   }
 }

@@ -129,6 +129,12 @@ bool TextMatch::place_apart(uint64_t odd) {
   return true;
 }
 
+std::string_view TextMatch::prefix() const {
+  if (how_ == How::kPrefix) return text_;
+  if (how_ != How::kLike || fold_case_) return {};
+  return std::string_view(text_).substr(0, text_.find_first_of("%_\\"));
+}
+
 unsigned TextMatch::cost() const {
   switch (how_) {
     case How::kEqual:

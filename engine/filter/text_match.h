@@ -29,6 +29,8 @@ class TextMatch {
   How how() const { return how_; }
   const std::string& text() const { return text_; }                 // the literal one, or the pattern
   const std::vector<std::string>& texts() const { return texts_; }  // of kAmong, rising, each once
+  // What every text that passes begins with, as far as the pattern says; of kPrefix and kLike.
+  std::string_view prefix() const;
   // Nanoseconds a row, about; for the order of conditions.
   unsigned cost() const;
 

@@ -40,7 +40,7 @@ class RangeSearch {
       const Candidate nearest = state.frontier.front();
       if (is_behind_rim(nearest.distance)) break;
       if (looking.asked()) return 0;
-      if (expansions >= kExpansionsMin && expansions >= live_total_.get() / walk_.graph.options.m)
+      if (expansions >= kExpansionsMin && is_starving(expansions))
         return scan_linked_rows(exact_, live_, k_, radius_, out);
       std::pop_heap(state.frontier.begin(), state.frontier.end(), farther);
       state.frontier.pop_back();
@@ -52,6 +52,16 @@ class RangeSearch {
   }
 
  private:
+  // Whether what was done already, or filling the rim at the rate at which live rows were met so far, costs more than comparing with each live row: where few of the
+  // rows around a query live, a walk may go through all others before it comes to an answer.
+  bool is_starving(uint64_t expansions) {
+    const uint64_t live_total = live_total_.get();
+    const uint64_t distances = expansions * walk_.graph.options.m;
+    return distances >= live_total ||
+           static_cast<double>(distances) * static_cast<double>(ef_ - rim_.size()) >
+               static_cast<double>(std::max<uint64_t>(1, live_met_)) * static_cast<double>(live_total);
+  }
+
   bool is_behind_rim(float distance) const { return rim_.full() && distance >= rim_.worst(); }
 
   void meet(Candidate candidate) {
@@ -76,6 +86,7 @@ class RangeSearch {
 
   // A live row comes to the answers or to the rim; so does the farthest of more than k answers.
   void place(Candidate row) {
+    ++live_met_;
     std::vector<AnswerWithin>& within = walk_.state.within;
     const float distance = walk_.space.has_codes() ? exact_.distance_to(row.row()) : row.distance;
     if (!(distance <= radius_)) return put_on_rim(row.distance, row.row());
@@ -105,6 +116,7 @@ class RangeSearch {
   const size_t k_;
   Beam& rim_ = walk_.state.live_beam;  // the nearest live rows that are no answers, by what the walk compares
   LiveTotal live_total_{live_};
+  uint64_t live_met_ = 0;  // that were expanded
   bool too_coarse_ = false;
 };
 

@@ -135,6 +135,46 @@ TEST(GraphRange, FindsEveryLiveRowWhereAllOrFewLive) {
   }
 }
 
+// Two clusters that lie apart; those that live are in the one that is not the query's, and in that one a few.
+TEST(GraphRange, ComparesWithEachLiveRowWhereFewOfThoseAroundTheQueryLive) {
+  constexpr uint32_t kRows = 10'000;
+  Vectors rows = random_vectors(kRows, 8, 308);
+  Vectors shifted(8);
+  for (uint32_t row = 0; row < kRows; ++row) {
+    std::vector<float> vector(rows.row(row), rows.row(row) + 8);
+    if (row % 2 == 1) vector[0] += 30;
+    shifted.append(vector);
+  }
+  Graph graph({.m = 4});  // so that walks are cheap beside the comparison
+  insert_all(graph, shifted);
+  for (const uint32_t one_in : {1'000'000U, 400U}) {
+    SCOPED_TRACE(one_in);
+    Live live(kRows);
+    uint64_t live_count = kRows / 2;
+    for (uint32_t row = 0; row < kRows; row += 2) {
+      if (row % one_in == 2) {
+        ++live_count;
+      } else {
+        live.clear(row);
+      }
+    }
+    for (const uint32_t query : {0U, 100U, 7'000U}) {
+      for (const size_t rank : {1U, 60U, 1'000U}) {
+        const float radius = radius_of(graph, shifted, shifted.row(query), live.view(), rank);
+        const SearchOptions options{.k = kRows, .ef = 96, .radius = radius};
+        Found found;
+        ASSERT_NO_FATAL_FAILURE(judge(graph, shifted, shifted.row(query), live.view(), options, found));
+        EXPECT_EQ(found.recall(), 1);
+        std::vector<Neighbor> answers(kRows);
+        SearchCounters counters;
+        (void)graph.search(shifted.view(), shifted.row(query), live.view(), options, answers, &counters);
+        EXPECT_LT(counters.distance_computations, live_count + live_count / 3)
+            << "query " << query << ", rank " << rank;
+      }
+    }
+  }
+}
+
 TEST(GraphRange, FindsNothingWhereNothingIsSoNear) {
   const Vectors rows = random_vectors(1500, 8, 307);
   Graph graph({});

@@ -67,7 +67,10 @@ class FilteredSearch : public NearestSearch {
   bool is_away(uint32_t start) const;
   bool scan_is_cheaper() const;
   void begin_beam(Candidate start, size_t ef);
-  bool walk_on(size_t ef, bool may_be_lost);
+  template <class Ends>
+  bool walk_until(size_t ef, const Ends& ends);
+  bool walk_on();
+  void walk_on_widely();
   void meet_around(Candidate start);
   void offer_around();
   void begin_with_samples();

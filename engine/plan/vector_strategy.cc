@@ -40,16 +40,38 @@ table::Effort choose_effort(const table::VectorIndex& index, const SearchQuery& 
 // graph::rows_within_two_links(), with fewer of which it is chance which rows a walk over those that pass meets.
 constexpr double kReachMin = 8;
 
-// A walk over a share of the rows has fewer ways to each than the beam was measured with, so it gets a wider one: 1.2 times for a half, 1.6 for a fifth, 2.6 for a
-// twenty-fifth. (bench/filtered.py, a million rows, beams of recall 0.967 without a condition: at 4 % an exponent of 0.15 gives 0.926, one of 0.25 gives 0.963.)
+// Where nothing was measured under conditions: a walk over a share of the rows has fewer ways to each than the beam was measured with, so it gets a wider one: 1.2
+// times for a half, 1.6 for a fifth, 2.6 for a twenty-fifth. (bench/filtered.py, a million rows, beams of recall 0.967 without a condition: at 4 % an exponent of 0.15
+// gives 0.926, one of 0.25 gives 0.963.)
 size_t widened(size_t ef, double passing_share) {
   constexpr double kExponent = 0.3;
   return static_cast<size_t>(std::ceil(static_cast<double>(ef) / std::pow(passing_share, kExponent)));
 }
 
-// All that pass are about equally far from a query that is away from them, and a beam that suffices amid them misses a third. (60,000 x 784, half of 20
-// clusters pass: 0.66; 0.81 with twice the beam, 0.91 with four times, 0.97 with eight times. Steps that lead to more rows, as they do since, gain 0.02.)
-constexpr size_t kBeamsWide = 8;
+// There too: all that pass are about equally far from a query that is away from them, and a beam that suffices amid them misses a third. (60,000 x 784, half of 20
+// clusters pass: 0.66; 0.81 with twice the beam, 0.91 with four times, 0.97 with eight times. With walks that end early, as they do since, eight times found 0.94 where
+// four of 20 clusters pass.)
+constexpr size_t kBeamsWide = 12;
+
+// The beams of a search under a condition.
+struct FilteredEffort {
+  table::Effort amid;  // rows that pass
+  table::Effort away;  // from them
+};
+
+FilteredEffort choose_filtered_effort(const table::VectorIndex& index, const SearchQuery& query, double share,
+                                      size_t ef_unfiltered) {
+  if (query.ef != 0) return {{query.ef, false}, {query.ef, false}};
+  const auto calibration = index.calibration();
+  const auto measured = [&](table::ConditionKind kind, size_t by_rule) {
+    const auto effort = calibration == nullptr ? std::nullopt
+                                               : table::filtered_effort_for(*calibration, kind, share, query.k,
+                                                                            wanted_recall(query), index.watermark());
+    return effort.value_or(table::Effort{by_rule, false});
+  };
+  return {measured(table::ConditionKind::kScattered, widened(ef_unfiltered, share)),
+          measured(table::ConditionKind::kAway, kBeamsWide * ef_unfiltered)};
+}
 
 // What a walk over the rows that pass takes, in distances: those to the rows that a step leads to, as many as a list holds, and reading the lists that lead there, about
 // three distances each.
@@ -86,14 +108,18 @@ VectorStrategy choose_filtered(const table::VectorIndex& index, const SearchQuer
         say_why ? fmt::format("compares with each of the {} rows that pass: {}", with_commas(passing_count), why) : ""};
   };
   if (passing_count == 0) return scan("none");
-  const size_t ef = query.ef != 0 ? query.ef : widened(ef_unfiltered, share);
+  const FilteredEffort effort = choose_filtered_effort(index, query, share, ef_unfiltered);
+  if (effort.amid.exact) return scan("no beam reaches the recall that is wanted");
+  const size_t ef = effort.amid.ef;
   if (static_cast<double>(passing_count) <= walk_cost(m, share, ef)) return scan("cheaper than a walk");
   if (graph::rows_within_two_links(m, share) < kReachMin) return scan("too few links lead from one to the next");
-  const size_t ef_wide = query.ef != 0 ? query.ef : kBeamsWide * ef_unfiltered;
+  const size_t ef_wide =
+      effort.away.exact ? passing_count : effort.away.ef;  // as wide as that is a comparison with each
   return {false, ef, ef_wide, graph::Filtered::kWalk,
           say_why ? fmt::format("walks the graph over the {} rows that pass with a beam of {} for recall {}, {}",
                                 with_commas(passing_count), ef, wanted_recall(query),
-                                "wider the fewer pass, and wider again where few of those around the query do")
+                                ef_wide == ef ? "ef= says so"
+                                              : fmt::format("{} where few of those around the query do", ef_wide))
                   : ""};
 }
 

@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <memory>
 #include <numeric>
 #include <span>
 #include <string>
@@ -125,6 +127,194 @@ TEST(Calibration, OfTheMetricL1AndOfBitsGivesTheRecallToo) {
   }
 }
 
+// Classes however few rows of them pass.
+std::shared_ptr<const Calibration> calibrated_with_conditions(TestTable& table) {
+  CalibratorOptions options;
+  options.filtered = true;
+  options.filtered_passing_rows_min = 1;
+  const auto version = table.version();
+  const auto calibrator = table.index().make_calibrator(*version, std::move(options));
+  while (!calibrator->step(version->vectors_view(table.index()), version->vectors.front().searchable)) {
+  }
+  return std::make_shared<const Calibration>(calibrator->result());
+}
+
+// Which rows pass for a query: `share` of them by chance, or those farthest from its centre, by whole centres.
+struct Condition {
+  ConditionKind kind;
+  double share;
+};
+
+class OutsideConditions {
+ public:
+  OutsideConditions(size_t dims, uint64_t centre_seed, const graph::VectorsView& rows, uint32_t row_count)
+      : dims_(dims), centres_(40 * dims) {
+    base::Random random(centre_seed);
+    for (float& component : centres_) component = random.normal();
+    for (uint32_t row = 0; row < row_count; ++row) of_row_.push_back(nearest(rows.floats(row)));
+  }
+  std::vector<uint64_t> passing(const Condition& condition, const float* query, uint64_t seed) const {
+    std::vector<uint64_t> words((of_row_.size() + 32767) / 32768 * 512);
+    base::Random random(seed);
+    std::vector<size_t> order(40);
+    std::iota(order.begin(), order.end(), 0);
+    const size_t own = nearest(query);
+    std::sort(order.begin(), order.end(),
+              [&](size_t a, size_t b) { return distance(a, centre(own)) > distance(b, centre(own)); });
+    std::vector<bool> far(40);
+    for (size_t i = 0; i < static_cast<size_t>(condition.share * 40); ++i) far[order[i]] = true;
+    for (size_t row = 0; row < of_row_.size(); ++row) {
+      const bool passes =
+          condition.kind == ConditionKind::kScattered ? random.uniform() < condition.share : far[of_row_[row]];
+      if (passes) words[row / 64] |= uint64_t{1} << (row % 64);
+    }
+    return words;
+  }
+
+ private:
+  const float* centre(size_t at) const { return centres_.data() + at * dims_; }
+  float distance(size_t at, const float* vector) const {
+    return simd::distance_kernels(simd::Metric::kL2).one(centre(at), vector, dims_);
+  }
+  size_t nearest(const float* vector) const {
+    size_t best = 0;
+    for (size_t at = 1; at < 40; ++at) best = distance(at, vector) < distance(best, vector) ? at : best;
+    return best;
+  }
+  size_t dims_;
+  std::vector<float> centres_;
+  std::vector<size_t> of_row_;
+};
+
+// Recall@10 of walks with these beams over the rows that pass; `queries` were never rows.
+double filtered_recall(TestTable& table, const OutsideConditions& conditions, const Condition& condition,
+                       const std::vector<float>& queries, size_t dims, size_t ef, size_t ef_wide) {
+  const auto version = table.version();
+  const graph::VectorsView rows = version->vectors_view(table.index());
+  const uint32_t row_count = version->row_count();
+  double sum = 0;
+  const size_t count = queries.size() / dims;
+  for (size_t q = 0; q < count; ++q) {
+    const float* query = queries.data() + q * dims;
+    const std::vector<uint64_t> words = conditions.passing(condition, query, q);
+    std::vector<const uint64_t*> blocks;
+    for (size_t b = 0; b < words.size() / 512; ++b) blocks.push_back(&words[b * 512]);
+    const graph::LiveRows live{blocks, row_count};
+    const uint64_t passing = graph::count_live(live);
+    std::vector<graph::Neighbor> truth;
+    graph::flat_scan(simd::Metric::kL2, rows, query, live, {0}, {row_count}, 10, truth);
+    std::vector<graph::Neighbor> found(10);
+    const graph::SearchOptions options{.k = 10,
+                                       .ef = ef,
+                                       .filtered = graph::Filtered::kWalk,
+                                       .passing_count = passing,
+                                       .passing_share = static_cast<double>(passing) / row_count,
+                                       .ef_wide = ef_wide};
+    found.resize(table.index().graph().search(rows, query, live, options, found));
+    EXPECT_EQ(found.size(), truth.size());
+    const auto right = std::count_if(found.begin(), found.end(),
+                                     [&](const auto& n) { return n.distance <= truth.back().distance * (1 + 1e-6F); });
+    sum += truth.empty() ? 1 : static_cast<double>(right) / static_cast<double>(truth.size());
+  }
+  return sum / static_cast<double>(count);
+}
+
+// The oracle: queries and conditions from outside, and exact scans.
+TEST(Calibration, BeamsForConditionsGiveTheirRecallToQueriesAndConditionsFromOutside) {
+  constexpr size_t kDims = 24;
+  const auto row_count = static_cast<uint32_t>(std::max<size_t>(3000, base::scaled(15'000)));
+  TestTable table(kDims);
+  table.write(keys_from(0, row_count), clustered(row_count, kDims, 31, 131));
+  table.link();
+  const auto calibration = calibrated_with_conditions(table);
+  ASSERT_TRUE(calibration->has_filtered);
+  ASSERT_GE(calibration->filtered.size(), 4U);
+  const std::vector<float> queries = clustered(100, kDims, 31, 231);
+  const OutsideConditions conditions(kDims, 31, table.version()->vectors_view(table.index()), row_count);
+  using enum ConditionKind;
+  for (const Condition& condition : {Condition{kScattered, 0.5},
+                                     {kScattered, 0.2},
+                                     {kScattered, 0.1},
+                                     {kScattered, 0.05},
+                                     {kAway, 0.5},
+                                     {kAway, 0.25},
+                                     {kAway, 0.1}}) {
+    for (const double recall : {0.9, 0.95}) {
+      const auto beam = [&](ConditionKind kind) {
+        const Effort effort = *filtered_effort_for(*calibration, kind, condition.share, 10, recall, row_count);
+        return effort.exact ? row_count : effort.ef;
+      };
+      const double measured = filtered_recall(table, conditions, condition, queries, kDims, beam(kScattered),
+                                              condition.kind == kAway ? beam(kAway) : beam(kScattered));
+      std::printf("kind %d, %.0f %%, recall %.2f: beams %zu and %zu, %.4f\n", static_cast<int>(condition.kind),
+                  100 * condition.share, recall, beam(kScattered), beam(kAway), measured);
+      EXPECT_GE(measured, recall - 0.01) << static_cast<int>(condition.kind) << ", " << condition.share;
+    }
+  }
+}
+
+TEST(Calibration, ClassesOfConditionsRiseToNearlyAllRowsFoundAndFewRowsHaveNone) {
+  TestTable table(8);
+  table.write(keys_from(0, 3000), clustered(3000, 8, 7, 8));
+  table.link();
+  calibrate(table);
+  EXPECT_TRUE(table.index().calibration()->has_filtered);
+  EXPECT_TRUE(table.index().calibration()->filtered.empty()) << "so few that pass are compared one by one";
+  const auto calibration = calibrated_with_conditions(table);
+  for (const FilteredCurve& curve : calibration->filtered) {
+    SCOPED_TRACE(testing::Message() << static_cast<int>(curve.kind) << ", " << curve.share);
+    EXPECT_GE(curve.points.back().recall, 0.99F);
+    for (size_t i = 1; i < curve.points.size(); ++i) EXPECT_GT(curve.points[i].ef, curve.points[i - 1].ef);
+  }
+  const auto share_of = [&](size_t i) { return calibration->filtered[i].share; };
+  EXPECT_NEAR(share_of(0), 0.5F, 0.03F);
+  EXPECT_NEAR(share_of(1), 0.1F, 0.03F);
+}
+
+TEST(Calibration, UnderConditionsEndsWhateverIsDeletedWhileItRuns) {
+  for (const size_t kept : {size_t{0}, size_t{1}, size_t{1500}}) {
+    for (const size_t steps_before : {size_t{40}, size_t{120}}) {
+      SCOPED_TRACE(testing::Message() << "kept " << kept << ", after " << steps_before << " steps");
+      TestTable table(4);
+      table.write(keys_from(0, 2500), clustered(2500, 4, 3, 4));
+      table.link();
+      CalibratorOptions options;
+      options.filtered = true;
+      options.filtered_passing_rows_min = 1;
+      const auto calibrator = table.index().make_calibrator(*table.version(), std::move(options));
+      const auto step = [&] {
+        const auto version = table.version();
+        return calibrator->step(version->vectors_view(table.index()), version->vectors.front().searchable);
+      };
+      for (size_t i = 0; i < steps_before; ++i) {
+        if (step()) break;
+      }
+      table.erase(keys_from(static_cast<int64_t>(kept), 2500 - kept));
+      while (!step()) {
+      }
+      EXPECT_TRUE(calibrator->result().has_filtered);
+      for (const FilteredCurve& curve : calibrator->result().filtered) {
+        EXPECT_TRUE(curve.share > 0 && curve.share <= 1 && !curve.points.empty());
+        for (const RecallPoint& point : curve.points) EXPECT_TRUE(point.recall >= 0 && point.recall <= 1);
+      }
+    }
+  }
+}
+
+TEST(Calibration, OfBeforeConditionsWereMeasuredIsDueWhenNothingWaits) {
+  TestTable table(4);
+  table.write(keys_from(0, 2000), clustered(2000, 4, 5, 6));
+  table.link();
+  calibrate(table);
+  Calibration before = *table.index().calibration();
+  before.has_filtered = false;
+  table.index().set_calibration(std::make_shared<const Calibration>(before));
+  EXPECT_FALSE(table.index().calibration_due(*table.version(), When::kSoon));
+  EXPECT_TRUE(table.index().calibration_due(*table.version(), When::kIdle));
+  calibrate(table);
+  EXPECT_TRUE(table.index().calibration()->has_filtered);
+}
+
 TEST(Calibration, CurvesRiseToAllRowsFound) {
   TestTable table(8);
   table.write(keys_from(0, 3000), clustered(3000, 8, 7, 8));
@@ -196,6 +386,8 @@ TEST(Calibration, OfEqualRowsFindsThemAllAtOnce) {
   const auto calibration = table.index().calibration();
   ASSERT_EQ(calibration->curves.size(), 3U);
   for (const RecallCurve& curve : calibration->curves) EXPECT_EQ(curve.points.front().recall, 1) << "k " << curve.k;
+  const auto with_conditions = calibrated_with_conditions(table);
+  for (const FilteredCurve& curve : with_conditions->filtered) EXPECT_EQ(curve.points.front().recall, 1) << curve.share;
   const Effort effort = effort_for(calibration.get(), 10, 0.99, 2000);
   EXPECT_EQ(effort.ef, 10U);
   EXPECT_FALSE(effort.exact);
@@ -297,6 +489,36 @@ TEST(Effort, IsGenerousBeforeAnythingWasMeasured) {
   EXPECT_EQ(effort_for(nullptr, 10, 0.999, 0).ef, 1024U);
   const Calibration empty;
   EXPECT_EQ(effort_for(&empty, 10, 0.95, 0).ef, 96U);
+}
+
+TEST(FilteredEffort, LiesBetweenTheClassesThatWereMeasured) {
+  using enum ConditionKind;
+  Calibration calibration = made_by_hand();
+  const auto beam = [&](ConditionKind kind, double share, size_t k = 10, double recall = 0.95, uint32_t rows = 10'000) {
+    return filtered_effort_for(calibration, kind, share, k, recall, rows)->ef;
+  };
+  EXPECT_EQ(filtered_effort_for(calibration, kScattered, 0.5, 10, 0.95, 10'000), std::nullopt);
+  calibration.filtered = {{kScattered, 0.5F, {{10, 0.5F, 0}, {80, 0.96F, 0}, {320, 0.99F, 0}}},
+                          {kScattered, 0.125F, {{10, 0.5F, 0}, {320, 0.96F, 0}, {600, 0.99F, 0}}},
+                          {kAway, 0.5F, {{40, 0.5F, 0}, {160, 0.96F, 0}}},
+                          {kAway, 0.125F, {{40, 0.5F, 0}, {120, 0.96F, 0}}}};
+  EXPECT_EQ(beam(kScattered, 0.5), 104U) << "1.3 times twice the beam without a condition";
+  EXPECT_EQ(beam(kScattered, 0.25), 208U) << "half way by the logarithm";
+  EXPECT_EQ(beam(kScattered, 0.125), 416U);
+  EXPECT_EQ(beam(kScattered, 1), 40U);
+  EXPECT_GT(beam(kScattered, 0.01), 416U) << "fewer than in any class";
+  EXPECT_EQ(beam(kAway, 0.9), 280U) << "three quarters wider than measured";
+  EXPECT_EQ(beam(kAway, 0.3), 280U) << "the wider of both";
+  EXPECT_EQ(beam(kAway, 0.1), 210U);
+  EXPECT_EQ(beam(kScattered, 0.5, 10, 0.95, 20'000), 125U) << "the graph has grown";
+  EXPECT_EQ(beam(kScattered, 0.5, 1),
+            std::ceil(2.6 * static_cast<double>(effort_for(&calibration, 1, 0.95, 10'000).ef)))
+      << "as many times the beam without a condition";
+  EXPECT_TRUE(filtered_effort_for(calibration, kAway, 0.5, 10, 0.98, 10'000)->exact) << "no beam finds so much";
+  EXPECT_TRUE(filtered_effort_for(calibration, kScattered, 0.5, 10, 1, 10'000)->exact);
+  EXPECT_NEAR(expected_recall(calibration.filtered[2], 80), 0.73, 1e-6);
+  calibration.filtered = {{kScattered, 0.5F, {{20, 0.99F, 0}}}};
+  EXPECT_EQ(beam(kScattered, 0.01), 160U) << "no narrower than by rule, 40 / 0.01 ^ 0.3";
 }
 
 // More is never answered with less.

@@ -16,10 +16,12 @@ namespace {
 constexpr size_t kNameBytesMax = 255;
 constexpr uint64_t kSchemaBytesMax = 8ULL << 20;
 // 1: shapes end at the linked rows; such a graph is built again. 2: graphs end at the watermark, without a calibration. 3: tables end with their graphs, without
-// indexes of texts. 4: with these, without patches
-constexpr uint32_t kCatalogVersion = 5;
+// indexes of texts. 4: with these, without patches. 5: without the indexes that conditions had earned, calibrations without searches under conditions
+constexpr uint32_t kCatalogVersion = 6;
 constexpr uint64_t kCurvesMax = 16;
 constexpr uint64_t kCurvePointsMax = 256;
+constexpr uint8_t kCalibrationPlain = 1;     // is there, and knows nothing of conditions
+constexpr uint8_t kCalibrationFiltered = 2;  // is there
 
 void put_shape(base::ByteWriter& writer, const graph::Graph::Shape& shape) {
   writer.put_u64(shape.row_count);
@@ -60,49 +62,88 @@ Result<graph::Graph::Shape> read_shape(base::ByteReader& reader, uint32_t versio
   return shape;
 }
 
+void put_points(base::ByteWriter& writer, std::span<const RecallPoint> points) {
+  assert(!points.empty() && points.size() <= kCurvePointsMax);
+  writer.put_varint(points.size());
+  for (const RecallPoint& point : points) {
+    writer.put_u32(point.ef);
+    writer.put_f32(point.recall);
+    writer.put_f32(point.error);
+  }
+}
+
 void put_calibration(base::ByteWriter& writer, const Calibration* calibration) {
-  writer.put_u8(calibration == nullptr ? 0 : 1);
-  if (calibration == nullptr) return;
+  if (calibration == nullptr) return writer.put_u8(0);
+  writer.put_u8(calibration->has_filtered ? kCalibrationFiltered : kCalibrationPlain);
   writer.put_u32(calibration->row_count);
   writer.put_u32(calibration->dead_rows);
   writer.put_u64(calibration->trained_rows);
   writer.put_u32(calibration->query_count);
   writer.put_varint(calibration->curves.size());
   for (const RecallCurve& curve : calibration->curves) {
-    assert(!curve.points.empty() && curve.points.size() <= kCurvePointsMax);
     writer.put_u32(curve.k);
-    writer.put_varint(curve.points.size());
-    for (const RecallPoint& point : curve.points) {
-      writer.put_u32(point.ef);
-      writer.put_f32(point.recall);
-      writer.put_f32(point.error);
-    }
+    put_points(writer, curve.points);
+  }
+  if (!calibration->has_filtered) return;
+  writer.put_varint(calibration->filtered.size());
+  for (const FilteredCurve& curve : calibration->filtered) {
+    writer.put_u8(static_cast<uint8_t>(curve.kind));
+    writer.put_f32(curve.share);
+    put_points(writer, curve.points);
   }
 }
 
 bool is_share(float value) { return value >= 0 && value <= 1; }  // not a NaN either
 
-Result<RecallCurve> read_curve(base::ByteReader& reader) {
-  RecallCurve curve;
-  TRY(k, reader.u32("k of a recall curve"));
+Result<std::vector<RecallPoint>> read_points(base::ByteReader& reader) {
   TRY(count, reader.count(12, "points of a recall curve"));
-  if (k == 0 || count == 0 || count > kCurvePointsMax)
-    return reader.corruption("a recall curve of no points or too many");
-  curve.k = k;
+  if (count == 0 || count > kCurvePointsMax) return reader.corruption("a recall curve of no points or too many");
+  std::vector<RecallPoint> points;
   for (uint64_t i = 0; i < count; ++i) {
     TRY(ef, reader.u32("beam"));
     TRY(recall, reader.f32("recall"));
     TRY(error, reader.f32("error of a recall"));
-    const bool rises = ef != 0 && (curve.points.empty() || ef > curve.points.back().ef);
+    const bool rises = ef != 0 && (points.empty() || ef > points.back().ef);
     if (!rises || !is_share(recall) || !is_share(error)) return reader.corruption("a recall curve that is none");
-    curve.points.push_back({ef, recall, error});
+    points.push_back({ef, recall, error});
   }
-  return curve;
+  return points;
+}
+
+Result<RecallCurve> read_curve(base::ByteReader& reader) {
+  TRY(k, reader.u32("k of a recall curve"));
+  if (k == 0) return reader.corruption("a recall curve of no rows");
+  TRY(points, read_points(reader));
+  return RecallCurve{k, std::move(points)};
+}
+
+Result<FilteredCurve> read_filtered_curve(base::ByteReader& reader) {
+  TRY(kind, reader.u8("kind of a condition"));
+  TRY(share, reader.f32("share that passes a condition"));
+  const bool known =
+      kind == static_cast<uint8_t>(ConditionKind::kScattered) || kind == static_cast<uint8_t>(ConditionKind::kAway);
+  if (!known || !is_share(share) || share == 0) return reader.corruption("a recall curve of no class of conditions");
+  TRY(points, read_points(reader));
+  return FilteredCurve{static_cast<ConditionKind>(kind), share, std::move(points)};
+}
+
+Result<std::vector<FilteredCurve>> read_filtered(base::ByteReader& reader) {
+  TRY(count, reader.count(18, "recall curves under conditions"));
+  if (count > kCurvesMax) return reader.corruption("too many recall curves under conditions");
+  std::vector<FilteredCurve> curves;
+  for (uint64_t i = 0; i < count; ++i) {
+    TRY(curve, read_filtered_curve(reader));
+    const bool in_order = curves.empty() || curve.kind > curves.back().kind ||
+                          (curve.kind == curves.back().kind && curve.share < curves.back().share);
+    if (!in_order) return reader.corruption("recall curves under conditions out of order");
+    curves.push_back(std::move(curve));
+  }
+  return curves;
 }
 
 Result<std::shared_ptr<const Calibration>> read_calibration(base::ByteReader& reader) {
   TRY(present, reader.u8("calibration"));
-  if (present > 1) return reader.corruption("a calibration that is neither there nor not");
+  if (present > kCalibrationFiltered) return reader.corruption("a calibration that is neither there nor not");
   if (present == 0) return std::shared_ptr<const Calibration>();
   auto calibration = std::make_shared<Calibration>();
   TRY(row_count, reader.u32("calibrated rows"));
@@ -119,6 +160,11 @@ Result<std::shared_ptr<const Calibration>> read_calibration(base::ByteReader& re
     TRY(curve, read_curve(reader));
     if (i > 0 && curve.k <= calibration->curves.back().k) return reader.corruption("recall curves out of order");
     calibration->curves.push_back(std::move(curve));
+  }
+  calibration->has_filtered = present == kCalibrationFiltered;
+  if (calibration->has_filtered) {
+    TRY(filtered, read_filtered(reader));
+    calibration->filtered = std::move(filtered);
   }
   return std::shared_ptr<const Calibration>(std::move(calibration));
 }
@@ -155,7 +201,72 @@ Result<TableSummary::TextIndexSummary> read_text(base::ByteReader& reader) {
   return text;
 }
 
-Result<TableSummary> read_summary(base::ByteReader& reader, uint32_t version) {
+constexpr uint8_t kMemberName = 0;
+constexpr uint8_t kMemberPlace = 1;
+
+void put_sources(base::ByteWriter& writer, std::span<const column::Source> sources) {
+  writer.put_varint(sources.size());
+  for (const column::Source& source : sources) {
+    writer.put_u32(source.column);
+    writer.put_u8(static_cast<uint8_t>(source.kind));
+    writer.put_varint(source.path.size());
+    for (const column::Member& member : source.path) {
+      const auto* name = std::get_if<std::string>(&member);
+      writer.put_u8(name != nullptr ? kMemberName : kMemberPlace);
+      if (name != nullptr) {
+        writer.put_string(*name);
+      } else {
+        writer.put_u64(static_cast<uint64_t>(std::get<int64_t>(member)));
+      }
+    }
+  }
+}
+
+Result<column::Member> read_member(base::ByteReader& reader) {
+  TRY(how, reader.u8("a member of JSON"));
+  if (how > kMemberPlace) return reader.corruption("a member of JSON that has no name and no place");
+  if (how == kMemberName) {
+    TRY(name, reader.string(kMemberBytesMax, "name of a member"));
+    return column::Member(std::string(name));
+  }
+  TRY(place, reader.u64("place of an element"));
+  return column::Member(static_cast<int64_t>(place));
+}
+
+Result<column::Source> read_source(base::ByteReader& reader, const Schema& schema) {
+  column::Source source;
+  TRY(column, reader.u32("column of an index"));
+  TRY(kind, reader.u8("values of an index"));
+  TRY(count, reader.count(2, "members of an index"));
+  if (column >= schema.columns.size()) return reader.corruption("an index of a column that is not there");
+  source.column = column;
+  source.kind = static_cast<column::ValueKind>(kind);
+  const auto values = indexed_values(schema.columns[column].type);
+  const bool fits = values == column::ValueKind::kJson ? column::of_json(source.kind) : values == source.kind;
+  const bool has_path = values == column::ValueKind::kJson;
+  if (!fits || has_path != (count != 0) || count > column::kPathMembersMax ||
+      schema.columns[column].index.mode == IndexMode::kNever)
+    return reader.corruption("an index that its column can not have");
+  for (uint64_t i = 0; i < count; ++i) {
+    TRY(member, read_member(reader));
+    source.path.push_back(std::move(member));
+  }
+  return source;
+}
+
+Result<std::vector<column::Source>> read_sources(base::ByteReader& reader, const Schema& schema) {
+  TRY(count, reader.count(6, "indexes behind conditions"));
+  if (count > kIndexesMax) return reader.corruption("too many indexes behind conditions");
+  std::vector<column::Source> sources;
+  for (uint64_t i = 0; i < count; ++i) {
+    TRY(source, read_source(reader, schema));
+    if (std::ranges::find(sources, source) != sources.end()) return reader.corruption("two indexes of the same");
+    sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+Result<TableSummary> read_summary(base::ByteReader& reader, uint32_t version, const Schema& schema) {
   TableSummary summary;
   TRY(row_count, reader.u32("row count"));
   TRY(live_count, reader.u32("live count"));
@@ -182,6 +293,9 @@ Result<TableSummary> read_summary(base::ByteReader& reader, uint32_t version) {
   if (patch_storage == 0 && patch_slot_count != 0) return reader.corruption("patches without a storage");
   summary.patch_storage = {patch_storage};
   summary.patch_slot_count = patch_slot_count;
+  if (version < 6) return summary;
+  TRY(earned_indexes, read_sources(reader, schema));
+  summary.earned_indexes = std::move(earned_indexes);
   return summary;
 }
 
@@ -192,7 +306,7 @@ Result<CatalogEntry> read_entry(base::ByteReader& reader, uint32_t version) {
   TRY(name, reader.string(kNameBytesMax, "table name"));
   TRY(schema_bytes, reader.sized_bytes(kSchemaBytesMax, "schema"));
   TRY(schema, decode_schema(schema_bytes));
-  TRY(summary, read_summary(reader, version));
+  TRY(summary, read_summary(reader, version, schema));
   entry.table = {table};
   entry.storage = {storage};
   entry.name = name;
@@ -308,6 +422,7 @@ std::vector<std::byte> encode(const Catalog& catalog) {
     for (const TableSummary::TextIndexSummary& text : entry.summary.texts) put_text(writer, text);
     writer.put_u32(entry.summary.patch_storage.value);
     writer.put_u32(entry.summary.patch_slot_count);
+    put_sources(writer, entry.summary.earned_indexes);
   }
   return std::move(writer).take();
 }

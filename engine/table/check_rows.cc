@@ -1,13 +1,18 @@
 // The checks that every written row passes before anything changes.
 
 #include "engine/base/try.h"
+#include "engine/sparse/sparse_vector.h"
+#include "engine/table/row_vectors.h"
 #include "engine/table/rows.h"
 
 #include <fmt/format.h>
 #include <simdjson.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <optional>
+#include <span>
 #include <string>
 
 namespace omendb::table {
@@ -28,7 +33,8 @@ struct Place {
 };
 
 std::string_view given_type(const ColumnView& view) {
-  if (view.floats != nullptr) return "vectors";
+  if (view.uints != nullptr) return "sparse vectors";
+  if (view.floats != nullptr) return view.list_offsets != nullptr ? "lists of vectors" : "vectors";
   if (view.bits != nullptr) return "bits";
   if (view.list_offsets != nullptr) return "lists of strings";
   if (view.offsets != nullptr) return "strings";
@@ -40,6 +46,10 @@ std::string_view given_type(const ColumnView& view) {
 
 bool is_of_bits(const ColumnSpec& spec) { return spec.type == Type::kVector && spec.vector.element == Element::kBit; }
 
+bool has_pairs(const ColumnView& view) {
+  return view.list_offsets != nullptr && view.offsets == nullptr && view.uints != nullptr && view.floats != nullptr;
+}
+
 bool has_values(const ColumnView& view, const ColumnSpec& spec) {
   switch (spec.type) {
     case Type::kBool: return view.bools != nullptr;
@@ -50,6 +60,10 @@ bool has_values(const ColumnView& view, const ColumnSpec& spec) {
     case Type::kText:
     case Type::kJson: return view.offsets != nullptr && view.list_offsets == nullptr;
     case Type::kStringList: return view.offsets != nullptr && view.list_offsets != nullptr;
+    case Type::kVectors:
+      return view.uints == nullptr && view.list_offsets != nullptr &&
+             (view.floats != nullptr || view.offsets == nullptr);
+    case Type::kSparse: return has_pairs(view);
     case Type::kVector: return (is_of_bits(spec) ? static_cast<const void*>(view.bits) : view.floats) != nullptr;
   }
   return false;
@@ -76,14 +90,19 @@ bool all_finite(const float* values, size_t count) {
   return bad == 0;
 }
 
+// The first component that is not finite.
+std::optional<size_t> find_not_finite(std::span<const float> values) {
+  if (all_finite(values.data(), values.size())) return std::nullopt;
+  return std::ranges::find_if(values, [](float v) { return !all_finite(&v, 1); }) - values.begin();
+}
+
 Result<void> check_vectors(const Place& place, const RowsColumn& column, const ColumnView& view, size_t row_count) {
   const size_t dims = place.spec.vector.dims;
   for (size_t row = 0; row < row_count; ++row) {
-    const float* vector = view.floats + row * dims;
-    if (column.is_null(row) || all_finite(vector, dims)) continue;
-    const size_t at =
-        static_cast<size_t>(std::find_if(vector, vector + dims, [](float v) { return !all_finite(&v, 1); }) - vector);
-    return place.value(row, fmt::format("component {} is {}; vectors hold finite numbers only", at, vector[at]));
+    const std::span<const float> vector(view.floats + row * dims, dims);
+    const auto at = column.is_null(row) ? std::nullopt : find_not_finite(vector);
+    if (at)
+      return place.value(row, fmt::format("component {} is {}; vectors hold finite numbers only", *at, vector[*at]));
   }
   return {};
 }
@@ -231,6 +250,96 @@ Result<RowsColumn> check_string_lists(const Place& place, RowsColumn column, con
   return column;
 }
 
+Result<void> check_row_vectors(const Place& place, size_t row, std::span<const float> vectors) {
+  const size_t dims = place.spec.vector.dims;
+  const size_t count = vectors.size() / dims;
+  if (!are_whole_vectors(vectors.size_bytes(), dims)) {
+    return place.value(row, fmt::format("{} vectors of {} dimensions; a row holds at most {}", count, dims,
+                                        std::min<uint64_t>(kRowVectorsMax, kValueBytesMax / (dims * sizeof(float)))));
+  }
+  const auto at = find_not_finite(vectors);
+  if (!at) return {};
+  return place.value(row, fmt::format("component {} of vector {} is {}; vectors hold finite numbers only", *at % dims,
+                                      *at / dims, vectors[*at]));
+}
+
+// Several vectors a row are stored one after the other.
+Result<RowsColumn> check_vector_lists(const Place& place, RowsColumn column, const ColumnView& view, size_t row_count,
+                                      Rows& rows) {
+  const size_t dims = place.spec.vector.dims;
+  TRY_OK(check_offsets(place, view.list_offsets, row_count));
+  if (view.floats == nullptr && view.list_offsets[row_count] != 0)
+    return place.schema("counts vectors, but none were given");
+  const std::span<std::byte> lengths = rows.own(row_count * sizeof(uint32_t));
+  size_t total_bytes = 0;
+  const auto vectors_at = [&](size_t row) {
+    const auto first = static_cast<size_t>(view.list_offsets[row]);
+    const auto last = static_cast<size_t>(view.list_offsets[row + 1]);
+    return std::span(view.floats + first * dims, column.is_null(row) ? 0 : (last - first) * dims);
+  };
+  for (size_t row = 0; row < row_count; ++row) {
+    const std::span<const float> vectors = vectors_at(row);
+    TRY_OK(check_row_vectors(place, row, vectors));
+    put_length(lengths, row, static_cast<uint32_t>(vectors.size_bytes()));
+    total_bytes += vectors.size_bytes();
+  }
+  column.lengths = lengths;
+  const auto given = static_cast<size_t>(view.list_offsets[row_count] - view.list_offsets[0]) * dims * sizeof(float);
+  if (total_bytes == given) {  // no null row hides vectors
+    column.values = std::as_bytes(
+        std::span(view.floats + static_cast<size_t>(view.list_offsets[0]) * dims, total_bytes / sizeof(float)));
+    return column;
+  }
+  const std::span<std::byte> copy = rows.own(total_bytes);
+  size_t at = 0;
+  for (size_t row = 0; row < row_count; ++row) {
+    const auto bytes = std::as_bytes(vectors_at(row));
+    std::ranges::copy(bytes, copy.begin() + static_cast<ptrdiff_t>(at));
+    at += bytes.size();
+  }
+  column.values = copy;
+  return column;
+}
+
+// The pairs of a row, rising and without those of weight 0, appended to `bytes`.
+Result<void> put_pairs(const Place& place, const ColumnView& view, size_t row, std::vector<sparse::Pair>& pairs,
+                       std::vector<std::byte>& bytes) {
+  const auto first = static_cast<size_t>(view.list_offsets[row]);
+  const auto count = static_cast<size_t>(view.list_offsets[row + 1]) - first;
+  if (count > kSparsePairsMax)
+    return place.value(row, fmt::format("{} pairs; a sparse vector holds at most {}", count, kSparsePairsMax));
+  pairs.clear();
+  for (size_t i = first; i < first + count; ++i) pairs.push_back({view.uints[i], view.floats[i]});
+  std::ranges::sort(pairs, {}, &sparse::Pair::index);
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    if (i > 0 && pairs[i].index == pairs[i - 1].index)
+      return place.value(row, fmt::format("index {} stands twice", pairs[i].index));
+    if (!std::isfinite(pairs[i].weight))
+      return place.value(row, fmt::format("the weight of index {} is {}; weights are finite numbers", pairs[i].index,
+                                          pairs[i].weight));
+  }
+  std::erase_if(pairs, [](const sparse::Pair& pair) { return pair.weight == 0; });
+  const auto raw = std::as_bytes(std::span(pairs));
+  bytes.insert(bytes.end(), raw.begin(), raw.end());
+  return {};
+}
+
+Result<RowsColumn> check_sparse(const Place& place, RowsColumn column, const ColumnView& view, size_t row_count,
+                                Rows& rows) {
+  TRY_OK(check_offsets(place, view.list_offsets, row_count));
+  const std::span<std::byte> lengths = rows.own(row_count * sizeof(uint32_t));
+  std::vector<std::byte>& bytes = rows.owned.emplace_back();
+  std::vector<sparse::Pair> pairs;
+  for (size_t row = 0; row < row_count; ++row) {
+    const size_t start = bytes.size();
+    if (!column.is_null(row)) TRY_OK(put_pairs(place, view, row, pairs, bytes));
+    put_length(lengths, row, static_cast<uint32_t>(bytes.size() - start));
+  }
+  column.lengths = lengths;
+  column.values = bytes;
+  return column;
+}
+
 Result<RowsColumn> check_nulls(const Place& place, const ColumnView& view, size_t row_count) {
   RowsColumn column;
   if (view.validity == nullptr) return column;
@@ -263,12 +372,14 @@ Result<RowsColumn> check_column(const Place& place, const ColumnView* view, size
     return place.schema(
         fmt::format("holds rows of {} bits, but rows of {} were given", place.spec.vector.dims, view->dims));
   }
-  if (type == Type::kVector && !is_of_bits(place.spec) && view->dims != place.spec.vector.dims) {
+  if (is_searched_by_vector(place.spec) && !is_of_bits(place.spec) && view->dims != place.spec.vector.dims) {
     return place.schema(
         fmt::format("holds vectors of {} dimensions, but {} were given", place.spec.vector.dims, view->dims));
   }
   if (fixed_width(place.spec) != 0) return check_fixed(place, column, *view, row_count, rows);
+  if (type == Type::kVectors) return check_vector_lists(place, column, *view, row_count, rows);
   if (type == Type::kStringList) return check_string_lists(place, column, *view, row_count, rows);
+  if (type == Type::kSparse) return check_sparse(place, column, *view, row_count, rows);
   return check_strings(place, column, *view, row_count, rows);
 }
 

@@ -2,6 +2,7 @@
 
 #include "engine/base/try.h"
 #include "engine/table/dead_rows.h"
+#include "engine/table/row_vectors.h"
 
 #include <fmt/format.h>
 
@@ -23,21 +24,33 @@ bool is_dead(const LiveBitmap& live, uint64_t region) {
          is_dead_region(live, static_cast<uint32_t>(region));
 }
 
-// Ends never fall and stay inside the bytes: checked once at open, so that readers need not. Of dead regions only the last one of all before a living region counts
-// (extents_of): the others may be gone.
+// Of a row of several vectors; where rows before a dead one are gone, by its end alone.
+bool ends_whole(const ColumnSpec& spec, uint64_t previous, uint64_t end, bool dead) {
+  if (dead) return end % (uint64_t{spec.vector.dims} * sizeof(float)) == 0;
+  return are_whole_vectors(end - previous, spec.vector.dims);
+}
+
+// Ends never fall and stay inside the bytes, and values of vectors are whole: checked once at open, so that readers need not. Of dead regions only the last one of all before
+// a living region counts (extents_of): the others may be gone.
 Result<void> check_ends(const storage::AppendArray& ends, uint64_t byte_count, const LiveBitmap& live,
-                        std::string_view column) {
+                        const ColumnSpec& spec) {
   const auto mapping = ends.mapping();
   uint64_t previous = 0;
   for (uint64_t row = 0; row < live.row_count(); ++row) {
+    bool dead = false;
     if (row % DeadRows::kRowsPerRegion == 0 && is_dead(live, row / DeadRows::kRowsPerRegion)) {
       row += DeadRows::kRowsPerRegion - 1;
       if (is_dead(live, row / DeadRows::kRowsPerRegion + 1)) continue;
+      dead = true;
     }
     const uint64_t end = end_of(*mapping, static_cast<uint32_t>(row));
     if (end < previous || end > byte_count) {
-      return Error{ErrorCode::kCorruption, fmt::format("column '{}': row {} ends at byte {} of {}, after {}", column,
+      return Error{ErrorCode::kCorruption, fmt::format("column '{}': row {} ends at byte {} of {}, after {}", spec.name,
                                                        row, end, byte_count, previous)};
+    }
+    if (spec.type == Type::kVectors && !ends_whole(spec, previous, end, dead)) {
+      return Error{ErrorCode::kCorruption, fmt::format("column '{}': row {} has {} bytes, which are not whole vectors",
+                                                       spec.name, row, end - previous)};
     }
     previous = end;
   }
@@ -68,7 +81,7 @@ std::vector<ColumnReader::ArrayExtents> ColumnReader::extents_of(RowRange rows) 
     const uint64_t end = end_bytes / storage::kExtentBytes;
     if (first < end) extents.push_back({part, first, end - first});
   };
-  if (values_ != nullptr && width_ != 0) add(Part::kValues, uint64_t{rows.first} * width_, uint64_t{rows.end} * width_);
+  if (values_ != nullptr) add(Part::kValues, uint64_t{rows.first} * array_width_, uint64_t{rows.end} * array_width_);
   if (validity_ != nullptr) add(Part::kValidity, rows.first, rows.end);
   if (ends_ == nullptr) return extents;
   add(Part::kEnds, uint64_t{rows.first} * sizeof(uint64_t), uint64_t{rows.end - 1} * sizeof(uint64_t));
@@ -82,6 +95,36 @@ std::string_view ColumnReader::bytes(RowId row) const {
           static_cast<size_t>(end_of(*ends_, row.value) - begin)};
 }
 
+namespace {
+
+Error wrong_length(const ColumnSpec& spec, const storage::AppendArray& array, uint32_t row_count, uint64_t expected) {
+  return {ErrorCode::kCorruption, fmt::format("column '{}' holds {} bytes where {} rows need {}", spec.name,
+                                              array.size_bytes(), row_count, expected)};
+}
+
+}  // namespace
+
+Result<void> Column::open_values(const ColumnSpec& spec, uint32_t row_count) {
+  const auto space = is_searched_by_vector(spec) ? storage::SpaceKind::kOwn : storage::SpaceKind::kShared;
+  TRY(values, store_->append_array(array_id(storage_, index_, Part::kValues), space));
+  values_ = values;
+  const uint64_t expected = uint64_t{row_count} * array_width_;
+  return values->size_bytes() == expected ? Result<void>() : wrong_length(spec, *values, row_count, expected);
+}
+
+Result<void> Column::open_bytes(const ColumnSpec& spec, const LiveBitmap& live) {
+  const uint32_t row_count = live.row_count();
+  TRY(ends, store_->append_array(array_id(storage_, index_, Part::kEnds), storage::SpaceKind::kShared));
+  TRY(chars, store_->append_array(array_id(storage_, index_, Part::kBytes), storage::SpaceKind::kShared));
+  ends_ = ends;
+  chars_ = chars;
+  if (ends->size_bytes() != uint64_t{row_count} * sizeof(uint64_t))
+    return wrong_length(spec, *ends, row_count, uint64_t{row_count} * sizeof(uint64_t));
+  TRY_OK(check_ends(*ends, chars->size_bytes(), live, spec));
+  const uint64_t used = row_count == 0 ? 0 : end_of(*ends->mapping(), row_count - 1);
+  return chars->size_bytes() == used ? Result<void>() : wrong_length(spec, *chars, row_count, used);
+}
+
 Result<Column> Column::open(storage::Store& store, StorageId storage, uint32_t index, const ColumnSpec& spec,
                             const LiveBitmap& live) {
   const uint32_t row_count = live.row_count();
@@ -90,34 +133,13 @@ Result<Column> Column::open(storage::Store& store, StorageId storage, uint32_t i
   column.storage_ = storage;
   column.index_ = index;
   column.width_ = fixed_width(spec);
-  const auto open_array = [&](Part part, storage::SpaceKind space) {
-    return store.append_array(array_id(storage, index, part), space);
-  };
-  const auto wrong_length = [&](const storage::AppendArray& array, uint64_t expected) {
-    return Error{ErrorCode::kCorruption, fmt::format("column '{}' holds {} bytes where {} rows need {}", spec.name,
-                                                     array.size_bytes(), row_count, expected)};
-  };
-  if (column.width_ != 0) {
-    TRY(values,
-        open_array(Part::kValues, spec.type == Type::kVector ? storage::SpaceKind::kOwn : storage::SpaceKind::kShared));
-    column.values_ = values;
-    if (values->size_bytes() != uint64_t{row_count} * column.width_)
-      return wrong_length(*values, uint64_t{row_count} * column.width_);
-  } else {
-    TRY(ends, open_array(Part::kEnds, storage::SpaceKind::kShared));
-    TRY(chars, open_array(Part::kBytes, storage::SpaceKind::kShared));
-    column.ends_ = ends;
-    column.chars_ = chars;
-    if (ends->size_bytes() != uint64_t{row_count} * sizeof(uint64_t))
-      return wrong_length(*ends, uint64_t{row_count} * sizeof(uint64_t));
-    TRY_OK(check_ends(*ends, chars->size_bytes(), live, spec.name));
-    const uint64_t used = row_count == 0 ? 0 : end_of(*ends->mapping(), row_count - 1);
-    if (chars->size_bytes() != used) return wrong_length(*chars, used);
-  }
+  column.array_width_ = table::array_width(spec);
+  if (column.array_width_ != 0) TRY_OK(column.open_values(spec, row_count));
+  if (column.width_ == 0) TRY_OK(column.open_bytes(spec, live));
   if (store.array_bytes(array_id(storage, index, Part::kValidity)) != 0) {
-    TRY(validity, open_array(Part::kValidity, storage::SpaceKind::kShared));
+    TRY(validity, store.append_array(array_id(storage, index, Part::kValidity), storage::SpaceKind::kShared));
     column.validity_ = validity;
-    if (validity->size_bytes() != row_count) return wrong_length(*validity, row_count);
+    if (validity->size_bytes() != row_count) return wrong_length(spec, *validity, row_count, row_count);
   }
   return column;
 }
@@ -134,7 +156,8 @@ Result<void> Column::start_validity(uint32_t row_count) {
 Result<void> Column::reserve(const RowsColumn& rows, uint32_t row_count, uint32_t added_count) {
   if (rows.nulls != Nulls::kNone && validity_ == nullptr) TRY_OK(start_validity(row_count));
   if (validity_ != nullptr) TRY_OK(validity_->reserve(added_count));
-  if (width_ != 0) return values_->reserve(uint64_t{added_count} * width_);
+  if (values_ != nullptr) TRY_OK(values_->reserve(uint64_t{added_count} * array_width_));
+  if (ends_ == nullptr) return {};
   TRY_OK(ends_->reserve(uint64_t{added_count} * sizeof(uint64_t)));
   return chars_->reserve(rows.values.size());
 }
@@ -156,17 +179,21 @@ Result<void> Column::append(const RowsColumn& rows, [[maybe_unused]] uint32_t ro
           std::vector<std::byte>(added_count, rows.nulls == Nulls::kAll ? std::byte{0} : std::byte{1})));
     }
   }
-  if (width_ == 0) {
+  if (ends_ != nullptr) {
     TRY_OK(append_ends(rows, added_count));
-    return chars_->append(rows.values);
+    TRY_OK(chars_->append(rows.values));
   }
-  if (rows.nulls != Nulls::kAll) return values_->append(rows.values);
-  return values_->append(std::vector<std::byte>(added_count * width_));
+  if (values_ == nullptr) return {};
+  if (rows.nulls == Nulls::kAll) return values_->append(std::vector<std::byte>(added_count * array_width_));
+  const std::span<const std::byte> values = width_ != 0 ? rows.values : rows.encodings;
+  assert(values.size() == added_count * array_width_);
+  return values_->append(values);
 }
 
 void Column::truncate(uint32_t row_count) {
   if (validity_ != nullptr) validity_->truncate(row_count);
-  if (width_ != 0) return values_->truncate(uint64_t{row_count} * width_);
+  if (values_ != nullptr) values_->truncate(uint64_t{row_count} * array_width_);
+  if (ends_ == nullptr) return;
   ends_->truncate(uint64_t{row_count} * sizeof(uint64_t));
   chars_->truncate(row_count == 0 ? 0 : end_of(*ends_->mapping(), row_count - 1));
 }
@@ -174,6 +201,7 @@ void Column::truncate(uint32_t row_count) {
 ColumnReader Column::reader() const {
   ColumnReader reader;
   reader.width_ = width_;
+  reader.array_width_ = array_width_;
   if (values_ != nullptr) reader.values_ = values_->mapping();
   if (ends_ != nullptr) reader.ends_ = ends_->mapping();
   if (chars_ != nullptr) reader.chars_ = chars_->mapping();

@@ -31,17 +31,21 @@ struct RowRange {
 class ColumnReader {
  public:
   bool is_null(RowId row) const { return validity_ != nullptr && validity_->data()[row.value] == std::byte{0}; }
-  // Fixed-width types: the value's bytes, aligned to its width (vectors: to 4 bytes, bits: to 1).
-  const std::byte* fixed(RowId row) const { return values_->data() + uint64_t{row.value} * width_; }
+  // Fixed-width types: the value's bytes, aligned to its width (vectors: to 4 bytes, bits: to 1). Of several vectors a row their encoding; so with values() and mapping().
+  const std::byte* fixed(RowId row) const { return values_->data() + uint64_t{row.value} * array_width_; }
   int64_t int64(RowId row) const;
   // Variable-width types: the value's bytes.
   std::string_view bytes(RowId row) const;
   // Fixed-width types: the value of row 0, the others behind it; null until the column has rows.
   const std::byte* values() const { return values_ == nullptr ? nullptr : values_->data(); }
   size_t width() const { return width_; }
+  size_t array_width() const { return array_width_; }  // as of the free function
   // What keeps the addresses of fixed-width values good; a later version's may be another, where those of all rows lie.
   const std::shared_ptr<const storage::Mapping>& mapping() const { return values_; }
   bool has_nulls() const { return validity_ != nullptr; }
+  // Of columns that are searched by vector: whether a row has one, and whether each has.
+  bool has_vector(RowId row) const { return !is_null(row) && (width_ != 0 || !bytes(row).empty()); }
+  bool all_have_vectors() const { return !has_nulls() && width_ != 0; }
   // The first bytes of the column's arrays, null for those that it does not have; for scans.
   column::Arrays arrays() const;
   bool same_addresses(const ColumnReader& other) const {
@@ -60,7 +64,8 @@ class ColumnReader {
   friend class Column;
 
   size_t width_ = 0;
-  std::shared_ptr<const storage::Mapping> values_;  // fixed width
+  size_t array_width_ = 0;
+  std::shared_ptr<const storage::Mapping> values_;  // fixed width, or encodings
   std::shared_ptr<const storage::Mapping> ends_;    // variable width
   std::shared_ptr<const storage::Mapping> chars_;
   std::shared_ptr<const storage::Mapping> validity_;  // null as long as no row was null
@@ -83,6 +88,8 @@ class Column {
   uint64_t disk_bytes(const storage::Store& store) const;
 
  private:
+  Result<void> open_values(const ColumnSpec& spec, uint32_t row_count);
+  Result<void> open_bytes(const ColumnSpec& spec, const LiveBitmap& live);
   Result<void> start_validity(uint32_t row_count);
   Result<void> append_ends(const RowsColumn& rows, uint32_t added_count);
 
@@ -90,6 +97,7 @@ class Column {
   StorageId storage_{};
   uint32_t index_ = 0;
   size_t width_ = 0;
+  size_t array_width_ = 0;
   std::shared_ptr<storage::AppendArray> values_;
   std::shared_ptr<storage::AppendArray> ends_;
   std::shared_ptr<storage::AppendArray> chars_;

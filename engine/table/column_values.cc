@@ -1,5 +1,8 @@
 #include "engine/table/column_values.h"
 
+#include "engine/sparse/sparse_vector.h"
+#include "engine/table/row_vectors.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -48,6 +51,12 @@ RowsColumn ColumnValues::copy(std::span<const RowId> rows, Rows& owner) const {
   }
   column.values = values;
   column.lengths = lengths;
+  if (const size_t array_width = column_->array_width(); array_width != 0) {  // encodings need not be made again
+    const std::span<std::byte> encodings = owner.own(rows.size() * array_width);
+    for (size_t i = 0; i < rows.size(); ++i)
+      std::memcpy(encodings.data() + i * array_width, fixed(rows[i]), array_width);
+    column.encodings = encodings;
+  }
   return column;
 }
 
@@ -58,6 +67,8 @@ void ColumnValues::gather(std::span<const RowId> rows, const ColumnSpec& spec, C
   }
   if (width() != 0) return gather_fixed(rows, spec, out);
   if (spec.type == Type::kStringList) return gather_lists(rows, out);
+  if (spec.type == Type::kVectors) return gather_vectors(rows, spec.vector.dims, out);
+  if (spec.type == Type::kSparse) return gather_sparse(rows, out);
   out.offsets.reserve(rows.size() + 1);
   out.offsets.push_back(0);
   for (const RowId row : rows) {
@@ -83,6 +94,16 @@ void ColumnValues::gather_fixed(std::span<const RowId> rows, const ColumnSpec& s
   }
 }
 
+void ColumnValues::gather_vectors(std::span<const RowId> rows, size_t dims, ColumnData& out) const {
+  out.dims = dims;
+  out.list_offsets.push_back(0);
+  for (const RowId row : rows) {
+    const std::span<const float> vectors = vectors_of(bytes(row), dims);
+    out.floats.insert(out.floats.end(), vectors.begin(), vectors.end());
+    out.list_offsets.push_back(static_cast<int64_t>(out.floats.size() / dims));
+  }
+}
+
 // Lengths inside a list's bytes are checked as they are read: a damaged list ends early, it is never read past.
 void ColumnValues::gather_lists(std::span<const RowId> rows, ColumnData& out) const {
   out.list_offsets.push_back(0);
@@ -98,6 +119,18 @@ void ColumnValues::gather_lists(std::span<const RowId> rows, ColumnData& out) co
       at += sizeof(uint32_t) + length;
     }
     out.list_offsets.push_back(static_cast<int64_t>(out.offsets.size()) - 1);
+  }
+}
+
+void ColumnValues::gather_sparse(std::span<const RowId> rows, ColumnData& out) const {
+  out.list_offsets.reserve(rows.size() + 1);
+  out.list_offsets.push_back(0);
+  for (const RowId row : rows) {
+    sparse::for_each_pair(bytes(row), [&out](const sparse::Pair& pair) {
+      out.uints.push_back(pair.index);
+      out.floats.push_back(pair.weight);
+    });
+    out.list_offsets.push_back(static_cast<int64_t>(out.uints.size()));
   }
 }
 

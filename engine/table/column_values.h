@@ -36,8 +36,8 @@ class ColumnValues {
     return place.column->bytes(place.row);
   }
   size_t width() const { return column_->width(); }
-  // Bytes of a row's value.
-  size_t value_bytes(RowId row) const { return width() != 0 ? width() : bytes(row).size(); }
+  // Bytes of a row's value, and of its encoding.
+  size_t value_bytes(RowId row) const { return column_->array_width() + (width() != 0 ? 0 : bytes(row).size()); }
 
   // The values of `rows`, at least one, to be written once more; their bytes are owned by `owner`.
   RowsColumn copy(std::span<const RowId> rows, Rows& owner) const;
@@ -56,6 +56,8 @@ class ColumnValues {
   bool has_nulls() const { return column_->has_nulls() || (patches_ != nullptr && patch_column_->has_nulls()); }
   void gather_fixed(std::span<const RowId> rows, const ColumnSpec& spec, ColumnData& out) const;
   void gather_lists(std::span<const RowId> rows, ColumnData& out) const;
+  void gather_vectors(std::span<const RowId> rows, size_t dims, ColumnData& out) const;
+  void gather_sparse(std::span<const RowId> rows, ColumnData& out) const;
 
   const ColumnReader* column_;
   const Patches* patches_;

@@ -2,6 +2,8 @@
 
 #include "engine/base/bytes.h"
 #include "engine/base/try.h"
+#include "engine/quantize/fixed_encoding.h"
+#include "engine/table/row_vectors.h"
 
 #include <algorithm>
 #include <cstring>
@@ -21,13 +23,19 @@ size_t fixed_width(const ColumnSpec& spec) {
     case Type::kString:
     case Type::kStringList:
     case Type::kJson:
-    case Type::kText: return 0;
+    case Type::kText:
+    case Type::kVectors:
+    case Type::kSparse: return 0;
   }
   return 0;
 }
 
+size_t array_width(const ColumnSpec& spec) {
+  return spec.type == Type::kVectors ? quantize::FixedEncoding::kDims * sizeof(float) : fixed_width(spec);
+}
+
 bool is_metadata(const ColumnSpec& spec) {
-  return !spec.primary_key && spec.type != Type::kVector && spec.type != Type::kText;
+  return !spec.primary_key && !is_searched_by_vector(spec) && spec.type != Type::kText && spec.type != Type::kSparse;
 }
 
 bool has_bits_behind(const uint8_t* row, size_t dims) {
@@ -103,7 +111,11 @@ Result<RowsColumn> decode_column(base::ByteReader& reader, const ColumnSpec& spe
   if (width == 0) {
     TRY(lengths, reader.bytes(uint64_t{row_count} * sizeof(uint32_t), "lengths"));
     column.lengths = lengths;
-    for (uint32_t row = 0; row < row_count; ++row) expected_bytes += column.length(row);
+    for (uint32_t row = 0; row < row_count; ++row) {
+      expected_bytes += column.length(row);
+      if (spec.type == Type::kVectors && !are_whole_vectors(column.length(row), spec.vector.dims))
+        return reader.corruption("a value is not made of whole vectors");
+    }
   }
   if (value_bytes != expected_bytes) return reader.corruption("values do not fit their count");
   TRY(values, reader.bytes(expected_bytes, "values"));

@@ -24,6 +24,8 @@ enum class Nulls : uint8_t { kNone = 0, kSome = 1, kAll = 2 };
 
 // Bytes a row in the values array of a fixed-width type; 0 for types of variable length.
 size_t fixed_width(const ColumnSpec& spec);
+// The same of what that array holds of a column of several vectors a row, whose values are of variable length: their encodings (row_vectors.h). Else as fixed_width.
+size_t array_width(const ColumnSpec& spec);
 
 // Columns that an update can change where a row lies: no key, and nothing that a graph or an index of texts is made of.
 bool is_metadata(const ColumnSpec& spec);
@@ -37,12 +39,15 @@ struct RowsColumn {
   std::span<const std::byte> validity;  // kSome: one byte a row, 0 = null
   std::span<const std::byte>
       values;  // fixed width: row_count * width bytes. Variable: all bytes, null rows have none. kAll: empty
-  std::span<const std::byte> lengths;  // variable width: row_count little-endian u32
+  std::span<const std::byte> lengths;      // variable width: row_count little-endian u32
+  std::span<const std::byte> encodings{};  // of several vectors a row: row_count * array_width bytes, if they were made
 
   bool is_null(size_t row) const {
     return nulls == Nulls::kAll || (nulls == Nulls::kSome && validity[row] == std::byte{0});
   }
   uint32_t length(size_t row) const;
+  // Of a column that is searched by vector: not null, and of several vectors at least one.
+  bool has_vector(size_t row) const { return !is_null(row) && (lengths.empty() || length(row) != 0); }
 };
 
 struct Rows {

@@ -4,6 +4,8 @@
 #include "engine/base/try.h"
 #include "engine/quantize/codec.h"
 #include "engine/table/array_ids.h"
+#include "engine/table/column_indexes.h"
+#include "engine/table/row_vectors.h"
 #include "engine/text/analyzer.h"
 
 #include <fmt/format.h>
@@ -31,6 +33,8 @@ std::string_view to_string(Type type) {
     case Type::kJson: return "json";
     case Type::kText: return "text";
     case Type::kVector: return "vector";
+    case Type::kVectors: return "vectors";
+    case Type::kSparse: return "sparse";
   }
   return "unknown";
 }
@@ -82,11 +86,17 @@ constexpr uint8_t kPrimaryKey = 1;
 constexpr uint8_t kHasStorage = 2;  // a vector column's storage follows its other options
 constexpr uint8_t kHasElement = 4;  // a vector column whose element is not kF32: it follows the storage
 constexpr uint8_t kHasPqBits = 8;   // a column of pq whose bits are not 8: they follow the storage
+constexpr uint8_t kHasIndex = 64;   // the index of a column that is not left to kAuto ends it
 constexpr uint8_t kVectorFlags = kPrimaryKey | kHasStorage | kHasElement | kHasPqBits;
 
 // Of a piece of pq. In the first tables there was no choice: schemas say nothing of 8.
 constexpr uint8_t kPqBitsFew = 4;
 constexpr uint8_t kPqBitsDefault = 8;
+
+// How several vectors a row are encoded (row_vectors.h): their columns say it behind the other options.
+constexpr uint8_t kFixedEncoding = 1;
+constexpr size_t kIndexPathsMax = 64;  // of a column
+constexpr size_t kIndexPathBytesMax = kMemberBytesMax;
 
 // What kAuto stands for. From so many dimensions on codes of a byte are smaller than vectors and faster to compare, and from so many on RaBitQ's of four bits are smaller
 // still and as fast or faster, to search and to link (docs/performance.md).
@@ -121,6 +131,12 @@ std::string element_fault(const VectorOptions& vector) {
   return "";
 }
 
+std::string several_vectors_fault(const VectorOptions& vector) {
+  if (vector.element != Element::kF32) return "several vectors a row are of float32, not of bits";
+  if (vector.metric == Metric::kCosine || vector.metric == Metric::kInnerProduct) return "";
+  return fmt::format("the metric of several vectors a row is cosine or ip, not {}", to_string(vector.metric));
+}
+
 std::string storage_bits_fault(const VectorOptions& vector) {
   const uint8_t bits = vector.storage_bits;
   if (vector.storage == VectorStorage::kPq)
@@ -131,6 +147,29 @@ std::string storage_bits_fault(const VectorOptions& vector) {
              ? ""
              : fmt::format("storage rabitq takes 1 to {} bits and pq {} or {}, others none", quantize::kRabitqBitsMax,
                            kPqBitsFew, kPqBitsDefault);
+}
+
+// "" or what is wrong with what conditions are to have.
+std::string index_fault(const ColumnSpec& spec) {
+  const IndexOptions& index = spec.index;
+  const bool members = spec.type == Type::kJson && index.mode == IndexMode::kAlways;
+  if (index.mode > IndexMode::kNever) return "the index is auto, always or never";
+  if (index.mode != IndexMode::kAuto && !indexed_values(spec.type))
+    return fmt::format("an index is of numbers, times, strings, texts, lists or JSON, not of {}", to_string(spec.type));
+  if (members && index.paths.empty()) return "an index of JSON is of its members; name them: brand, size.width";
+  if (!members && !index.paths.empty()) return "paths of an index are of JSON that is to have one";
+  if (index.paths.size() > kIndexPathsMax)
+    return fmt::format("{} paths of an index; at most {}", index.paths.size(), kIndexPathsMax);
+  for (size_t i = 0; i < index.paths.size(); ++i) {
+    const std::string& path = index.paths[i];
+    const bool valid = path.size() <= kIndexPathBytesMax && simdjson::validate_utf8(path.data(), path.size());
+    if (!valid || !member_source(0, path))
+      return fmt::format(
+          "path {} of its index is not 1 to {} names with dots between them, in UTF-8 of at most {} bytes", i,
+          column::kPathMembersMax, kIndexPathBytesMax);
+    if (std::ranges::count(index.paths, path) > 1) return fmt::format("path {} of its index stands there twice", i);
+  }
+  return "";
 }
 
 Result<void> check_column(std::string_view table, const ColumnSpec& spec) {
@@ -145,8 +184,12 @@ Result<void> check_column(std::string_view table, const ColumnSpec& spec) {
     return wrong(fmt::format("type number {} is not known", static_cast<int>(spec.type)));
   if (spec.primary_key && spec.type != Type::kInt64 && spec.type != Type::kString)
     return wrong("a primary key is int64 or string");
-  if (spec.type == Type::kVector) {
+  if (const std::string fault = index_fault(spec); !fault.empty()) return wrong(fault);
+  if (is_searched_by_vector(spec)) {
     const VectorOptions& vector = spec.vector;
+    if (spec.type == Type::kVectors) {
+      if (const std::string fault = several_vectors_fault(vector); !fault.empty()) return wrong(fault);
+    }
     if (const std::string fault = element_fault(vector); !fault.empty()) return wrong(fault);
     if (const std::string fault = storage_bits_fault(vector); !fault.empty()) return wrong(fault);
     if (vector.m < 4 || vector.m > 128) return wrong(fmt::format("m is 4 to 128, not {}", vector.m));
@@ -210,13 +253,37 @@ VectorStorage chosen_storage(const VectorOptions& options) {
 
 Schema with_chosen_storage(Schema schema) {
   for (ColumnSpec& spec : schema.columns) {
-    const bool has_choice = spec.type == Type::kVector && spec.vector.element == Element::kF32;
-    if (has_choice) spec.vector.storage = chosen_storage(spec.vector);
+    const bool has_choice = is_searched_by_vector(spec) && spec.vector.element == Element::kF32;
+    if (has_choice) spec.vector.storage = chosen_storage(graph_vectors(spec));
   }
   return schema;
 }
 
 bool same_schema(const Schema& a, const Schema& b) { return encode_schema(a) == encode_schema(b); }
+
+namespace {
+
+void put_index(base::ByteWriter& writer, const IndexOptions& index) {
+  writer.put_u8(static_cast<uint8_t>(index.mode));
+  writer.put_varint(index.paths.size());
+  for (const std::string& path : index.paths) writer.put_string(path);
+}
+
+Result<IndexOptions> read_index(base::ByteReader& reader) {
+  IndexOptions index;
+  TRY(mode, reader.u8("index"));
+  TRY(count, reader.count(1, "paths of an index"));
+  if (mode == 0) return reader.corruption("an index that need not be said");
+  if (count > kIndexPathsMax) return reader.corruption("too many paths of an index");
+  index.mode = static_cast<IndexMode>(mode);
+  for (uint64_t i = 0; i < count; ++i) {
+    TRY(path, reader.string(kIndexPathBytesMax, "path of an index"));
+    index.paths.emplace_back(path);
+  }
+  return index;
+}
+
+}  // namespace
 
 std::vector<std::byte> encode_schema(const Schema& schema) {
   base::ByteWriter writer;
@@ -224,13 +291,14 @@ std::vector<std::byte> encode_schema(const Schema& schema) {
   for (const ColumnSpec& spec : schema.columns) {
     writer.put_string(spec.name);
     writer.put_u8(static_cast<uint8_t>(spec.type));
-    const bool has_storage = spec.type == Type::kVector && spec.vector.storage != VectorStorage::kAuto;
+    const bool has_storage = is_searched_by_vector(spec) && spec.vector.storage != VectorStorage::kAuto;
     const bool has_element = spec.type == Type::kVector && spec.vector.element != Element::kF32;
     const bool has_pq_bits = has_storage && spec.vector.storage == VectorStorage::kPq &&
                              spec.vector.storage_bits != 0 && spec.vector.storage_bits != kPqBitsDefault;
     writer.put_u8(static_cast<uint8_t>((spec.primary_key ? kPrimaryKey : 0) | (has_storage ? kHasStorage : 0) |
-                                       (has_element ? kHasElement : 0) | (has_pq_bits ? kHasPqBits : 0)));
-    if (spec.type == Type::kVector) {
+                                       (has_element ? kHasElement : 0) | (has_pq_bits ? kHasPqBits : 0) |
+                                       (spec.index.mode != IndexMode::kAuto ? kHasIndex : 0)));
+    if (is_searched_by_vector(spec)) {
       writer.put_u32(spec.vector.dims);
       writer.put_u8(static_cast<uint8_t>(spec.vector.metric));
       writer.put_u32(spec.vector.m);
@@ -238,12 +306,14 @@ std::vector<std::byte> encode_schema(const Schema& schema) {
       if (has_storage) writer.put_u8(static_cast<uint8_t>(spec.vector.storage));
       if (spec.vector.storage == VectorStorage::kRabitq || has_pq_bits) writer.put_u8(spec.vector.storage_bits);
       if (has_element) writer.put_u8(static_cast<uint8_t>(spec.vector.element));
+      if (spec.type == Type::kVectors) writer.put_u8(kFixedEncoding);
     }
     if (spec.type == Type::kText) {
       writer.put_string(spec.text.analyzer);
       writer.put_f64(spec.text.k1);
       writer.put_f64(spec.text.b);
     }
+    if (spec.index.mode != IndexMode::kAuto) put_index(writer, spec.index);
   }
   return std::move(writer).take();
 }
@@ -261,9 +331,9 @@ Result<ColumnSpec> decode_column_spec(base::ByteReader& reader) {
   const bool has_storage = (flags & kHasStorage) != 0;
   const bool has_element = (flags & kHasElement) != 0;
   const bool has_pq_bits = (flags & kHasPqBits) != 0;
-  if (flags > (spec.type == Type::kVector ? kVectorFlags : kPrimaryKey))
+  if ((flags & ~kHasIndex) > (is_searched_by_vector(spec) ? kVectorFlags : kPrimaryKey))
     return reader.corruption("unknown column flags");
-  if (spec.type == Type::kVector) {
+  if (is_searched_by_vector(spec)) {
     TRY(dims, reader.u32("dimensions"));
     TRY(metric, reader.u8("metric"));
     TRY(m, reader.u32("m"));
@@ -286,13 +356,21 @@ Result<ColumnSpec> decode_column_spec(base::ByteReader& reader) {
       if (element == 0) return reader.corruption("an element that need not be said");
       spec.vector.element = static_cast<Element>(element);
     }
-    if (!has_storage && !has_element) spec.vector.storage = first_storage_of(spec.vector);
+    if (!has_storage && !has_element) spec.vector.storage = first_storage_of(graph_vectors(spec));
+    if (spec.type == Type::kVectors) {
+      TRY(encoding, reader.u8("encoding"));
+      if (encoding != kFixedEncoding) return reader.corruption("an unknown encoding of several vectors");
+    }
   }
   if (spec.type == Type::kText) {
     TRY(analyzer, reader.string(kAnalyzerBytesMax, "analyzer"));
     TRY(k1, reader.f64("k1"));
     TRY(b, reader.f64("b"));
     spec.text = {std::string(analyzer), k1, b};
+  }
+  if ((flags & kHasIndex) != 0) {
+    TRY(index, read_index(reader));
+    spec.index = std::move(index);
   }
   return spec;
 }

@@ -35,6 +35,13 @@ Schema schema_of_all_types() {
   ColumnSpec& pieces = schema.columns.emplace_back(column("c pieces", Type::kVector));
   pieces.vector.storage = VectorStorage::kPq;
   pieces.vector.storage_bits = 4;
+  schema.columns.push_back(column("c sparse", Type::kSparse));
+  ColumnSpec& several = schema.columns.emplace_back(column("c several", Type::kVectors));
+  several.vector.metric = Metric::kCosine;
+  schema.columns[2].index.mode = IndexMode::kAlways;
+  schema.columns[5].index.mode = IndexMode::kNever;
+  schema.columns[7].index = {IndexMode::kAlways, {"brand", "size.width", "price::float8"}};
+  schema.columns[8].index.mode = IndexMode::kNever;
   schema.columns[8].text = {.analyzer = "simple", .k1 = 1.2, .b = 0.75};
   return schema;
 }
@@ -48,6 +55,8 @@ TEST(SchemaFormat, ASchemaComesBackAsItWent) {
     EXPECT_EQ(decoded.columns[c].name, schema.columns[c].name);
     EXPECT_EQ(decoded.columns[c].type, schema.columns[c].type);
     EXPECT_EQ(decoded.columns[c].primary_key, schema.columns[c].primary_key);
+    EXPECT_EQ(decoded.columns[c].index.mode, schema.columns[c].index.mode);
+    EXPECT_EQ(decoded.columns[c].index.paths, schema.columns[c].index.paths);
   }
   EXPECT_EQ(decoded.columns[9].vector.dims, 768U);
   EXPECT_EQ(decoded.columns[9].vector.metric, Metric::kCosine);
@@ -55,6 +64,9 @@ TEST(SchemaFormat, ASchemaComesBackAsItWent) {
   EXPECT_EQ(decoded.columns[9].vector.ef_construction, 400U);
   EXPECT_EQ(decoded.columns[9].vector.storage, VectorStorage::kRabitq);
   EXPECT_EQ(decoded.columns[9].vector.element, Element::kF32);
+  EXPECT_EQ(decoded.columns.back().vector.dims, 16U);
+  EXPECT_EQ(decoded.columns.back().vector.metric, Metric::kCosine);
+  EXPECT_EQ(decoded.columns.back().vector.storage, VectorStorage::kRabitq) << "of encodings, not of 16 dimensions";
   EXPECT_EQ(decoded.columns[10].vector.element, Element::kBit);
   EXPECT_EQ(decoded.columns[10].vector.metric, Metric::kJaccard);
   EXPECT_EQ(decoded.columns[10].vector.storage, VectorStorage::kAuto);
@@ -119,6 +131,52 @@ TEST(SchemaFormat, BytesOfPqSayItsBitsOnlyWhereTheyAreFour) {
   four.back() = std::byte{4};
   four[four.size() - 2] = std::byte{4};  // sq8
   EXPECT_EQ(base::code_of(decode_schema(four)), ErrorCode::kCorruption);
+}
+
+// A column whose index is left to the table is written as before there was a choice.
+TEST(SchemaFormat, BytesSayWhichIndexOnlyWhereItWasChosen) {
+  Schema schema = {{column("id", Type::kInt64, true), column("n", Type::kInt64)}};
+  const std::vector<std::byte> unsaid = encode_schema(schema);
+  schema.columns[1].index.mode = IndexMode::kNever;
+  std::vector<std::byte> never = encode_schema(schema);
+  ASSERT_EQ(never.size(), unsaid.size() + 2);
+  EXPECT_EQ(never[unsaid.size() - 1], std::byte{64});
+  EXPECT_EQ(never[unsaid.size()], std::byte{2});
+  for (const uint8_t mode : std::initializer_list<uint8_t>{0, 3, 255}) {
+    never[unsaid.size()] = std::byte{mode};
+    EXPECT_EQ(base::code_of(decode_schema(never)), ErrorCode::kCorruption) << int{mode};
+  }
+  never[unsaid.size()] = std::byte{1};
+  EXPECT_EQ(base::must(decode_schema(never)).columns[1].index.mode, IndexMode::kAlways);
+  never.back() = std::byte{1};  // a path that is not there
+  EXPECT_EQ(base::code_of(decode_schema(never)), ErrorCode::kCorruption);
+}
+
+TEST(SchemaCheck, NamesWhatNoIndexCanBeOf) {
+  const auto message = [](Type type, IndexMode mode, std::vector<std::string> paths = {}) {
+    ColumnSpec spec = column("c", type);
+    spec.index = {mode, std::move(paths)};
+    return base::message_of(check_schema("shop", {{column("id", Type::kString, true), spec}}));
+  };
+  EXPECT_EQ(message(Type::kInt64, IndexMode::kAlways), "");
+  EXPECT_EQ(message(Type::kJson, IndexMode::kNever), "");
+  EXPECT_EQ(message(Type::kJson, IndexMode::kAlways, {"a.b.c", "a", "\u00e9::int8"}), "");
+  EXPECT_EQ(message(Type::kBool, IndexMode::kAlways),
+            "column 'c' of table 'shop': an index is of numbers, times, strings, texts, lists or JSON, not of bool");
+  EXPECT_NE(message(Type::kVector, IndexMode::kNever).find("not of vector"), std::string::npos);
+  EXPECT_NE(message(Type::kInt64, static_cast<IndexMode>(3)).find("auto, always or never"), std::string::npos);
+  EXPECT_NE(message(Type::kJson, IndexMode::kAlways).find("name them"), std::string::npos);
+  EXPECT_NE(message(Type::kJson, IndexMode::kNever, {"a"}).find("paths of an index are of JSON"), std::string::npos);
+  EXPECT_NE(message(Type::kString, IndexMode::kAlways, {"a"}).find("paths of an index are of JSON"), std::string::npos);
+  EXPECT_NE(message(Type::kJson, IndexMode::kAlways, {"a", "b", "a"}).find("path 0 of its index stands there twice"),
+            std::string::npos);
+  for (const std::string path : {"", ".", "a.", ".a", "a..b", "::int8", "\xff"})
+    EXPECT_NE(message(Type::kJson, IndexMode::kAlways, {path}).find("path 0 of its index"), std::string::npos) << path;
+  EXPECT_NE(message(Type::kJson, IndexMode::kAlways, {"a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a"}).find("path 0"),
+            std::string::npos);
+  EXPECT_NE(message(Type::kJson, IndexMode::kAlways, {std::string(1025, 'a')}).find("path 0"), std::string::npos);
+  EXPECT_NE(message(Type::kJson, IndexMode::kAlways, std::vector<std::string>(65, "a")).find("65 paths"),
+            std::string::npos);
 }
 
 TEST(SchemaFormat, EveryCutOfTheBytesIsCorruption) {

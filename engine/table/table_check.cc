@@ -1,6 +1,7 @@
 // Everything a table derives is compared with what it is derived from.
 
 #include "engine/base/try.h"
+#include "engine/sparse/sparse_vector.h"
 #include "engine/table/table_store.h"
 
 #include <fmt/format.h>
@@ -40,7 +41,7 @@ Result<void> check_bits(const TableVersion& version) {
     Result<void> result;
     const ColumnReader& reader = version.columns[column.index->column()];
     version.live.for_each([&](RowId row) {
-      if (column.searchable.contains(row) == reader.is_null(row))
+      if (column.searchable.contains(row) != reader.has_vector(row))
         result = corrupt(*version.info, fmt::format("row {} has a wrong searchable bit", row.value));
     });
     TRY_OK(std::move(result));
@@ -83,12 +84,29 @@ Result<void> check_patches(const TableVersion& version) {
   return {};
 }
 
+// Values of sparse vectors, which are read as far as they are good.
+Result<void> check_sparse_values(const TableVersion& version, size_t c) {
+  const ColumnReader& column = version.columns[c];
+  Result<void> result;
+  version.live.for_each([&](RowId row) {
+    if (!result.ok() || column.is_null(row)) return;
+    const std::string fault = sparse::fault_of(column.bytes(row));
+    if (fault.empty()) return;
+    result = corrupt(*version.info, fmt::format("column '{}': the sparse vector of row {} {}",
+                                                version.info->schema.columns[c].name, row.value, fault));
+  });
+  return result;
+}
+
 }  // namespace
 
 Result<void> TableStore::check(const TableVersion& version) const {
   TRY_OK(check_bits(version));
   TRY_OK(check_keys(version));
   if (version.patches) TRY_OK(check_patches(version));
+  for (size_t c = 0; c < version.columns.size(); ++c) {
+    if (info_->schema.columns[c].type == Type::kSparse) TRY_OK(check_sparse_values(version, c));
+  }
   for (const VectorColumnVersion& column : version.vectors) TRY_OK(check_graph(version, column));
   for (const TextColumnVersion& column : version.texts) TRY_OK(check_text(version, column));
   return {};

@@ -1,6 +1,7 @@
 // What a table reads from the root when it is opened, and what it writes there at a checkpoint.
 
 #include "engine/base/try.h"
+#include "engine/table/row_vectors.h"
 #include "engine/table/table_store.h"
 
 #include <fmt/format.h>
@@ -61,36 +62,38 @@ Result<void> TableStore::load_live_rows(const TableSummary& summary, LiveBitmap&
   return {};
 }
 
-// Vector columns with nulls need bits of their own; they follow from the live rows and the column's validity.
+// Vector columns with rows that have none need bits of their own; they follow from the live rows and the column's validity.
 Result<void> TableStore::load_graphs(const TableSummary& summary, TableVersion& version) {
   size_t next = 0;
   for (uint32_t c = 0; c < info_->schema.columns.size(); ++c) {
     const ColumnSpec& spec = info_->schema.columns[c];
-    if (spec.type != Type::kVector) continue;
+    if (!is_searched_by_vector(spec)) continue;
     if (next == summary.vectors.size())
       return Error{ErrorCode::kCorruption, fmt::format("table '{}': the root misses a graph", info_->name)};
     const TableSummary::VectorIndexSummary& saved = summary.vectors[next++];
-    auto index = std::make_shared<VectorIndex>(c, spec.vector);
+    const VectorOptions vectors = graph_vectors(spec);
+    const auto encoding = make_encoding(spec);
+    auto index = std::make_shared<VectorIndex>(c, vectors, encoding);
     const auto source = [&](graph::Graph::Stream stream, uint64_t block, std::span<std::byte> into) {
       return store_.read(graph_array(info_->storage, c, stream), block * storage::kExtentBytes, into);
     };
     const bool plausible = saved.watermark <= summary.row_count && saved.shape.row_count <= summary.row_count;
-    Result<void> loaded = plausible ? index->graph().load(saved.shape, spec.vector.dims, source)
+    Result<void> loaded = plausible ? index->graph().load(saved.shape, vectors.dims, source)
                                     : Error{ErrorCode::kCorruption, "the graph is larger than its table"};
     if (loaded.ok()) {
       index->start_at(saved.watermark, version.live);
       index->graph().release_regions(saved.watermark);
       index->set_calibration(saved.calibration);
     } else if (loaded.error().code == ErrorCode::kCorruption) {
-      index = std::make_shared<VectorIndex>(c, spec.vector);
+      index = std::make_shared<VectorIndex>(c, vectors, encoding);
       index->start_at(0, version.live);
     } else {
       return loaded;
     }
     VectorColumnVersion column{std::move(index), version.live};
-    if (version.columns[c].has_nulls()) {
+    if (!version.columns[c].all_have_vectors()) {
       version.live.for_each([&](RowId row) {
-        if (version.columns[c].is_null(row)) column.searchable.erase(row);
+        if (!version.columns[c].has_vector(row)) column.searchable.erase(row);
       });
     }
     version.vectors.push_back(std::move(column));
@@ -204,6 +207,7 @@ Result<TableSummary> TableStore::write_checkpoint(storage::Checkpoint& checkpoin
     TRY(saved, write_text(checkpoint, version.texts[i], checkpointed_dead_terms_[i]));
     summary.texts.push_back(std::move(saved));
   }
+  summary.earned_indexes = version.indexes->earned();
   TRY_OK(release_dead_rows(checkpoint, version));
   return summary;
 }

@@ -1,6 +1,7 @@
 #include "engine/table/table_store.h"
 
 #include "engine/base/try.h"
+#include "engine/table/row_vectors.h"
 
 #include <fmt/format.h>
 
@@ -34,7 +35,7 @@ TableStore::TableStore(storage::Store& store, TableInfo info)
 Result<std::shared_ptr<TableStore>> TableStore::create(storage::Store& store, TableInfo info) {
   TableSummary summary;
   for (const ColumnSpec& spec : info.schema.columns) {
-    if (spec.type == Type::kVector) summary.vectors.emplace_back();
+    if (is_searched_by_vector(spec)) summary.vectors.emplace_back();
   }
   return load(store, std::move(info), summary);
 }
@@ -46,6 +47,7 @@ Result<std::shared_ptr<TableStore>> TableStore::load(storage::Store& store, Tabl
   version->info = table->info_;
   version->key_column = table->key_column_;
   version->storage_pin = std::make_shared<char>();
+  version->indexes = std::make_shared<ColumnIndexes>(table->info_->schema, summary.earned_indexes);
   version->keys = KeyDirectory(KeyHash{table->key_column_}, KeyEqual{table->key_column_});
   TRY_OK(table->load_live_rows(summary, version->live));
   TRY_OK(table->open_columns(version->live));
@@ -86,14 +88,14 @@ Result<void> TableStore::append_rows(const Rows& rows) {
   return {};
 }
 
-// Row bits of the rows just appended. A vector column without any null shares the table's bits.
+// Row bits of the rows just appended. A vector column in which each row has one shares the table's bits.
 void TableStore::mark_added(TableVersion& version, const Rows& rows) const {
   version.live.append(rows.row_count, true);
   if (version.patches) version.patches->plain.append(rows.row_count, true);
   for (VectorColumnVersion& column : version.vectors) {
     const RowsColumn& values = rows.columns[column.index->column()];
-    if (!version.columns[column.index->column()].has_nulls()) continue;
-    for (uint32_t row = 0; row < rows.row_count; ++row) column.searchable.append(1, !values.is_null(row));
+    if (version.columns[column.index->column()].all_have_vectors()) continue;
+    for (uint32_t row = 0; row < rows.row_count; ++row) column.searchable.append(1, values.has_vector(row));
   }
 }
 
@@ -101,7 +103,7 @@ void TableStore::mark_removed(TableVersion& version, std::span<const RowId> rows
   for (const RowId row : rows) version.live.erase(row);
   if (version.patches) version.patches->remove(rows);
   for (VectorColumnVersion& column : version.vectors) {
-    if (!version.columns[column.index->column()].has_nulls()) continue;
+    if (version.columns[column.index->column()].all_have_vectors()) continue;
     for (const RowId row : rows) column.searchable.erase(row);
   }
   for (TextColumnVersion& column : version.texts) remove_texts(column, version.columns[column.index->column()], rows);
@@ -116,7 +118,7 @@ Result<void> add_texts(TableVersion& version, const TextRuns& texts) {
 
 void share_live_bits(TableVersion& version) {
   for (VectorColumnVersion& column : version.vectors) {
-    if (!version.columns[column.index->column()].has_nulls()) column.searchable = version.live;
+    if (version.columns[column.index->column()].all_have_vectors()) column.searchable = version.live;
   }
 }
 
@@ -218,11 +220,13 @@ Result<void> TableStore::replay_insert(const InsertRecord& record) {
     return Error{ErrorCode::kCorruption, fmt::format("log: table '{}' has {} rows where a record continues at {}",
                                                      info_->name, version_->row_count(), record.first_row.value)};
   }
-  TRY_OK(append_rows(record.rows));
+  Rows rows = record.rows;
+  TRY_OK(encode_vectors(*version_, rows));
+  TRY_OK(append_rows(rows));
   const std::shared_ptr<TableVersion> version = draft();
   refresh_readers(*version);
-  mark_added(*version, record.rows);
-  TRY(texts, index_texts(*version, record.rows));
+  mark_added(*version, rows);
+  TRY(texts, index_texts(*version, rows));
   TRY_OK(add_texts(*version, texts));
   share_live_bits(*version);
   version_ = version;

@@ -61,6 +61,7 @@ struct TableSummary {
   std::vector<TextIndexSummary> texts;  // none: the indexes are made from the rows
   StorageId patch_storage{};            // 0: no patches
   uint32_t patch_slot_count = 0;
+  std::vector<column::Source> earned_indexes{};  // behind conditions, the one that was asked last first
 };
 
 // Bytes that the row's values take up.
@@ -80,7 +81,7 @@ class TableStore : public std::enable_shared_from_this<TableStore> {
   std::shared_ptr<const TableVersion> version() const { return version_; }
 
   // --- statements; a preparation that fails, for want of memory or else, leaves nothing behind, and install() allocates nothing ---
-  // `texts`: what index_texts() made of the rows.
+  // `rows`: encode_vectors() has seen them; `texts`: what index_texts() made of them.
   Result<TableChange> prepare_write(const Rows& rows, const TextRuns& texts, OnConflict on_conflict);
   Result<TableChange> prepare_erase(const KeysView& keys);
   // Updates of metadata columns (table_patch.cc): the rows stay, their values get slots of the patches.

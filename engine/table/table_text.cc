@@ -1,6 +1,7 @@
 // A table's text indexes: read from the root, written at a checkpoint, and their runs merged.
 
 #include "engine/base/try.h"
+#include "engine/sparse/sparse_analyzer.h"
 #include "engine/table/table_store.h"
 
 #include <fmt/format.h>
@@ -18,6 +19,11 @@ storage::ArrayId run_array(StorageId run, size_t column) {
 
 storage::ArrayId dead_terms_array(StorageId table, size_t column) {
   return array_id(table, static_cast<uint32_t>(column), Part::kDeadTerms);
+}
+
+Result<std::shared_ptr<const text::Analyzer>> make_analyzer(const ColumnSpec& spec) {
+  if (spec.type == Type::kSparse) return sparse::make_analyzer();
+  return text::Analyzer::make(spec.text.analyzer);
 }
 
 }  // namespace
@@ -60,10 +66,10 @@ Result<void> TableStore::load_texts(const TableSummary& summary, TableVersion& v
   size_t next = 0;
   for (uint32_t c = 0; c < info_->schema.columns.size(); ++c) {
     const ColumnSpec& spec = info_->schema.columns[c];
-    if (spec.type != Type::kText) continue;
-    TRY(analyzer, text::Analyzer::make(spec.text.analyzer));
+    if (!has_text_runs(spec)) continue;
+    TRY(analyzer, make_analyzer(spec));
     TextColumnVersion column;
-    column.index = std::make_shared<const TextIndex>(c, analyzer);
+    column.index = std::make_shared<const TextIndex>(c, analyzer, spec.type == Type::kText);
     const size_t position = next++;
     checkpointed_dead_terms_.emplace_back();
     Result<void> loaded = position < summary.texts.size()

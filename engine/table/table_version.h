@@ -37,7 +37,7 @@ struct TableInfo {
 struct VectorColumnVersion {
   std::shared_ptr<VectorIndex> index;
   LiveBitmap
-      searchable;  // live rows whose vector is not null; shares its blocks with `live` as long as the column has no null
+      searchable;  // live rows with a vector; shares its blocks with `live` as long as the column has no null, but where rows may have several
 };
 
 struct TableVersion {
@@ -48,7 +48,7 @@ struct TableVersion {
   std::vector<ColumnReader> columns;         // in schema order; as rows were written: values() has what they show
   std::optional<Patches> patches;            // none until metadata of a row was updated
   std::vector<VectorColumnVersion> vectors;  // one per vector column, in schema order
-  std::vector<TextColumnVersion> texts;      // one per text column, in schema order
+  std::vector<TextColumnVersion> texts;      // one per text column and column of sparse vectors, in schema order
   // Of the values that rows were written with. Shared by all versions of one storage, since what a condition says of them is the same in all that have the row.
   std::shared_ptr<KeptBitmaps> kept = std::make_shared<KeptBitmaps>();
   // The same: what is known of full blocks of rows without reading them.
@@ -65,7 +65,7 @@ struct TableVersion {
   }
   graph::VectorsView vectors_view(const VectorIndex& index) const {
     const ColumnReader& column = columns[index.column()];
-    return {column.values(), info->schema.columns[index.column()].vector.dims, column.width()};
+    return {column.values(), index.dims(), column.array_width()};
   }
 };
 

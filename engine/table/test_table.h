@@ -21,11 +21,12 @@ namespace omendb::table {
 class TestTable {
  public:
   explicit TestTable(uint32_t dims, Metric metric = Metric::kL2) : TestTable({.dims = dims, .metric = metric}) {}
-  explicit TestTable(const VectorOptions& options)
+  explicit TestTable(const VectorOptions& options, IndexMode index_of_keys = IndexMode::kAuto)
       : store_(base::must(storage::Store::open(os::memory_directory("test"), {}))), dims_(options.dims) {
     ColumnSpec key;
     key.name = "id";
     key.primary_key = true;
+    key.index.mode = index_of_keys;
     ColumnSpec vector;
     vector.name = "v";
     vector.type = Type::kVector;

@@ -283,7 +283,7 @@ void remove_texts(TextColumnVersion& column, const ColumnReader& texts, std::spa
     ++run_of(column, row).dead_documents;
     for (auto& [term, token_count] : terms) {
       column.token_count -= token_count;
-      ++counts[std::move(term)];
+      if (column.index->counts_dead_terms()) ++counts[std::move(term)];
     }
   }
   auto dead_terms = std::move(column.dead_terms).transient();
@@ -372,6 +372,7 @@ Result<void> check_text(const TableVersion& version, const TextColumnVersion& co
   if (next_row != version.row_count()) return corrupt(version, column, "does not cover all rows");
   if (document_count != column.document_count || token_count != column.token_count)
     return corrupt(version, column, "counts its rows or tokens wrongly");
+  if (!column.index->counts_dead_terms()) dead.clear();
   if (column.dead_terms.size() != dead.size()) return corrupt(version, column, "counts the terms of dead rows wrongly");
   for (const auto& [term, count] : dead) {
     const uint32_t* const kept = column.dead_terms.find(term);

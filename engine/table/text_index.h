@@ -1,6 +1,7 @@
 #pragma once
 
-// The inverted indexes of a table's text columns. A column's index is a list of runs (text/run.h), each of some rows that follow each other: every statement adds one, and small
+// The inverted indexes of a table's text columns, and of its sparse vectors, which are indexed as texts of their pairs
+// (sparse/sparse_analyzer.h). A column's index is a list of runs (text/run.h), each of some rows that follow each other: every statement adds one, and small
 // ones are merged into larger ones, on the way and in the background. Runs never change, so a version names those that it sees, beside the statistics that BM25 needs: they are
 // those of exactly the rows that live in it.
 
@@ -26,6 +27,9 @@
 #include <vector>
 
 namespace omendb::table {
+
+// Whether a column has such an index.
+inline bool has_text_runs(const ColumnSpec& spec) { return spec.type == Type::kText || spec.type == Type::kSparse; }
 
 class ColumnReader;
 struct TableInfo;
@@ -68,11 +72,13 @@ using DeadTerms = hamt::map<std::string, uint32_t>;
 // What all versions of a text column share. Threads: any.
 class TextIndex {
  public:
-  TextIndex(size_t column, std::shared_ptr<const text::Analyzer> analyzer)
-      : column_(column), analyzer_(std::move(analyzer)) {}
+  // `counts_dead_terms`: scores depend on how many rows have a term (BM25's idf), so it has to be known of the dead ones.
+  TextIndex(size_t column, std::shared_ptr<const text::Analyzer> analyzer, bool counts_dead_terms)
+      : column_(column), analyzer_(std::move(analyzer)), counts_dead_terms_(counts_dead_terms) {}
 
   size_t column() const { return column_; }  // position in the schema
   const text::Analyzer& analyzer() const { return *analyzer_; }
+  bool counts_dead_terms() const { return counts_dead_terms_; }
 
   // One of the tokenizers that nobody uses, with the words that it remembers; given back at the end.
   class Lease {
@@ -91,6 +97,7 @@ class TextIndex {
  private:
   size_t column_;
   std::shared_ptr<const text::Analyzer> analyzer_;
+  bool counts_dead_terms_;
   mutable std::mutex mutex_;  // guards idle_
   mutable std::vector<std::unique_ptr<text::Tokenizer>> idle_;
 };

@@ -159,7 +159,7 @@ Result<void> VectorIndex::link(const TableVersion& version, const Claim& claim) 
   }
   for (uint32_t row = claim.first; row < claim.last; ++row) {
     // A row that died meanwhile is linked all the same if a version shows it: a search may have pinned that one, and trusts the watermark.
-    if ((forgotten >> (row - claim.first) & 1) != 0 || values.is_null({row}) || graph_.contains({row})) continue;
+    if ((forgotten >> (row - claim.first) & 1) != 0 || !values.has_vector({row}) || graph_.contains({row})) continue;
     if (auto linked = graph_.insert(vectors, {row}); !linked.ok()) {
       finish(claim, row);
       return std::move(linked).error();
@@ -291,6 +291,7 @@ bool VectorIndex::calibration_due(const TableVersion& version, CalibrateWhen whe
   if (last == nullptr) return when == CalibrateWhen::kIdle || row_count >= kCalibratedFirst;
   const double growth = when == CalibrateWhen::kIdle ? kGrowthIdle : kGrowthSoon;
   const uint64_t dead_rows = version.row_count() - version.live.live_count();
+  if (!last->has_filtered && when == CalibrateWhen::kIdle) return true;  // of an older version
   return row_count >= growth * last->row_count ||
          dead_rows > last->dead_rows + uint64_t{last->row_count / kDiedShare} ||
          graph_.training().trained_rows != last->trained_rows;
@@ -311,7 +312,9 @@ Result<bool> VectorIndex::calibrate_some(const TableVersion& version, CalibrateW
   try {
     if (calibrator_ == nullptr) {
       if (!calibration_due(version, when)) return false;
-      calibrator_ = make_calibrator(version, {});
+      CalibratorOptions options;
+      options.filtered = true;
+      calibrator_ = make_calibrator(version, std::move(options));
     }
     if (!calibrator_->step(linked_vectors(version).view, searchable_rows(version, *this))) return true;
     set_calibration(std::make_shared<const Calibration>(calibrator_->result()));

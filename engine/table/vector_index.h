@@ -7,6 +7,7 @@
 #include <omendb/status.h>
 
 #include "engine/graph/graph.h"
+#include "engine/quantize/fixed_encoding.h"
 #include "engine/storage/append_array.h"
 #include "engine/table/calibration.h"
 #include "engine/table/live_bitmap.h"
@@ -41,10 +42,18 @@ graph::GraphOptions graph_options(const VectorOptions& options);
 
 class VectorIndex {
  public:
-  VectorIndex(size_t column, const VectorOptions& options)
-      : column_(column), flat_rows_max_(table::flat_rows_max(options)), graph_(graph_options(options)) {}
+  // `options`: of the vectors that the graph is made of (graph_vectors()); `encoding`: what makes them of several vectors a row.
+  VectorIndex(size_t column, const VectorOptions& options,
+              std::shared_ptr<const quantize::FixedEncoding> encoding = nullptr)
+      : column_(column),
+        dims_(options.dims),
+        encoding_(std::move(encoding)),
+        flat_rows_max_(table::flat_rows_max(options)),
+        graph_(graph_options(options)) {}
 
   size_t column() const { return column_; }  // position in the schema
+  size_t dims() const { return dims_; }      // of the vectors in the graph
+  const quantize::FixedEncoding* encoding() const { return encoding_.get(); }
   graph::Graph& graph() { return graph_; }
   const graph::Graph& graph() const { return graph_; }
 
@@ -109,6 +118,8 @@ class VectorIndex {
   Result<void> train(const TableVersion& version);
 
   size_t column_;
+  size_t dims_;
+  std::shared_ptr<const quantize::FixedEncoding> encoding_;
   uint32_t flat_rows_max_;
   graph::Graph graph_;
   std::shared_mutex

@@ -104,6 +104,13 @@ class PostingCursor {
     return {frequencies_.data() + index_, count_ - index_};
   }
   void next_block() { load_block(block_ + 1); }
+  // Of a list in which every row has the term once: the position of each of block_rows(), good until the next call of a block. Null where the bytes are damaged.
+  const uint32_t* block_single_positions() {
+    const uint32_t* const gaps = document_count_ == token_count_ ? positions_.block_gaps(block_) : nullptr;
+    if (gaps != nullptr) return gaps + index_;
+    fail();
+    return nullptr;
+  }
   PositionReader& position_reader() { return positions_; }
 
  private:

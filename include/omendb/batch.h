@@ -21,6 +21,9 @@ namespace omendb {
 //   string, text, json      offsets: rows + 1 values into chars; row i is chars[offsets[i] .. offsets[i + 1])
 //   string[]                list_offsets: rows + 1 values counting strings; offsets: one more value than there are strings; chars
 //   vector                  floats: rows x dims values, row after row
+//   vectors                 list_offsets: rows + 1 values counting vectors; floats: dims values a vector; row i has vectors list_offsets[i] .. list_offsets[i + 1)
+//   sparse                  list_offsets: rows + 1 values counting pairs; uints: the index of each pair; floats: its weight. In any order, no index twice in a row;
+//                           weights are finite, and those that are 0 are left out
 //   vector of bits          bits: rows x (dims + 7) / 8 bytes, row after row; the first bit is the most significant one of the first byte, bits behind the last
 //                           one are 0
 struct ColumnView {
@@ -33,6 +36,7 @@ struct ColumnView {
   const int64_t* offsets = nullptr;
   const char* chars = nullptr;
   const float* floats = nullptr;
+  const uint32_t* uints = nullptr;
   const uint8_t* bits = nullptr;
   size_t dims = 0;  // of `floats`; must equal the column's. Of `bits`: as many as make the same number of bytes
 };
@@ -54,6 +58,7 @@ struct ColumnData {
   std::vector<int64_t> offsets;
   std::string chars;
   std::vector<float> floats;
+  std::vector<uint32_t> uints;  // of a row rising
   std::vector<uint8_t> bits;
   size_t dims = 0;
   Element element = Element::kF32;  // of a vector

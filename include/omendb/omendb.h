@@ -48,7 +48,9 @@ typedef enum omendb_type {
   OMENDB_STRING_LIST = 6,
   OMENDB_JSON = 7,
   OMENDB_TEXT = 8,
-  OMENDB_VECTOR = 9
+  OMENDB_VECTOR = 9,
+  OMENDB_SPARSE = 16,
+  OMENDB_VECTORS = 17 /* several a row */
 } omendb_type;
 
 /* What searches walk over: see omendb::VectorStorage in omendb/schema.h. */
@@ -71,6 +73,11 @@ typedef enum omendb_metric {
   OMENDB_JACCARD = 6
 } omendb_metric;
 typedef enum omendb_element { OMENDB_FLOATS = 0, OMENDB_BITS = 1 } omendb_element; /* see omendb::Element */
+typedef enum omendb_index {
+  OMENDB_INDEX_AUTO = 0,
+  OMENDB_INDEX_ALWAYS = 1,
+  OMENDB_INDEX_NEVER = 2
+} omendb_index; /* see omendb::IndexMode */
 
 typedef struct omendb_database omendb_database; /* omendb_close */
 typedef struct omendb_table omendb_table;       /* omendb_table_free; keeps its database open */
@@ -81,8 +88,9 @@ typedef struct omendb_rows omendb_rows;         /* omendb_rows_free */
 typedef struct omendb_options {
   int must_exist; /* 1: do not create the directory */
   int read_only;
-  int sync_off;     /* 1: answer before the log is on disk */
-  unsigned threads; /* background workers; 0 = what the hardware has */
+  int sync_off;             /* 1: answer before the log is on disk */
+  unsigned threads;         /* background workers; 0 = what the hardware has */
+  uint64_t index_bytes_max; /* memory for indexes behind conditions that were not asked for; 0 = 1 GiB */
 } omendb_options;
 
 typedef struct omendb_column_spec {
@@ -99,6 +107,9 @@ typedef struct omendb_column_spec {
   const char* analyzer;     /* texts; NULL = "english" */
   const double* k1;         /* texts; NULL = 0.9 */
   const double* b;          /* texts; NULL = 0.4 */
+  omendb_index index;       /* behind conditions */
+  const char* const* index_paths; /* JSON with OMENDB_INDEX_ALWAYS: its members, "brand", "size.width" */
+  size_t index_path_count;
 } omendb_column_spec;
 
 /* One column of rows, in or out. Which pointers are used depends on the type; see omendb/batch.h, which this mirrors. */
@@ -112,9 +123,10 @@ typedef struct omendb_column {
   const int64_t* list_offsets;
   const int64_t* offsets; /* rows + 1 */
   const char* chars;
-  const float* floats; /* rows x dims */
+  const float* floats; /* rows x dims; of several vectors a row dims for each, whose counts list_offsets sums up */
   size_t dims;
-  const uint8_t* bits; /* rows x (dims + 7) / 8 */
+  const uint8_t* bits;   /* rows x (dims + 7) / 8 */
+  const uint32_t* uints; /* sparse: the index of each pair, whose weight is in floats; list_offsets counts pairs */
 } omendb_column;
 
 typedef enum omendb_value_kind {
@@ -176,6 +188,19 @@ typedef struct omendb_text_search {
   size_t candidates; /* of each ranking; 0 = twice k, and at least 50 */
 } omendb_text_search;
 
+/* A sparse vector to look for, alone or beside vectors and texts (omendb/query.h, docs/sparse.md). */
+typedef struct omendb_sparse_search {
+  const uint32_t* indexes;
+  const float* weights;
+  size_t pair_count;
+  const char* column; /* NULL when the table has one sparse column */
+  /* How it is fused where there is no text search, whose fusion, weights and candidates count otherwise. */
+  omendb_fusion fusion;
+  double vector_weight;
+  double sparse_weight; /* all weights 0: each 1; beside a text search too */
+  size_t candidates;
+} omendb_sparse_search;
+
 typedef struct omendb_query {
   const float* vectors; /* query_count x dims */
   size_t query_count;
@@ -194,6 +219,9 @@ typedef struct omendb_query {
   const float* min_score;         /* NULL = none; else only hits that score no less */
   const char* group_by;           /* NULL = none; else of rows with the same value in this column only the best one */
   const omendb_stop* stop;        /* NULL = never */
+  const uint32_t*
+      vector_counts; /* of a column of several vectors a row: how many each of the query_count queries has */
+  const omendb_sparse_search* sparse; /* NULL = none */
 } omendb_query;
 
 /* Hits of query i are entries offsets[i] .. offsets[i + 1], best first. Borrowed from the handle. */
@@ -201,9 +229,10 @@ typedef struct omendb_hits_view {
   size_t query_count;
   const uint32_t* offsets;
   const float* distances;
-  omendb_column keys;       /* ints, or offsets and chars */
-  const float* scores;      /* larger is better */
-  const float* text_scores; /* BM25; NULL without text */
+  omendb_column keys;         /* ints, or offsets and chars */
+  const float* scores;        /* larger is better */
+  const float* text_scores;   /* BM25; NULL without text */
+  const float* sparse_scores; /* inner products; NULL without a sparse vector */
 } omendb_hits_view;
 
 OMENDB_API const char* omendb_version(void);    /* "0.1.0" */

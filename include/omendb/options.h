@@ -23,6 +23,9 @@ struct OpenOptions {
   uint64_t tail_bytes_beside_searches = 1ULL << 20;
   // Size of the log, and of regions that moves emptied, at which a background checkpoint starts.
   uint64_t log_bytes_max = 256ULL << 20;
+  // Memory that indexes behind conditions may take. Those that were asked for (IndexMode::kAlways) count, and are made in any case; of the others the one that no condition
+  // has asked for longest gives way. 0: none but those that were asked for.
+  uint64_t index_bytes_max = 1ULL << 30;
   // Check every byte of the base data at open (about 10 GB/s from the page cache); check() does it at any time.
   bool verify_on_open = true;
 };

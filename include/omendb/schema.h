@@ -10,7 +10,7 @@
 
 namespace omendb {
 
-// Numbers are on disk and never reused. 10..15 are reserved: int32, float32, date, uuid, bytes, decimal.
+// Numbers are on disk and never reused. 10..15 are reserved: int32, float32, date, uuid, bytes, decimal; 16: sparse vectors.
 enum class Type : uint8_t {
   kBool = 1,
   kInt64 = 2,
@@ -21,6 +21,8 @@ enum class Type : uint8_t {
   kJson = 7,        // any JSON value, kept as its text
   kText = 8,        // UTF-8 meant for full-text search
   kVector = 9,      // float32 x dims, or bits (Element)
+  kSparse = 16,     // pairs of a uint32 index and a float32 weight, as SPLADE makes them; ranked by inner product
+  kVectors = 17,    // 0 .. kRowVectorsMax vectors of float32 x dims a row, searched by MaxSim (query.h)
 };
 
 // Numbers are on disk and never reused. kL1 is the sum of absolute differences; it walks over full vectors, as codes know squared differences only.
@@ -35,6 +37,8 @@ enum class Element : uint8_t {
 
 inline constexpr uint32_t kVectorDimsMax = 8192;
 inline constexpr uint32_t kVectorBitsMax = 65'536;
+inline constexpr uint32_t kRowVectorsMax = 4096;     // of one value of kVectors
+inline constexpr uint32_t kSparsePairsMax = 65'536;  // of one sparse vector
 
 // What searches walk over, held in memory for every row of the graph. The vectors themselves stay in their file, mapped, and every answer is compared again
 // with its full vector, so distances are exact in any case. Numbers are on disk and never reused.
@@ -67,12 +71,27 @@ struct TextOptions {
   double b = 0.4;
 };
 
+// Whether conditions get an index of a column (docs/filters.md). Numbers are on disk and never reused.
+enum class IndexMode : uint8_t {
+  kAuto = 0,    // once reading the column has cost four times as much; see OpenOptions::index_bytes_max
+  kAlways = 1,  // from the beginning, and whatever memory it takes
+  kNever = 2,
+};
+
+// Of numbers, times, strings, texts, lists and JSON; of other columns kAuto only, and none is made.
+struct IndexOptions {
+  IndexMode mode = IndexMode::kAuto;
+  // Of JSON with kAlways, and there only: the members that get one, "brand", "size.width", or "price::float8" where conditions cast it. Others as by kAuto.
+  std::vector<std::string> paths{};
+};
+
 struct ColumnSpec {
   std::string name;
   Type type = Type::kInt64;
   bool primary_key = false;  // exactly one column; int64 or string; never null
-  VectorOptions vector{};    // for kVector
+  VectorOptions vector{};    // for kVector and kVectors, whose metric is kCosine or kInnerProduct
   TextOptions text{};        // for kText
+  IndexOptions index{};
 };
 
 struct Schema {

@@ -30,9 +30,10 @@ struct TableStats {
   uint64_t tail_row_count = 0;  // rows that wait for a graph; searches compare with each. Falls to 0 by itself
   bool flat = true;             // too small for a graph: every search is exact
   uint64_t graph_edge_count = 0;
-  std::vector<MemoryOrDiskPart> memory;  // what is held in anonymous memory
-  std::vector<MemoryOrDiskPart> disk;    // extents in files
-  std::vector<IndexStats> indexes;       // one per vector column
+  std::vector<MemoryOrDiskPart> memory;            // what is held in anonymous memory
+  std::vector<MemoryOrDiskPart> disk;              // extents in files
+  std::vector<IndexStats> indexes;                 // one per vector column
+  std::vector<ColumnIndexStats> column_indexes{};  // behind conditions
 };
 
 struct ScanOptions {
@@ -86,7 +87,8 @@ class Table {
   // once. Fails: kInvalidArgument.
   Result<Hits> rearrange(const Hits& hits, std::span<const uint32_t> order, std::span<const float> scores) const;
   // What search() would do with the query, as a tree of lines: which way, why, how many rows it expects. `analyze`: searches, and says what happened and how long
-  // each part took. Of one query. Fails: as search() does.
+  // each part took. Of one query; of a condition alone how counting and scans find its rows. Conditions say which parts of them indexes answer, and why others read values.
+  // Fails: as search() does.
   Result<std::string> explain(const SearchQuery& query, bool analyze = false) const;
   // Where the words of a query stand in texts of the hits `first` .. `first + count`, as they were in the version that was searched. Of the query its `text` or
   // `text_query` counts. One entry a hit. Cost: as analyzing these texts. Fails: kInvalidArgument, kSchema.

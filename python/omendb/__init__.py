@@ -35,7 +35,20 @@ from ._errors import (
 from ._fusion import TunedFusion, tune_fusion
 from ._hits import Hit, Hits, HitsList
 from ._map import Map, MapDiff, MapDraft
-from ._schema import BitsColumn, TextColumn, VectorColumn, bits, text, vector
+from ._schema import (
+    BitsColumn,
+    PlainColumn,
+    SparseColumn,
+    TextColumn,
+    VectorColumn,
+    VectorsColumn,
+    bits,
+    column,
+    sparse,
+    text,
+    vector,
+    vectors,
+)
 from ._table import Table
 
 try:
@@ -65,8 +78,10 @@ __all__ = [
     "NotSupportedError",
     "OutOfMemoryError",
     "PermissionDeniedError",
+    "PlainColumn",
     "QueryError",
     "SchemaError",
+    "SparseColumn",
     "StorageFullError",
     "Table",
     "TextColumn",
@@ -74,10 +89,14 @@ __all__ = [
     "TunedFusion",
     "UnsupportedFormatError",
     "VectorColumn",
+    "VectorsColumn",
     "aconnect",
     "bits",
+    "column",
     "connect",
+    "sparse",
     "text",
     "tune_fusion",
     "vector",
+    "vectors",
 ]

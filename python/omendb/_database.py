@@ -30,6 +30,7 @@ def connect(
     read_only: bool = False,
     keep_versions: int | None = None,
     create: bool = True,
+    index_memory: int | None = None,
 ) -> Database:
     """Opens the directory `path` as a database, and makes it if it is not there; ":memory:" is a database that keeps
     nothing.
@@ -37,7 +38,9 @@ def connect(
     `sync`: "full" = a statement returns when it would survive a power loss (default); "off" = at once: a crash of the
     machine may lose the last statements, a crash of the process none. `threads`: background workers, chosen by the
     number of cores by default. `read_only`: no lock, no writes; only where nobody writes meanwhile. `create=False`:
-    NotFoundError if it is not there.
+    NotFoundError if it is not there. `index_memory`: bytes that indexes behind conditions may take together, 1 GiB by
+    default; those that a schema asks for count and are made in any case, of the others the one that no condition has
+    asked for longest gives way; 0: none but those.
     Errors: LockedError names the process that has it open for writing; UnsupportedFormatError, CorruptionError,
     PermissionDeniedError, IoError.
     """
@@ -49,10 +52,16 @@ def connect(
         raise InvalidArgumentError(f'sync is "full" or "off", not {sync!r}')
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or not 0 <= threads <= 1024):
         raise InvalidArgumentError(f"threads is an integer from 1 to 1024, not {threads!r}")
+    if index_memory is not None and (
+        isinstance(index_memory, bool) or not isinstance(index_memory, int) or not 0 <= index_memory < 1 << 63
+    ):
+        raise InvalidArgumentError(f"index_memory is a number of bytes from 0, not {index_memory!r}")
     name = os.fspath(path)
     if not isinstance(name, str):
         raise InvalidArgumentError(f"path is a str or a pathlib.Path, not {type(path).__name__}")
-    database = Database(_omendb.open(name, create and not read_only, bool(read_only), _SYNCS[sync], threads or 0))
+    database = Database(
+        _omendb.open(name, create and not read_only, bool(read_only), _SYNCS[sync], threads or 0, index_memory)
+    )
     _open_databases.add(database)
     return database
 

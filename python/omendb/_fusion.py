@@ -42,7 +42,7 @@ def tune_fusion(table: Table, questions: Iterable[Any], *, k: int = 10, **search
     judged = [_checked(number, question) for number, question in enumerate(questions)]
     if not judged:
         raise QueryError("tune_fusion needs questions, and there are none")
-    for name in ("text", "query", "fuse", "vector", "rerank"):
+    for name in ("text", "query", "sparse", "fuse", "vector", "rerank"):
         if name in search:
             raise QueryError(f"tune_fusion has no {name}=: it chooses the weights for the vectors and texts of the questions")
 

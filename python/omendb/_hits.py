@@ -41,7 +41,7 @@ class Hit(Mapping[str, Any]):
 
     @property
     def distance(self) -> float:
-        """NaN after a search by text alone."""
+        """NaN after a search without a vector."""
         return float(self._hits.distances[self._index])
 
     @property
@@ -53,6 +53,11 @@ class Hit(Mapping[str, Any]):
     def text_score(self) -> float:
         """BM25; 0 where the text does not match. QueryError after a search without text."""
         return float(self._hits.text_scores[self._index])
+
+    @property
+    def sparse_score(self) -> float:
+        """Inner product with `sparse=`; 0 where no index is shared. QueryError after a search without it."""
+        return float(self._hits.sparse_scores[self._index])
 
     @property
     def highlights(self) -> dict[str, str]:
@@ -84,7 +89,7 @@ class Hits(Sequence[Hit]):
     show. That version stays in memory as long as its hits. Threads: any number may read.
     """
 
-    __slots__ = ("_cache", "_count", "_first", "_highlights", "_ids", "_raw", "_select", "_table", "_text")
+    __slots__ = ("_cache", "_count", "_first", "_highlights", "_ids", "_raw", "_select", "_sparse", "_table", "_text")
 
     def __init__(
         self,
@@ -94,6 +99,7 @@ class Hits(Sequence[Hit]):
         first: int,
         count: int,
         text: _omendb.TextSearch | None = None,
+        sparse: bool = False,
     ) -> None:
         self._raw = raw
         self._table = table
@@ -103,6 +109,7 @@ class Hits(Sequence[Hit]):
         self._cache: dict[str, list[Any]] | None = None
         self._ids: npt.NDArray[Any] | None = None
         self._text = text
+        self._sparse = sparse
         self._highlights: list[dict[str, str]] | None = None
 
     @property
@@ -120,14 +127,14 @@ class Hits(Sequence[Hit]):
     @property
     def distances(self) -> npt.NDArray[np.float32]:
         """True L2 (not squared), 1 - cosine, the negative inner product, L1, Hamming or Jaccard, as the column's
-        metric says; NaN after a search by text alone, and of rows without a vector. Not a copy.
+        metric says; NaN after a search without a vector, and of rows that have none. Not a copy.
         """
         return self._raw.distances(self._first, self._count)
 
     @property
     def scores(self) -> npt.NDArray[np.float32]:
         """Larger is better: the cosine, the inner product, 1 - Jaccard, or the negative distance; BM25 after a search
-        by text; the fused score after one by both. Not a copy.
+        by text, the inner product after one by sparse vector; the fused score after one by several. Not a copy.
         """
         return self._raw.scores(self._first, self._count)
 
@@ -137,6 +144,15 @@ class Hits(Sequence[Hit]):
         if self._text is None:
             raise QueryError("text_scores are of a search with text= or query=")
         return self._raw.text_scores(self._first, self._count)
+
+    @property
+    def sparse_scores(self) -> npt.NDArray[np.float32]:
+        """Inner products with `sparse=`, 0 for rows that share no index with it. QueryError after a search without it.
+        Not a copy.
+        """
+        if not self._sparse:
+            raise QueryError("sparse_scores are of a search with sparse=")
+        return self._raw.sparse_scores(self._first, self._count)
 
     @property
     def highlights(self) -> list[dict[str, str]]:
@@ -165,15 +181,19 @@ class Hits(Sequence[Hit]):
     def _rearranged(self, order: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]) -> Hits:
         """Of one query: the hits of these numbers, with other scores."""
         raw = self._raw.rearranged(order.tolist(), scores.tolist())
-        return Hits(raw, self._table, self._select, 0, len(order), self._text)
+        return Hits(raw, self._table, self._select, 0, len(order), self._text, self._sparse)
+
+    @property
+    def _is_scored(self) -> bool:
+        return self._text is not None or self._sparse
 
     @property
     def _shown(self) -> str:
-        return "distance" if self._text is None else "score"
+        return "score" if self._is_scored else "distance"
 
     @property
     def _shown_values(self) -> npt.NDArray[np.float32]:
-        return self.distances if self._text is None else self.scores
+        return self.scores if self._is_scored else self.distances
 
     def __len__(self) -> int:
         return self._count

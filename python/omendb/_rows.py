@@ -11,7 +11,7 @@ from typing import Any, Union
 import numpy as np
 import pyarrow as pa
 
-from . import _bits, _values, _vectors
+from . import _bits, _sparse, _values, _vector_lists, _vectors
 from ._errors import InvalidArgumentError, SchemaError
 from ._schema import TableSchema, unknown_column
 
@@ -132,4 +132,8 @@ def _to_batch(columns: dict[str, Any], schema: TableSchema, table: str, first: i
 def _convert(values: Any, place: _values.Place) -> pa.Array:
     if place.column.type == "bits":
         return _bits.to_arrow(values, place)
+    if place.column.type == "vectors":
+        return _vector_lists.to_arrow(values, place)
+    if place.column.type == "sparse":
+        return _sparse.to_arrow(values, place)
     return _vectors.to_arrow(values, place) if place.column.type == "vector" else _values.to_arrow(values, place)

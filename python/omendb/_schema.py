@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Union
 
 import pyarrow as pa
@@ -13,11 +14,14 @@ from ._errors import SchemaError
 
 _STORAGES = ("auto", "f32", "f16", "bf16", "sq8", "pq", "rabitq", "binary")
 _VECTOR_OPTIONS = ("dims", "metric", "m", "ef_construction", "storage", "storage_bits")
-_BITS_OPTIONS = ("dims", "metric", "m", "ef_construction")
-_PLAIN_TYPES = ("bool", "int64", "float64", "timestamp", "string", "string[]", "json", "text")
+_GRAPH_OPTIONS = ("dims", "metric", "m", "ef_construction")
+_PLAIN_TYPES = ("bool", "int64", "float64", "timestamp", "string", "string[]", "json", "text", "sparse")
 _KEY_TYPES = ("int64", "string")
 _PREFIX = "omendb."  # of the keys in a pyarrow field's metadata
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
+SPARSE_ARROW = pa.large_list(
+    pa.struct([pa.field("index", pa.uint32(), nullable=False), pa.field("weight", pa.float32(), nullable=False)])
+)
 _ARROW_TYPES = {
     "bool": pa.bool_(),
     "int64": pa.int64(),
@@ -27,7 +31,20 @@ _ARROW_TYPES = {
     "string[]": pa.large_list(pa.large_string()),
     "json": pa.large_string(),
     "text": pa.large_string(),
+    "sparse": SPARSE_ARROW,
 }
+
+
+Index = Union[bool, str, Sequence[str]]  # "auto", True, False, or of JSON the paths of its members
+
+
+@dataclasses.dataclass(frozen=True)
+class PlainColumn:
+    """A column of another type than text and vectors; made by `column()`."""
+
+    type: str
+    primary_key: bool = False
+    index: Index = "auto"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +54,7 @@ class TextColumn:
     analyzer: str = "english"
     k1: float = 0.9
     b: float = 0.4
+    index: Index = "auto"
 
 
 Embed = Callable[[list[str]], Any]  # texts -> an array of a vector each
@@ -66,13 +84,63 @@ class BitsColumn:
     ef_construction: int = 200
 
 
-ColumnSpec = Union[str, TextColumn, VectorColumn, BitsColumn]
+@dataclasses.dataclass(frozen=True)
+class VectorsColumn:
+    """A column of several float32 vectors a row; made by `vectors()`."""
+
+    dims: int
+    metric: str = "cosine"
+    m: int = 16
+    ef_construction: int = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class SparseColumn:
+    """A column of sparse vectors; made by `sparse()`."""
+
+
+ColumnSpec = Union[str, PlainColumn, TextColumn, VectorColumn, BitsColumn, VectorsColumn, SparseColumn]
 SchemaLike = Union[Mapping[str, ColumnSpec], pa.Schema]
 
 
-def text(analyzer: str = "english", *, k1: float = 0.9, b: float = 0.4) -> TextColumn:
-    """A column of text meant for ranked search (BM25 with the constants `k1` and `b`)."""
-    return TextColumn(analyzer, float(k1), float(b))
+def column(type: str, *, primary_key: bool = False, index: Index = "auto") -> PlainColumn:
+    """A column of a plain type: "bool", "int64", "float64", "timestamp", "string", "string[]" or "json".
+
+    `index`: whether conditions (`where=`) have an index of it. "auto": one is made when reading the column for
+    conditions has cost more than making it; True: at once and whatever memory it takes; False: never. The words
+    "int64 index" and "int64 no index" say the same. Of JSON, instead of True the members that are to have one:
+    ["brand", "size.width"], or "price::float8" where conditions cast it, `(extra->>'price')::float8 > 5`.
+    """
+    _check_index(index)
+    return PlainColumn(type, bool(primary_key), index)
+
+
+def text(analyzer: str = "english", *, k1: float = 0.9, b: float = 0.4, index: Index = "auto") -> TextColumn:
+    """A column of text meant for ranked search (BM25 with the constants `k1` and `b`). `index`: whether conditions
+    have one of it, as for `column`; searches for words need none.
+    """
+    _check_index(index)
+    return TextColumn(analyzer, float(k1), float(b), index)
+
+
+def _check_index(index: Any) -> None:
+    named = isinstance(index, (list, tuple)) and all(isinstance(path, str) for path in index)
+    if not named and not isinstance(index, bool) and index != "auto":
+        raise SchemaError(f'index= of a column is "auto", True, False or a list of members of JSON, not {index!r}')
+
+
+def _set_index(column: _omendb.Column, index: Index) -> _omendb.Column:
+    _check_index(index)
+    if index != "auto":
+        column.index_mode = "never" if index is False else "always"
+        column.index_paths = [] if isinstance(index, bool) else list(index)
+    return column
+
+
+def _index_of(column: _omendb.Column) -> Index:
+    if column.index_mode == "auto":
+        return "auto"
+    return column.index_paths or column.index_mode == "always"
 
 
 def vector(
@@ -125,6 +193,28 @@ def bits(dims: int, metric: str = "hamming", *, m: int = 16, ef_construction: in
     """
     _check_sizes(dims=dims, m=m, ef_construction=ef_construction)
     return BitsColumn(dims, metric, m, ef_construction)
+
+
+def vectors(dims: int, metric: str = "cosine", *, m: int = 16, ef_construction: int = 200) -> VectorsColumn:
+    """A column of several vectors a row, of `dims` float32 components each: one for every token of a text or patch of an
+    image, as ColBERT and its kin make them. Searched by `table.search(vectors=...)` (docs/multi-vector.md).
+
+    `metric`: "cosine" or "ip" (inner product). A row holds none to 4,096 vectors, as an array of two dimensions (vectors
+    x dims) or a list of vectors. `m` and `ef_construction`: of the graph that finds candidates, as for `vector`.
+    """
+    _check_sizes(dims=dims, m=m, ef_construction=ef_construction)
+    return VectorsColumn(dims, metric, m, ef_construction)
+
+
+def sparse() -> SparseColumn:
+    """A column of sparse vectors, as SPLADE and its kin make them: up to 65,536 pairs of an index (0 to 2^32 - 1) and
+    a float32 weight; ranked by inner product, exactly (docs/sparse.md).
+
+    Rows go in as dicts {index: weight}, tuples (indices, weights), rows of a SciPy matrix or the whole matrix for the
+    column, Arrow maps or lists of structs; no index twice, weights finite, those that are 0 are left out. They come out
+    as dicts, in Arrow as lists of structs of `index` and `weight`.
+    """
+    return SparseColumn()
 
 
 def _check_sizes(**sizes: Any) -> None:
@@ -199,7 +289,7 @@ def _with_key(column: _omendb.Column, primary_key: bool) -> _omendb.Column:
     for option in _VECTOR_OPTIONS:
         setattr(changed, option, getattr(column, option))
     changed.analyzer, changed.k1, changed.b = column.analyzer, column.k1, column.b
-    return changed
+    return _set_index(changed, _index_of(column))
 
 
 def _vector_column(name: str, spec: VectorColumn) -> _omendb.Column:
@@ -209,9 +299,9 @@ def _vector_column(name: str, spec: VectorColumn) -> _omendb.Column:
     return column
 
 
-def _bits_column(name: str, spec: BitsColumn) -> _omendb.Column:
-    column = _omendb.Column(name, "bits")
-    for option in _BITS_OPTIONS:
+def _graph_column(name: str, spec: BitsColumn | VectorsColumn) -> _omendb.Column:
+    column = _omendb.Column(name, "bits" if isinstance(spec, BitsColumn) else "vectors")
+    for option in _GRAPH_OPTIONS:
         setattr(column, option, getattr(spec, option))
     return column
 
@@ -219,7 +309,7 @@ def _bits_column(name: str, spec: BitsColumn) -> _omendb.Column:
 def _text_column(name: str, spec: TextColumn) -> _omendb.Column:
     column = _omendb.Column(name, "text")
     column.analyzer, column.k1, column.b = spec.analyzer, spec.k1, spec.b
-    return column
+    return _set_index(column, spec.index)
 
 
 def _from_spec(name: Any, spec: Any) -> _omendb.Column:
@@ -227,32 +317,58 @@ def _from_spec(name: Any, spec: Any) -> _omendb.Column:
         raise SchemaError(f"the name of a column is a str, not {name!r}")
     if isinstance(spec, VectorColumn):
         return _vector_column(name, spec)
-    if isinstance(spec, BitsColumn):
-        return _bits_column(name, spec)
+    if isinstance(spec, (BitsColumn, VectorsColumn)):
+        return _graph_column(name, spec)
     if isinstance(spec, TextColumn):
         return _text_column(name, spec)
+    if isinstance(spec, SparseColumn):
+        return _omendb.Column(name, "sparse")
     if isinstance(spec, pa.DataType):
         return _from_field(pa.field(name, spec))
+    if isinstance(spec, PlainColumn):
+        made = _from_spec(name, f"{spec.type} primary key" if spec.primary_key else spec.type)
+        return made if spec.index == "auto" else _set_index(made, spec.index)
     if not isinstance(spec, str):
         raise SchemaError(
-            f"column {name!r}: a type is a str, omendb.text(...), omendb.vector(...) or omendb.bits(...), not {spec!r}"
+            f"column {name!r}: a type is a str, omendb.column(...), omendb.text(...), omendb.vector(...), "
+            f"omendb.vectors(...), omendb.bits(...) or omendb.sparse(), not {spec!r}"
         )
+    return _from_words(name, spec)
+
+
+_AFTER_TYPE = {
+    "": (False, "auto"),
+    "primary key": (True, "auto"),
+    "index": (False, True),
+    "no index": (False, False),
+    "primary key index": (True, True),
+    "primary key no index": (True, False),
+}  # words: primary key, index
+
+
+def _from_words(name: str, spec: str) -> _omendb.Column:
     words = spec.lower().split()
-    primary_key = words[1:] == ["primary", "key"]
-    if len(words) > 1 and not primary_key or not words:
-        raise SchemaError(f'column {name!r}: {spec!r} is not a type; after the type only "primary key" may follow')
+    after = " ".join(words[1:])
+    if not words or after not in _AFTER_TYPE:
+        raise SchemaError(
+            f'column {name!r}: {spec!r} is not a type; after the type only "primary key", "index" and "no index" may '
+            "follow"
+        )
+    primary_key, index = _AFTER_TYPE[after]
     if words[0] == "vector":
         raise SchemaError(f"column {name!r}: a vector needs its number of dimensions: omendb.vector(384)")
+    if words[0] == "vectors":
+        raise SchemaError(f"column {name!r}: vectors need their number of dimensions: omendb.vectors(128)")
     if words[0] == "bits":
         raise SchemaError(f"column {name!r}: bits need their number: omendb.bits(1024)")
     if words[0] not in _PLAIN_TYPES:
         raise SchemaError(
             f"column {name!r}: there is no type {words[0]!r}; there are: {', '.join(_PLAIN_TYPES)}, "
-            "omendb.text(...), omendb.vector(...), omendb.bits(...)"
+            "omendb.text(...), omendb.vector(...), omendb.vectors(...), omendb.bits(...)"
         )
     if primary_key and words[0] not in _KEY_TYPES:
         raise SchemaError(f"column {name!r}: a primary key is {' or '.join(_KEY_TYPES)}, not {words[0]}")
-    return _omendb.Column(name, words[0], primary_key)
+    return _set_index(_omendb.Column(name, words[0], primary_key), index)
 
 
 def _metadata(field: pa.Field) -> dict[str, str]:
@@ -282,6 +398,8 @@ def _type_of_arrow(field: pa.Field) -> str:
         return "string"
     if is_list(kind) and is_string(kind.value_type):
         return "string[]"
+    if kind == SPARSE_ARROW or (pa.types.is_map(kind) and pa.types.is_integer(kind.key_type)):
+        return "sparse"
     raise SchemaError(f"column {field.name!r}: Arrow type {field.type} can not be a column")
 
 
@@ -300,15 +418,38 @@ def _from_field(field: pa.Field) -> _omendb.Column:
                 storage_bits=int(more.get("storage_bits", 0)),
             ),
         )
+    if _is_vectors(field.type):
+        return _graph_column(
+            field.name,
+            vectors(
+                field.type.value_type.list_size,
+                more.get("metric", "cosine"),
+                m=int(more.get("m", 16)),
+                ef_construction=int(more.get("ef_construction", 200)),
+            ),
+        )
     if pa.types.is_fixed_size_binary(field.type):
-        return _bits_column(field.name, _bits_of_field(field, more))
+        return _graph_column(field.name, _bits_of_field(field, more))
     kind = more.get("type") or _type_of_arrow(field)
     if kind == "text":
         return _text_column(
             field.name,
-            text(more.get("analyzer", "english"), k1=float(more.get("k1", 0.9)), b=float(more.get("b", 0.4))),
+            text(
+                more.get("analyzer", "english"),
+                k1=float(more.get("k1", 0.9)),
+                b=float(more.get("b", 0.4)),
+                index=json.loads(more.get("index", '"auto"')),
+            ),
         )
-    return _from_spec(field.name, kind + (" primary key" if more.get("primary_key") == "true" else ""))
+    return _from_spec(
+        field.name,
+        column(kind, primary_key=more.get("primary_key") == "true", index=json.loads(more.get("index", '"auto"'))),
+    )
+
+
+def _is_vectors(kind: pa.DataType) -> bool:
+    inner = kind.value_type if is_list(kind) else None
+    return inner is not None and pa.types.is_fixed_size_list(inner) and pa.types.is_floating(inner.value_type)
 
 
 def _bits_of_field(field: pa.Field, more: dict[str, str]) -> BitsColumn:
@@ -327,6 +468,8 @@ def _bits_of_field(field: pa.Field, more: dict[str, str]) -> BitsColumn:
 def _arrow_type(column: _omendb.Column) -> pa.DataType:
     if column.type == "vector":
         return pa.list_(pa.float32(), column.dims)
+    if column.type == "vectors":
+        return pa.large_list(pa.list_(pa.float32(), column.dims))
     if column.type == "bits":
         return pa.binary((column.dims + 7) // 8)
     return _ARROW_TYPES[column.type]
@@ -339,10 +482,12 @@ def _to_field(column: _omendb.Column) -> pa.Field:
         more["primary_key"] = "true"
     if column.type == "vector":
         more |= {option: str(getattr(column, option)) for option in _VECTOR_OPTIONS[1:]}
-    if column.type == "bits":
-        more |= {option: str(getattr(column, option)) for option in _BITS_OPTIONS}
+    if column.type in ("bits", "vectors"):
+        more |= {option: str(getattr(column, option)) for option in _GRAPH_OPTIONS}
     if column.type == "text":
         more |= {"analyzer": column.analyzer, "k1": repr(column.k1), "b": repr(column.b)}
+    if column.index_mode != "auto":
+        more["index"] = json.dumps(_index_of(column))
     return pa.field(
         column.name,
         kind,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import pyarrow as pa
 
-from . import _bits, _embed, _omendb, _rows, _vectors
+from . import _bits, _embed, _omendb, _rows, _vector_lists, _vectors
 from ._errors import InvalidArgumentError, QueryError, SchemaError
 from ._hits import Hits, HitsList
 from ._later import in_thread
@@ -245,12 +245,15 @@ class Table:
         text: str | None = None,
         query: str | None = None,
         text_columns: TextColumns | None = None,
+        sparse: Any = None,
+        sparse_column: str | None = None,
         fuse: Fuse | None = None,
         offset: int | None = None,
         min_score: float | None = None,
         group_by: str | None = None,
         rerank: Rerank | None = None,
         timeout: float | None = None,
+        vectors: Any = None,
     ) -> Hits: ...
     @overload
     def search(
@@ -270,12 +273,15 @@ class Table:
         text: str | None = None,
         query: str | None = None,
         text_columns: TextColumns | None = None,
+        sparse: Any = None,
+        sparse_column: str | None = None,
         fuse: Fuse | None = None,
         offset: int | None = None,
         min_score: float | None = None,
         group_by: str | None = None,
         rerank: Rerank | None = None,
         timeout: float | None = None,
+        vectors: Any = None,
     ) -> HitsList: ...
     @overload
     def search(
@@ -295,12 +301,15 @@ class Table:
         text: str | None = None,
         query: str | None = None,
         text_columns: TextColumns | None = None,
+        sparse: Any = None,
+        sparse_column: str | None = None,
         fuse: Fuse | None = None,
         offset: int | None = None,
         min_score: float | None = None,
         group_by: str | None = None,
         rerank: Rerank | None = None,
         timeout: float | None = None,
+        vectors: Any = None,
     ) -> Any: ...
     def search(
         self,
@@ -319,15 +328,19 @@ class Table:
         text: str | None = None,
         query: str | None = None,
         text_columns: TextColumns | None = None,
+        sparse: Any = None,
+        sparse_column: str | None = None,
         fuse: Fuse | None = None,
         offset: int | None = None,
         min_score: float | None = None,
         group_by: str | None = None,
         rerank: Rerank | None = None,
         timeout: float | None = None,
+        vectors: Any = None,
     ) -> Any:
-        """The k rows nearest to a vector (10 by default) -> Hits; for an array of vectors (two dimensions) ->
-        HitsList, one Hits a row. A str, or a list of them, stands for the vectors that the column's `embed=` makes of it.
+        """The k rows nearest to a vector (10 by default) -> Hits; for an array of vectors (two dimensions) -> HitsList.
+        A str, or a list of them, stands for the vectors that the column's `embed=` makes of it. `vectors`: instead, one
+        query of several vectors, or a list of those (docs/multi-vector.md).
 
         `radius`: only rows at most so far away, as `distances` counts; `k` is then the most that are returned, 10,000
         by default. Of an inner product, whose distance is negative, so may be the radius. `column`: which vector
@@ -336,54 +349,83 @@ class Table:
         engine chooses the width of the graph search by what it has measured with the table's own rows, and 1 compares
         with every row. `ef`: that width itself, whatever the recall; with a radius, how many rows beyond it are looked
         at. `exact`: compare with every row. `threads`: for several vectors, all cores by default.
-        `where`: only rows for which a condition is true (docs/filters.md); `params`: the values of its `?`, or a dict
-        of those of its `:name`.
+        `where`: only rows for which a condition (docs/filters.md) is true; `params`: of its `?`, or a dict of its `:name`.
         `text`: plain words; the rows that have any of them, ranked by BM25. `query`: instead, phrases and operators
         (docs/text.md). `text_columns`: which columns, with weights if you like: `{"title": 2, "body": 1}`; all by
-        default. With a vector as well both rankings are fused (docs/text.md says when how): `fuse="distribution"` (by
-        scores in standard deviations, the default), `"relative"`, `"rrf"` (reciprocal ranks), or with weights, which
-        `omendb.tune_fusion` can choose: `{"vector": 0.7, "text": 0.3}`; `"filter"` ranks the rows that match the text by
-        the vector alone. `offset`: so many of the best hits are left out. `min_score`: only hits that score no less.
-        `group_by`: of rows with the same value in a column only the best one. `rerank`: a function that takes Hits, four
-        times as many as wanted and at least 50, and returns a score for each: the best by it are returned.
-        `timeout`: seconds that the engine may take; then TimeoutError, and no hits. Ctrl-C in the main thread ends a
-        search as well, and so does cancelling the task that awaits `asearch`.
-        """
+        default. `sparse`: a sparse vector, `{index: weight}` or `(indices, weights)`; the rows of the largest inner
+        product, of those that have one of its indices (docs/sparse.md). `sparse_column`: where there are several.
+        Several rankings are fused (docs/text.md says when how): `fuse="distribution"` (by scores in standard deviations,
+        the default), `"relative"`, `"rrf"` (reciprocal ranks), or with weights, which `omendb.tune_fusion` can choose:
+        `{"vector": 0.7, "text": 0.3, "sparse": 0.5}`; `"filter"` ranks rows that match the text by the vector. `offset`:
+        so many of the best hits are left out. `min_score`: only hits that score no less. `group_by`: of rows with the same
+        value in a column only the best one. `rerank`: a function that takes Hits, four times as many as wanted and at
+        least 50, and returns a score for each: the best by it are returned.
+        `timeout`: seconds until TimeoutError. Ctrl-C in the main thread and cancelling the task of `asearch` end it too."""
         reranking = None
         if rerank is not None:
             reranking = Reranking(rerank, NEAREST_ROWS if k is None else k, offset, min_score)
             k, offset, min_score = reranking.asked, None, None
         names = None if select is None else self._schema.checked_names(select, self.name)
-        if recall is not None and not _is_share(recall):
-            raise QueryError(f"recall is a number above 0 and at most 1, not {recall!r}")
-        condition, values = (None, None) if where is None and params is None else to_where(where, params)
-        texts = None
-        if not (text is query is text_columns is fuse is offset is min_score is group_by is None):
-            texts = to_text_search(text, query, text_columns, fuse, offset, min_score, group_by)
+        _check_share(recall)
+        condition, values = (None, None) if where is params is None else to_where(where, params)
+        more = (text, query, text_columns, sparse, sparse_column, fuse, offset, min_score, group_by)
+        texts = None if all(argument is None for argument in more) else to_text_search(*more)
         limit = (NEAREST_ROWS if radius is None else HITS_MAX) if k is None else k
         seconds = None if timeout is None else to_timeout(timeout)
         rest = (limit, radius, column or "", recall or 0.0, ef or 0, exact, threads, condition, values, texts, seconds)
         try:
-            raw = self._search(vector, *rest)
+            raw = self._search(vector, *rest) if vectors is None else self._search_sets(vector, vectors, column, rest)
         except BufferError:  # what embed= raises comes out of here
             raw = self._search(self._to_query(vector, column), *rest)
         except TypeError:
             raise _wrong_search_argument(limit, radius, column, ef, exact, threads) from None
-        words = None if text is query is None else texts
-        found = Hits(raw, self, names, 0, len(raw), words) if raw.single else HitsList(raw, self, names)
+        found = self._to_hits(raw, names, None if text is query is None else texts, sparse is not None)
         return found if reranking is None else reranking.of(found)
 
-    def _to_query(self, vector: Any, column: str | None) -> Any:
-        """As the engine takes it for the column that is searched."""
+    def _to_hits(
+        self, raw: _omendb.Hits, names: list[str] | None, words: _omendb.TextSearch | None, sparse: bool
+    ) -> Hits | HitsList:
+        if raw.single:
+            return Hits(raw, self, names, 0, len(raw), words, sparse)
+        return HitsList(raw, self, names)
+
+    def _searched(self, column: str | None) -> _omendb.Column | None:
+        """The vector column that is searched, if there is one."""
         searched = [
-            known for known in self._schema.columns if known.type in ("vector", "bits") and column in (None, known.name)
+            known
+            for known in self._schema.columns
+            if known.type in ("vector", "bits", "vectors") and column in (None, known.name)
         ]
         if len(searched) > 1:
             raise QueryError(f"table '{self.name}' has several vector columns; say which one to search (column=)")
-        if searched and searched[0].type == "bits":
-            return _bits.to_query(vector, searched[0])
-        if searched and _embed.is_words(vector):
-            return _embed.to_query(vector, self.name, searched[0].name, self._embeddings)
+        return searched[0] if searched else None
+
+    def _search_sets(self, vector: Any, vectors: Any, column: str | None, rest: tuple[Any, ...]) -> _omendb.Hits:
+        flat, counts, single = self._to_vectors_query(vector, vectors, column)
+        return self._search(flat, *rest, counts, single)
+
+    def _to_vectors_query(self, vector: Any, vectors: Any, column: str | None) -> tuple[Any, list[int], bool]:
+        """As the engine takes queries of several vectors."""
+        if vector is not None:
+            raise QueryError("a search takes vector= or vectors=, not both")
+        searched = self._searched(column)
+        if searched is None or searched.type != "vectors":
+            what = "has no column" if searched is None else f"column {searched.name!r} is not one"
+            raise QueryError(f"vectors= searches columns of several vectors a row (omendb.vectors); table '{self.name}': {what}")
+        return _vector_lists.to_query(vectors, searched)
+
+    def _to_query(self, vector: Any, column: str | None) -> Any:
+        """As the engine takes it for the column that is searched."""
+        searched = self._searched(column)
+        if searched is not None and searched.type == "vectors":
+            raise QueryError(
+                f"column {searched.name!r} holds several vectors a row: search with several, by vectors= (vectors x "
+                f"{searched.dims})"
+            )
+        if searched is not None and searched.type == "bits":
+            return _bits.to_query(vector, searched)
+        if searched is not None and _embed.is_words(vector):
+            return _embed.to_query(vector, self.name, searched.name, self._embeddings)
         return _vectors.to_query(vector)
 
     def explain(
@@ -402,23 +444,32 @@ class Table:
         text: str | None = None,
         query: str | None = None,
         text_columns: TextColumns | None = None,
+        sparse: Any = None,
+        sparse_column: str | None = None,
         fuse: Fuse | None = None,
         offset: int | None = None,
         min_score: float | None = None,
         group_by: str | None = None,
         timeout: float | None = None,
+        vectors: Any = None,
     ) -> str:
         """What `search` with these arguments would do, as a tree of lines: which way each part goes and why, and how many
-        rows it expects. `analyze`: searches, and says what happened and how long each part took.
+        rows it expects. `analyze`: searches, and says what happened and how long each part took. With `where` alone:
+        how `count` and `scan` find its rows. Conditions say which parts of them indexes answer, and why values are
+        read for the others.
         """
-        if recall is not None and not _is_share(recall):
-            raise QueryError(f"recall is a number above 0 and at most 1, not {recall!r}")
+        _check_share(recall)
         condition, values = to_where(where, params)
-        texts = to_text_search(text, query, text_columns, fuse, offset, min_score, group_by)
+        texts = to_text_search(
+            text, query, text_columns, sparse, sparse_column, fuse, offset, min_score, group_by
+        )
         limit = (NEAREST_ROWS if radius is None else HITS_MAX) if k is None else k
         search = (limit, radius, column or "", recall or 0.0, ef or 0, exact, condition, values, texts)
         rest = (*search, bool(analyze), to_timeout(timeout))
         try:
+            if vectors is not None:
+                flat, counts, _ = self._to_vectors_query(vector, vectors, column)
+                return self._raw.explain(flat, *rest, counts)
             return self._raw.explain(vector, *rest)
         except BufferError:
             return self._raw.explain(self._to_query(vector, column), *rest)
@@ -429,7 +480,12 @@ class Table:
         """Figures: rows, dead_rows, tail_rows (wait for the graph; falls to 0 by itself), flat (every search is
         exact), graph_edges, and bytes in memory and on disk: {"total": ..., component: ...}. `indexes` has a dict per
         vector column: what its graph is made of, the recall@10 that is to be expected by default (None: not measured
-        yet) and the width of the search for recall 0.9, 0.95 and 0.99 (None: every row is compared).
+        yet) and the width of the search for recall 0.9, 0.95 and 0.99 (None: every row is compared). Its `filtered` has
+        a dict per class of conditions that was measured: `away` (rows pass that are far from the query, else here and
+        there), `share` of the rows that pass, `ef` for recall 0.95 (None: each that passes is compared) and `recall`
+        expected with it. Empty until measured, and where so few rows pass that each is compared.
+        `column_indexes` has one per index behind conditions: its column, why it is there ("asked" for by the schema,
+        "earned" by use; "refused" ones are not), how many rows it is made of, and its bytes in memory.
         """
         return self._raw.stats()
 
@@ -481,8 +537,10 @@ def _scan_batches(scan: _omendb.Scan, schema: pa.Schema) -> Generator[pa.RecordB
         yield pa.RecordBatch.from_arrays(pa.record_batch(batch).columns, schema=schema)
 
 
-def _is_share(value: Any) -> bool:
-    return not isinstance(value, bool) and isinstance(value, (int, float, np.number)) and bool(0 < value <= 1)
+def _check_share(recall: Any) -> None:
+    is_number = not isinstance(recall, bool) and isinstance(recall, (int, float, np.number))
+    if recall is not None and not (is_number and 0 < recall <= 1):
+        raise QueryError(f"recall is a number above 0 and at most 1, not {recall!r}")
 
 
 def _wrong_search_argument(k: Any, radius: Any, column: Any, ef: Any, exact: Any, threads: Any) -> QueryError:

@@ -1,4 +1,4 @@
-"""What to look for in texts and how to fuse it with vectors, as users have it -> as the engine takes it."""
+"""What to look for in texts and sparse vectors and how to fuse it with vectors, as users have it -> as the engine takes it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _omendb
+from . import _omendb, _sparse
 from ._errors import QueryError
 
 METHODS = ("distribution", "relative", "rrf", "filter")  # the first one is the default
@@ -22,6 +22,8 @@ def to_text_search(
     text: str | None,
     query: str | None,
     text_columns: TextColumns | None,
+    sparse: Any,
+    sparse_column: str | None,
     fuse: Fuse | None,
     offset: int | None,
     min_score: float | None,
@@ -30,15 +32,19 @@ def to_text_search(
     """QueryError for what does not fit."""
     if text is not None and query is not None:
         raise QueryError("text= takes plain words and query= phrases and operators: give one of them")
-    if text is None and query is None:
-        for name, value in (("text_columns", text_columns), ("fuse", fuse)):
-            if value is not None:
-                raise QueryError(f"{name}= goes with text= or query=")
+    without_text = text is None and query is None
+    if without_text and text_columns is not None:
+        raise QueryError("text_columns= goes with text= or query=")
+    if without_text and sparse is None and fuse is not None:
+        raise QueryError("fuse= goes with text=, query= or sparse=")
+    if sparse is None and sparse_column is not None:
+        raise QueryError("sparse_column= goes with sparse=")
     method, weights, candidates = _to_fusion(fuse)
     return _omendb.TextSearch(
         _to_words(text, "text"),
         _to_words(query, "query"),
         _to_weights(text_columns),
+        None if sparse is None else _sparse.to_query(sparse, sparse_column),
         method,
         weights,
         candidates,
@@ -98,21 +104,24 @@ def _to_weights(columns: TextColumns | None) -> list[tuple[str, float]]:
     return weights
 
 
-def _to_fusion(fuse: Fuse | None) -> tuple[str, tuple[float, float], int]:
-    """(method, weights of vector and text, candidates)."""
+_SEARCHES = ("vector", "text", "sparse")
+
+
+def _to_fusion(fuse: Fuse | None) -> tuple[str, tuple[float, float, float], int]:
+    """(method, weights of vector, text and sparse vector, candidates)."""
     if fuse is None:
-        return METHODS[0], (1.0, 1.0), 0
+        return METHODS[0], (1.0, 1.0, 1.0), 0
     if isinstance(fuse, str):
-        return _to_method(fuse), (1.0, 1.0), 0
+        return _to_method(fuse), (1.0, 1.0, 1.0), 0
     if not isinstance(fuse, Mapping):
         raise QueryError(f"fuse is one of {', '.join(METHODS)}, or a dict of weights, not {fuse!r}")
-    unknown = [name for name in fuse if name not in ("vector", "text", "method", "candidates")]
+    unknown = [name for name in fuse if name not in (*_SEARCHES, "method", "candidates")]
     if unknown:
-        raise QueryError(f"fuse has no {unknown[0]!r}: it takes 'vector', 'text', 'method' and 'candidates'")
-    weighted = "vector" in fuse or "text" in fuse
-    weights = tuple(to_number(fuse.get(name, 0 if weighted else 1), f"fuse[{name!r}]") for name in ("vector", "text"))
+        raise QueryError(f"fuse has no {unknown[0]!r}: it takes 'vector', 'text', 'sparse', 'method' and 'candidates'")
+    weighted = any(name in fuse for name in _SEARCHES)
+    vector, text, sparse = (to_number(fuse.get(name, 0 if weighted else 1), f"fuse[{name!r}]") for name in _SEARCHES)
     method = _to_method(fuse.get("method", METHODS[0]))
-    return method, (weights[0], weights[1]), to_count(fuse.get("candidates"), "fuse['candidates']")
+    return method, (vector, text, sparse), to_count(fuse.get("candidates"), "fuse['candidates']")
 
 
 def _to_method(name: Any) -> str:

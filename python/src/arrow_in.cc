@@ -102,6 +102,8 @@ Result<void> ArrowRows::read_list(const ArrowSchema& schema, const ArrowArray& a
                                   ColumnView& view) {
   const ArrowArray& strings = *array.children[0];
   const std::string_view format = schema.children[0]->format;
+  if (format.starts_with("+w:")) return read_vector_lists(schema, array, first, wide, view);
+  if (format == "+s") return read_pairs(schema, array, first, wide, view);
   const auto string_count = static_cast<size_t>(strings.length);
   view.list_offsets = read_offsets(array.buffers[1], first, row_count_, wide);
   if (format != "u" && format != "U") {
@@ -120,6 +122,59 @@ Result<void> ArrowRows::read_list(const ArrowSchema& schema, const ArrowArray& a
       return at_row(view.name, row, "a list of strings holds a null");
   }
   read_strings(strings, offset_of(strings), string_count, format == "U", view);
+  return {};
+}
+
+Result<void> ArrowRows::read_vector_lists(const ArrowSchema& schema, const ArrowArray& array, size_t first, bool wide,
+                                          ColumnView& view) {
+  const ArrowSchema& vector = *schema.children[0];
+  const ArrowArray& vectors = *array.children[0];
+  const std::string_view digits = std::string_view(vector.format).substr(3);
+  std::from_chars(digits.data(), digits.data() + digits.size(), view.dims);
+  if (std::string_view(vector.children[0]->format) != "f")
+    return wrong_type(view.name, "list of vectors of " + std::string(vector.children[0]->format));
+  view.list_offsets = read_offsets(array.buffers[1], first, row_count_, wide);
+  const ArrowArray& components = *vectors.children[0];
+  const size_t start = offset_of(components) + offset_of(vectors) * view.dims;
+  for (size_t row = 0; row < row_count_; ++row) {
+    if (view.validity != nullptr && view.validity[row] == 0) continue;
+    const auto begin = static_cast<size_t>(view.list_offsets[row]);
+    const auto length = static_cast<size_t>(view.list_offsets[row + 1]) - begin;
+    if (find_null(vectors, offset_of(vectors) + begin, length))
+      return at_row(view.name, row, "a list of vectors holds a null");
+    if (find_null(components, start + begin * view.dims, length * view.dims))
+      return at_row(view.name, row, "a component of a vector is null");
+  }
+  view.floats = values_at<float>(components, 1, start);
+  return {};
+}
+
+// Lists of structs of an index and a weight: sparse vectors.
+Result<void> ArrowRows::read_pairs(const ArrowSchema& schema, const ArrowArray& array, size_t first, bool wide,
+                                   ColumnView& view) {
+  const ArrowSchema& members = *schema.children[0];
+  const ArrowArray& pairs = *array.children[0];
+  if (pairs.n_children != 2 || std::string_view(members.children[0]->format) != "I" ||
+      std::string_view(members.children[1]->format) != "f") {
+    return wrong_type(view.name, "list of structs other than of a uint32 and a float32");
+  }
+  const ArrowArray& indexes = *pairs.children[0];
+  const ArrowArray& weights = *pairs.children[1];
+  view.list_offsets = read_offsets(array.buffers[1], first, row_count_, wide);
+  for (size_t row = 0; row < row_count_; ++row) {
+    if (view.validity != nullptr && view.validity[row] == 0) continue;
+    const size_t begin = offset_of(pairs) + static_cast<size_t>(view.list_offsets[row]);
+    const size_t length = static_cast<size_t>(view.list_offsets[row + 1] - view.list_offsets[row]);
+    const auto has_null = [&](const ArrowArray& values, size_t from) {
+      return find_null(values, from, length).has_value();
+    };
+    if (has_null(pairs, begin) || has_null(indexes, offset_of(indexes) + begin) ||
+        has_null(weights, offset_of(weights) + begin)) {
+      return at_row(view.name, row, "a sparse vector holds a null");
+    }
+  }
+  view.uints = values_at<uint32_t>(indexes, 1, offset_of(indexes) + offset_of(pairs));
+  view.floats = values_at<float>(weights, 1, offset_of(weights) + offset_of(pairs));
   return {};
 }
 

@@ -68,7 +68,9 @@ std::string format_of(const ColumnData& column) {
     case Type::kString:
     case Type::kText:
     case Type::kJson: return "U";
-    case Type::kStringList: return "+L";
+    case Type::kStringList:
+    case Type::kVectors:
+    case Type::kSparse: return "+L";
     case Type::kVector: return "+w:" + std::to_string(column.dims);
   }
   return "n";
@@ -77,8 +79,20 @@ std::string format_of(const ColumnData& column) {
 ArrowSchema schema_of(const ColumnData& column) {
   std::vector<ArrowSchema> children;
   if (column.type == Type::kStringList) fill_schema("U", "item", kArrowFlagNullable, {}, children.emplace_back());
+  if (column.type == Type::kSparse) {
+    std::vector<ArrowSchema> members(2);
+    fill_schema("I", "index", 0, {}, members[0]);
+    fill_schema("f", "weight", 0, {}, members[1]);
+    fill_schema("+s", "item", kArrowFlagNullable, std::move(members), children.emplace_back());
+  }
   if (column.type == Type::kVector && !is_of_bits(column))
     fill_schema("f", "item", kArrowFlagNullable, {}, children.emplace_back());
+  if (column.type == Type::kVectors) {
+    std::vector<ArrowSchema> components;
+    fill_schema("f", "item", kArrowFlagNullable, {}, components.emplace_back());
+    fill_schema("+w:" + std::to_string(column.dims), "item", kArrowFlagNullable, std::move(components),
+                children.emplace_back());
+  }
   ArrowSchema schema;
   fill_schema(format_of(column), column.name, kArrowFlagNullable, std::move(children), schema);
   return schema;
@@ -115,11 +129,28 @@ void fill_strings(const std::shared_ptr<const Batch>& batch, const ColumnData& c
   fill_array(std::move(parts), count, 0, 3, array);
 }
 
-void fill_floats(const std::shared_ptr<const Batch>& batch, const ColumnData& column, ArrowArray& array) {
+template <typename T>
+void fill_numbers(const std::shared_ptr<const Batch>& batch, const std::vector<T>& numbers, ArrowArray& array) {
   auto parts = std::make_unique<ArrayParts>();
   parts->batch = batch;
-  parts->buffers = {nullptr, column.floats.data(), nullptr};
-  fill_array(std::move(parts), column.floats.size(), 0, 2, array);
+  parts->buffers = {nullptr, numbers.data(), nullptr};
+  fill_array(std::move(parts), numbers.size(), 0, 2, array);
+}
+
+void fill_pairs(const std::shared_ptr<const Batch>& batch, const ColumnData& column, ArrowArray& array) {
+  auto parts = std::make_unique<ArrayParts>();
+  parts->batch = batch;
+  parts->children.resize(2);
+  fill_numbers(batch, column.uints, parts->children[0]);
+  fill_numbers(batch, column.floats, parts->children[1]);
+  fill_array(std::move(parts), column.uints.size(), 0, 1, array);
+}
+
+void fill_vectors(const std::shared_ptr<const Batch>& batch, const ColumnData& column, ArrowArray& array) {
+  auto parts = std::make_unique<ArrayParts>();
+  parts->batch = batch;
+  fill_numbers(batch, column.floats, parts->children.emplace_back());
+  fill_array(std::move(parts), column.floats.size() / std::max<size_t>(1, column.dims), 0, 1, array);
 }
 
 // Buffers after the validity, and how many there are of both.
@@ -143,12 +174,20 @@ size_t fill_values(const std::shared_ptr<const Batch>& batch, const ColumnData& 
       fill_strings(batch, column, column.offsets.empty() ? 0 : column.offsets.size() - 1,
                    parts.children.emplace_back());
       return 2;
+    case Type::kVectors:
+      parts.buffers[1] = offsets_of(column.list_offsets);
+      fill_vectors(batch, column, parts.children.emplace_back());
+      return 2;
+    case Type::kSparse:
+      parts.buffers[1] = offsets_of(column.list_offsets);
+      fill_pairs(batch, column, parts.children.emplace_back());
+      return 2;
     case Type::kVector:
       if (is_of_bits(column)) {
         parts.buffers[1] = column.bits.data();
         return 2;
       }
-      fill_floats(batch, column, parts.children.emplace_back());
+      fill_numbers(batch, column.floats, parts.children.emplace_back());
       return 1;
   }
   return 0;

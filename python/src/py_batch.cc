@@ -24,7 +24,7 @@ class ValueMaker {
   ValueMaker(const std::shared_ptr<const Batch>& batch, const ColumnData& column) : column_(column) {
     if (column.type == Type::kJson) parse_json_ = nb::module_::import_("json").attr("loads");
     if (column.type == Type::kTimestamp) prepare_timestamps();
-    if (column.type == Type::kVector) {
+    if (column.type == Type::kVector || column.type == Type::kVectors) {
       owner_ = nb::capsule(new std::shared_ptr<const Batch>(batch),
                            [](void* kept) noexcept { delete static_cast<std::shared_ptr<const Batch>*>(kept); });
     }
@@ -42,6 +42,8 @@ class ValueMaker {
       case Type::kJson: return parse_json_(checked(to_str(column_.string_at(row))));
       case Type::kStringList: return strings(row);
       case Type::kVector: return vector(row);
+      case Type::kVectors: return vectors(row);
+      case Type::kSparse: return pairs(row);
     }
     return nb::none();
   }
@@ -76,6 +78,15 @@ class ValueMaker {
     return result;
   }
 
+  nb::object pairs(size_t row) const {
+    nb::dict result;
+    for (auto i = static_cast<size_t>(column_.list_offsets[row]);
+         i < static_cast<size_t>(column_.list_offsets[row + 1]); ++i) {
+      result[nb::int_(column_.uints[i])] = nb::float_(column_.floats[i]);
+    }
+    return result;
+  }
+
   nb::object vector(size_t row) const {
     if (!column_.bits.empty()) {
       const size_t row_bytes = (column_.dims + 7) / 8;
@@ -84,6 +95,13 @@ class ValueMaker {
     }
     const float* components = column_.floats.data() + row * column_.dims;
     return nb::cast(nb::ndarray<nb::numpy, const float, nb::ndim<1>>(components, {column_.dims}, owner_));
+  }
+
+  nb::object vectors(size_t row) const {
+    const auto first = static_cast<size_t>(column_.list_offsets[row]);
+    const auto last = static_cast<size_t>(column_.list_offsets[row + 1]);
+    const float* components = column_.floats.data() + first * column_.dims;
+    return nb::cast(nb::ndarray<nb::numpy, const float, nb::ndim<2>>(components, {last - first, column_.dims}, owner_));
   }
 
   const ColumnData& column_;

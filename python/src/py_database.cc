@@ -1,5 +1,6 @@
 #include "py_database.h"
 
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
@@ -8,6 +9,8 @@
 
 #include "py_table.h"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,12 +31,14 @@ auto call(const PyDatabase& self, Call&& method) {
   return unwrap(std::move(result));
 }
 
-PyDatabase open(std::string_view path, bool create, bool read_only, bool sync, unsigned threads) {
+PyDatabase open(std::string_view path, bool create, bool read_only, bool sync, unsigned threads,
+                std::optional<uint64_t> index_bytes_max) {
   OpenOptions options;
   options.create = create;
   options.read_only = read_only;
   options.sync = sync ? Sync::kFull : Sync::kOff;
   options.threads = threads;
+  if (index_bytes_max) options.index_bytes_max = *index_bytes_max;
   return PyDatabase(unwrap(without_gil([&] { return Database::open(path, options); })));
 }
 
@@ -86,7 +91,7 @@ void bind_database(nb::module_& module) {
            [](const PyDatabase& self) { call(self, [](Database& database) { return database.checkpoint(); }); })
       .def("close", [](const PyDatabase& self) { call(self, [](Database& database) { return database.close(); }); });
   module.def("open", &open, nb::arg("path"), nb::arg("create"), nb::arg("read_only"), nb::arg("sync"),
-             nb::arg("threads"), "Opens a database.");
+             nb::arg("threads"), nb::arg("index_bytes_max") = nb::none(), "Opens a database.");
 }
 
 }  // namespace omendb::python

@@ -24,7 +24,7 @@ using Array = nb::ndarray<nb::numpy, const T, nb::ndim<1>>;
 // Borrows a buffer of float32, or of bytes that hold bits, from a Python object for the length of a search.
 class QueryBuffer {
  public:
-  QueryBuffer(nb::handle object, bool of_bits) {
+  QueryBuffer(nb::handle object, bool of_bits) : of_bits_(of_bits) {
     if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0) {
       PyErr_Clear();
       throw nb::buffer_error("not a buffer");
@@ -40,26 +40,30 @@ class QueryBuffer {
   QueryBuffer& operator=(const QueryBuffer&) = delete;
   ~QueryBuffer() { PyBuffer_Release(&view_); }
 
+  // One of the two is empty.
   std::span<const float> floats() const {
+    if (of_bits_) return {};
     return {static_cast<const float*>(view_.buf), static_cast<size_t>(view_.len) / sizeof(float)};
   }
   std::span<const uint8_t> bits() const {
+    if (!of_bits_) return {};
     return {static_cast<const uint8_t*>(view_.buf), static_cast<size_t>(view_.len)};
   }
   bool single() const { return view_.ndim == 1; }
   size_t vector_count() const { return single() ? 1 : static_cast<size_t>(view_.shape[0]); }
 
  private:
+  bool of_bits_;
   Py_buffer view_{};
 };
 
-// Options of the column that is searched: the one of this name, or the only vector column. Where there is none, the search says so.
-VectorOptions searched_options(const Schema& schema, std::string_view column) {
+// The column that is searched: the one of this name, or the only vector column; null where the search will say that there is none.
+const ColumnSpec* searched_column(const Schema& schema, std::string_view column) {
   const auto searched = [&](const ColumnSpec& spec) {
-    return spec.type == Type::kVector && (column.empty() || spec.name == column);
+    return (spec.type == Type::kVector || spec.type == Type::kVectors) && (column.empty() || spec.name == column);
   };
   const auto found = std::find_if(schema.columns.begin(), schema.columns.end(), searched);
-  return found == schema.columns.end() ? VectorOptions{} : found->vector;
+  return found == schema.columns.end() ? nullptr : &*found;
 }
 
 template <typename T>
@@ -88,28 +92,29 @@ nb::object keys_of(nb::handle_t<PyHits> self, size_t first, size_t count) {
 
 namespace {
 
-bool searches_bits(const Table& table, std::string_view column) {
-  return searched_options(table.schema(), column).element == Element::kBit;
+// A query as a buffer of what the column that is searched holds.
+QueryBuffer query_buffer(const Table& table, nb::handle vectors, const SearchQuery& query) {
+  const ColumnSpec* column = searched_column(table.schema(), query.column);
+  if (column != nullptr && column->type == Type::kVectors && query.vector_counts.empty())
+    throw nb::buffer_error("not a query of several vectors");
+  return {vectors, column != nullptr && column->vector.element == Element::kBit};
 }
 
-void set_vectors(const QueryBuffer& buffer, bool of_bits, SearchQuery& query) {
-  if (of_bits) {
-    query.bits = buffer.bits();
-  } else {
-    query.vectors = buffer.floats();
-  }
-  query.query_count = buffer.vector_count();
+void set_vectors(const QueryBuffer& buffer, SearchQuery& query) {
+  query.vectors = buffer.floats();
+  query.bits = buffer.bits();
+  query.query_count = query.vector_counts.empty() ? buffer.vector_count() : query.vector_counts.size();
 }
 
 }  // namespace
 
-PyHits search(const Table& table, nb::handle vectors, SearchQuery query, std::optional<unsigned> threads) {
-  const bool of_bits = searches_bits(table, query.column);
-  const QueryBuffer buffer(vectors, of_bits);
-  set_vectors(buffer, of_bits, query);
-  query.threads = threads.value_or(buffer.single() ? 1 : 0);
+PyHits search(const Table& table, nb::handle vectors, SearchQuery query, std::optional<unsigned> threads, bool single) {
+  const QueryBuffer buffer = query_buffer(table, vectors, query);
+  set_vectors(buffer, query);
+  if (query.vector_counts.empty()) single = buffer.single();
+  query.threads = threads.value_or(single ? 1 : 0);
   Result<Hits> hits = without_gil([&] { return table.search(query); });
-  return {unwrap(std::move(hits), Failure::Of::kQuery), table, buffer.single()};
+  return {unwrap(std::move(hits), Failure::Of::kQuery), table, single};
 }
 
 PyHits search(const Table& table, const SearchQuery& query) {
@@ -118,13 +123,13 @@ PyHits search(const Table& table, const SearchQuery& query) {
 }
 
 std::string explain(const Table& table, nb::handle vectors, SearchQuery query, bool analyze) {
-  const bool of_bits = searches_bits(table, query.column);
-  std::optional<QueryBuffer> buffer;
-  if (!vectors.is_none() || !(query.text || query.text_query)) {
-    buffer.emplace(vectors, of_bits);
-    set_vectors(*buffer, of_bits, query);
-  }
-  return unwrap(without_gil([&] { return table.explain(query, analyze); }), Failure::Of::kQuery);
+  const auto run = [&] {
+    return unwrap(without_gil([&] { return table.explain(query, analyze); }), Failure::Of::kQuery);
+  };
+  if (vectors.is_none() && (query.text || query.text_query || query.sparse || !query.where.text.empty())) return run();
+  const QueryBuffer buffer = query_buffer(table, vectors, query);
+  set_vectors(buffer, query);
+  return run();
 }
 
 namespace {
@@ -177,6 +182,9 @@ void bind_hits(nb::module_& module) {
            "A view, not a copy.")
       .def("text_scores", &floats_of<&Hits::text_scores>, nb::arg("first"), nb::arg("count"),
            nb::sig("def text_scores(self, first: int, count: int) -> numpy.typing.NDArray[numpy.float32]"),
+           "A view, not a copy.")
+      .def("sparse_scores", &floats_of<&Hits::sparse_scores>, nb::arg("first"), nb::arg("count"),
+           nb::sig("def sparse_scores(self, first: int, count: int) -> numpy.typing.NDArray[numpy.float32]"),
            "A view, not a copy.")
       .def(
           "rearranged",

@@ -34,11 +34,13 @@ class PyHits {
 
 // The nearest rows of one vector (one dimension) or several (two dimensions, row after row). Anything but an aligned C-contiguous buffer of float32, of
 // bytes where the column holds bits, is a BufferError: the Python layer converts and calls again. No `threads`: one for a single vector, all cores for several.
-PyHits search(const Table& table, nanobind::handle vectors, SearchQuery query, std::optional<unsigned> threads);
-// By text alone.
+// Where the query says how many vectors each query has (SearchQuery::vector_counts), `single` says whether it is one query.
+PyHits search(const Table& table, nanobind::handle vectors, SearchQuery query, std::optional<unsigned> threads,
+              bool single);
+// By text or sparse vector alone.
 PyHits search(const Table& table, const SearchQuery& query);
 
-// What a search would do, or with `analyze` did, of at most one vector; `vectors` may be None beside a text.
+// What a search would do, or with `analyze` did, of at most one vector; `vectors` may be None beside a text or a sparse vector.
 std::string explain(const Table& table, nanobind::handle vectors, SearchQuery query, bool analyze);
 
 void bind_hits(nanobind::module_& module);

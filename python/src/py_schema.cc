@@ -2,25 +2,31 @@
 
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
 
 #include "failure.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nb = nanobind;
 
 namespace omendb::python {
 namespace {
 
-constexpr std::array kTypes = {Type::kBool,       Type::kInt64, Type::kFloat64, Type::kTimestamp, Type::kString,
-                               Type::kStringList, Type::kJson,  Type::kText,    Type::kVector};
+constexpr std::array kTypes = {Type::kBool,   Type::kInt64,      Type::kFloat64, Type::kTimestamp,
+                               Type::kString, Type::kStringList, Type::kJson,    Type::kText,
+                               Type::kVector, Type::kVectors,    Type::kSparse};
 constexpr std::array kMetrics = {Metric::kL2, Metric::kCosine,  Metric::kInnerProduct,
                                  Metric::kL1, Metric::kHamming, Metric::kJaccard};
 constexpr std::array kStorages = {VectorStorage::kAuto,   VectorStorage::kF32,   VectorStorage::kF16,
                                   VectorStorage::kBf16,   VectorStorage::kSq8,   VectorStorage::kPq,
                                   VectorStorage::kRabitq, VectorStorage::kBinary};
+
+constexpr std::array<std::string_view, 3> kIndexModes = {"auto", "always", "never"};  // by their numbers
 
 constexpr std::string_view kBits = "bits";  // vectors whose element is a bit have a word of their own
 
@@ -83,7 +89,18 @@ void bind_schema(nb::module_& module) {
           "k1", [](const ColumnSpec& self) { return self.text.k1; },
           [](ColumnSpec& self, double k1) { self.text.k1 = k1; })
       .def_prop_rw(
-          "b", [](const ColumnSpec& self) { return self.text.b; }, [](ColumnSpec& self, double b) { self.text.b = b; });
+          "b", [](const ColumnSpec& self) { return self.text.b; }, [](ColumnSpec& self, double b) { self.text.b = b; })
+      .def_prop_rw(
+          "index_mode", [](const ColumnSpec& self) { return kIndexModes[static_cast<size_t>(self.index.mode)]; },
+          [](ColumnSpec& self, std::string_view mode) {
+            const auto found = std::find(kIndexModes.begin(), kIndexModes.end(), mode);
+            if (found == kIndexModes.end())
+              throw Failure({ErrorCode::kSchema, "an index is auto, always or never, not '" + std::string(mode) + "'"});
+            self.index.mode = static_cast<IndexMode>(found - kIndexModes.begin());
+          })
+      .def_prop_rw(
+          "index_paths", [](const ColumnSpec& self) { return self.index.paths; },
+          [](ColumnSpec& self, std::vector<std::string> paths) { self.index.paths = std::move(paths); });
 }
 
 }  // namespace omendb::python

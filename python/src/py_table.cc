@@ -81,25 +81,29 @@ nb::tuple get(const PyTable& self, const nb::list& keys, const std::vector<std::
 
 std::string explain_table(const PyTable& self, nb::handle vectors, size_t k, std::optional<float> radius,
                           std::string_view column, double recall, size_t ef, bool exact, nb::handle condition,
-                          nb::handle params, const PyTextSearch* text, bool analyze, std::optional<double> timeout) {
+                          nb::handle params, const PyTextSearch* text, bool analyze, std::optional<double> timeout,
+                          const std::vector<uint32_t>& vector_counts) {
   const PyWhere where(condition, params);
   SearchQuery query{
       .column = column, .k = k, .radius = radius, .recall = recall, .ef = ef, .exact = exact, .where = where.view()};
   if (text != nullptr) text->add_to(query);
   query.stop_when = stop_when(timeout);
+  query.vector_counts = vector_counts;
   return explain(*self, vectors, query, analyze);
 }
 
 PyHits search_table(const PyTable& self, nb::handle vectors, size_t k, std::optional<float> radius,
                     std::string_view column, double recall, size_t ef, bool exact, std::optional<unsigned> threads,
-                    nb::handle condition, nb::handle params, const PyTextSearch* text, std::optional<double> timeout) {
+                    nb::handle condition, nb::handle params, const PyTextSearch* text, std::optional<double> timeout,
+                    const std::vector<uint32_t>& vector_counts, bool single) {
   const PyWhere where(condition, params);
   SearchQuery query{
       .column = column, .k = k, .radius = radius, .recall = recall, .ef = ef, .exact = exact, .where = where.view()};
   if (text != nullptr) text->add_to(query);
   query.stop_when = stop_when(timeout);
-  if (vectors.is_none() && (query.text || query.text_query)) return search(*self, query);
-  return search(*self, vectors, query, threads);
+  if (vectors.is_none() && (query.text || query.text_query || query.sparse)) return search(*self, query);
+  query.vector_counts = vector_counts;
+  return search(*self, vectors, query, threads, single);
 }
 
 // (ef, recall, its standard error) per beam.
@@ -133,6 +137,16 @@ nb::dict index_to_dict(const IndexStats& index) {
   for (const RecallTarget& target : index.targets)
     targets[nb::cast(target.recall)] = target.exact ? nb::none() : nb::cast(target.ef);
   result["ef"] = targets;
+  nb::list filtered;
+  for (const FilteredRecall& measured : index.filtered) {
+    nb::dict one;
+    one["away"] = measured.away;
+    one["share"] = measured.share;
+    one["ef"] = measured.ef == 0 ? nb::none() : nb::cast(measured.ef);
+    one["recall"] = measured.recall;
+    filtered.append(one);
+  }
+  result["filtered"] = filtered;
   return result;
 }
 
@@ -153,6 +167,8 @@ nb::object next_batch(const PyScan& self) {
   return batch ? nb::cast(PyBatch(std::move(*batch))) : nb::none();
 }
 
+constexpr const char* kWhys[] = {"asked", "earned", "refused"};  // as ColumnIndexStats::Why
+
 nb::dict stats(const PyTable& self) {
   const Table& table = *self;
   const TableStats stats = unwrap(without_gil([&] { return table.stats(); }));
@@ -167,6 +183,16 @@ nb::dict stats(const PyTable& self) {
   nb::dict indexes;
   for (const IndexStats& index : stats.indexes) indexes[to_str(index.column)] = index_to_dict(index);
   result["indexes"] = indexes;
+  nb::dict column_indexes;
+  for (const ColumnIndexStats& index : stats.column_indexes) {
+    nb::dict figures;
+    figures["column"] = to_str(index.column);
+    figures["why"] = kWhys[static_cast<size_t>(index.why)];
+    figures["rows"] = index.row_count;
+    figures["bytes"] = index.bytes;
+    column_indexes[to_str(index.source)] = figures;
+  }
+  result["column_indexes"] = column_indexes;
   return result;
 }
 
@@ -217,10 +243,15 @@ void bind_table(nb::module_& module) {
            nb::arg("column"), nb::arg("recall"), nb::arg("ef"), nb::arg("exact"), nb::arg("threads").none(),
            nb::arg("where").none() = nb::none(), nb::arg("params").none() = nb::none(),
            nb::arg("text").none() = nb::none(), nb::arg("timeout").none() = nb::none(),
-           "Nearest rows to one or several vectors of float32, or of bits in bytes; BufferError for any other buffer.")
+           nb::arg("vector_counts") = std::vector<uint32_t>(), nb::arg("single") = false,
+           "Nearest rows to one or several vectors of float32, or of bits in bytes; BufferError for any other buffer. "
+           "`vector_counts`: how many of them each query has, for a column of several vectors a row; `single`: it is "
+           "one "
+           "query.")
       .def("explain", &explain_table, nb::arg("vectors").none(), nb::arg("k"), nb::arg("radius").none(),
            nb::arg("column"), nb::arg("recall"), nb::arg("ef"), nb::arg("exact"), nb::arg("where").none(),
            nb::arg("params").none(), nb::arg("text").none(), nb::arg("analyze"), nb::arg("timeout").none() = nb::none(),
+           nb::arg("vector_counts") = std::vector<uint32_t>(),
            "What a search of at most one vector would do, or did, as a tree of lines.")
       .def(
           "measure_recall", &measure_recall, nb::arg("column"), nb::arg("k"), nb::arg("efs"), nb::arg("query_count"),

@@ -336,6 +336,7 @@ def test_a_wanted_recall_chooses_how_wide_a_search_is(db):
     assert index["storage"] == "sq8" and index["m"] == 16 and 0 < index["links_per_row"] <= 40
     assert index["link_bytes"] > 4000 * 100 and index["code_bytes"] > 4000 * 24
     assert list(index["ef"]) == [0.9, 0.95, 0.99] and index["recall"] >= 0.95
+    assert index["filtered"] == [], "so few rows that each that passes is compared"
     queries = clustered(200, 24, 2)
     exact = table.search(queries, exact=True).distances.reshape(-1, 10)
     found = {}

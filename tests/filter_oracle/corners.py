@@ -56,7 +56,9 @@ JSON = [
     "extra->>'a' is null and extra->'a' is not null", "extra::text like '{%'", "meta->'list'->1->>'n' = '8'", "extra->>'a' = 'x}y]'",
     """extra->>'b' = '{"a":1}'""", "extra->'日本'->>0 = '語'", "extra->0->0 is null", "extra->'0' is null", "extra->>0 is null",
     """extra->>1 = '[2,{"a":"deep"}]'""", "extra = '5'", "extra = extra", "extra->>'a' > '1'", "name->'a' is null",
-    "extra->'a'->>'b' is null",
+    "extra->'a'->>'b' is null", "extra->'a'->>'b' like '%c%'", "meta->'list'->1->>'n' is null", "(meta->>'n')::int8 > 5.5",
+    "(meta->>'n')::int8 in (7, 2024, null)", "(meta->>'f')::float8 = 0", "not ((meta->>'f')::float8 between -3 and 1)",
+    "(meta->>'n')::int8 is null", "(meta->>'name')::int8 = 1", "meta->>'name' is null and (meta->>'name')::int8 = 1", "name like 'a%b_'",
 ]
 TRUTH = [
     "null", "null::bool is unknown", "not null is null", "(null and false) is false", "(null or true)", "null is distinct from null",
