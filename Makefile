@@ -14,7 +14,7 @@ help:  ## this list
 demo: package  ## build, then search 117,000 dictionary entries by words and by meaning, kill the writer, reopen (4 min the first time, then 1)
 	@.venv/bin/omen demo
 
-test: install-deps  ## every check and test: text, g++ release, Python, clang ASan+UBSan and TSan (about 45 min on 2 cores)
+test: install-deps  ## every check and test: text, g++ release, Python, clang ASan+UBSan and TSan (about an hour on 2 cores)
 	@python3 tools/run_tests.py
 
 test-long: install-deps  ## the same with randomised, crash and corruption tests 20 times as long (hours)
