@@ -193,6 +193,19 @@ class Topics {
   Floats centers_;
 };
 
+// Documents 0 to count - 1 in a table of their own, in memory.
+struct DocumentTable {
+  DocumentTable(uint32_t dims, Topics& topics, int64_t count)
+      : database(must(Database::open(":memory:"))),
+        table(must(database.create_table("t", schema_of(dims, Metric::kCosine)))) {
+    for (int64_t id = 0; id < count; ++id) model[id] = topics.document();
+    insert(table, model, dims);
+  }
+  Database database;
+  Table table;
+  Model model;
+};
+
 // Every row of the model by its key, to the bit.
 void expect_rows(const Table& table, const Model& model) {
   ASSERT_EQ(must(table.count()), model.size());
@@ -339,12 +352,10 @@ TEST(MultiVector, HitsShowTheRowsAsTheyWereSearched) {
 TEST(MultiVector, SeveralQueriesAnswerAsOneByOne) {
   constexpr uint32_t kDims = 12;
   Topics topics(kDims, 50, 9);
-  Database database = must(Database::open(":memory:"));
-  Table table = must(database.create_table("t", schema_of(kDims, Metric::kCosine)));
-  Model model;
-  for (int64_t id = 0; id < 1500; ++id) model[id] = topics.document();
-  ASSERT_NO_FATAL_FAILURE(insert(table, model, kDims));
-  must(table.wait_for_index());
+  DocumentTable documents(kDims, topics, 1500);
+  ASSERT_FALSE(HasFatalFailure());
+  const Table& table = documents.table;
+  must(documents.table.wait_for_index());
   Floats queries;
   std::vector<uint32_t> counts;
   for (uint32_t q = 0; q < 9; ++q) {
@@ -375,11 +386,10 @@ TEST(MultiVector, SeveralQueriesAnswerAsOneByOne) {
 TEST(MultiVector, GoWithTextsGroupsOffsetsAndLeastScores) {
   constexpr uint32_t kDims = 8;
   Topics topics(kDims, 40, 12);
-  Database database = must(Database::open(":memory:"));
-  Table table = must(database.create_table("t", schema_of(kDims, Metric::kCosine)));
-  Model model;
-  for (int64_t id = 0; id < 600; ++id) model[id] = topics.document();
-  ASSERT_NO_FATAL_FAILURE(insert(table, model, kDims));
+  const DocumentTable documents(kDims, topics, 600);
+  ASSERT_FALSE(HasFatalFailure());
+  const Table& table = documents.table;
+  const Model& model = documents.model;
   const Floats query = topics.tokens(topics.choose(3), 5);
   const auto wanted = ranking(model, Metric::kCosine, query, kDims, kEveryRow);
 
@@ -419,12 +429,10 @@ TEST(MultiVector, GoWithTextsGroupsOffsetsAndLeastScores) {
 TEST(MultiVector, ExplainSaysWhichWayASearchGoes) {
   constexpr uint32_t kDims = 8;
   Topics topics(kDims, 40, 13);
-  Database database = must(Database::open(":memory:"));
-  Table table = must(database.create_table("t", schema_of(kDims, Metric::kCosine)));
-  Model model;
-  for (int64_t id = 0; id < 1500; ++id) model[id] = topics.document();
-  ASSERT_NO_FATAL_FAILURE(insert(table, model, kDims));
-  must(table.wait_for_index());
+  DocumentTable documents(kDims, topics, 1500);
+  ASSERT_FALSE(HasFatalFailure());
+  const Table& table = documents.table;
+  must(documents.table.wait_for_index());
   const Floats query = topics.tokens(topics.choose(3), 5);
   const auto says = [&](const SearchQuery& search, bool analyze, std::string_view what) {
     const std::string text = must(table.explain(search, analyze));

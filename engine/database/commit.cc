@@ -212,10 +212,7 @@ Result<std::vector<RowId>> find_rows(const table::TableVersion& version, const f
                                      base::Stop* stop) {
   TRY(passing, exec::rows_where(version, filter, version.live, stop));
   try {
-    std::vector<RowId> rows;
-    rows.reserve(passing.live_count());
-    passing.for_each([&rows](RowId row) { rows.push_back(row); });
-    return rows;
+    return passing.rows();
   } catch (const std::bad_alloc&) {
     return out_of_memory();
   }

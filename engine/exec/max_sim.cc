@@ -1,5 +1,6 @@
 #include "engine/exec/max_sim.h"
 
+#include "engine/quantize/unit_vectors.h"
 #include "engine/simd/distance.h"
 
 #include <algorithm>
@@ -18,25 +19,12 @@ constexpr float kSquareMax = 1e18F;
 
 const simd::DistanceKernels& kernels(simd::Metric metric) { return simd::distance_kernels(metric); }
 
-std::vector<float> normalized(std::span<const float> vectors, size_t dims) {
-  std::vector<float> result(vectors.begin(), vectors.end());
-  for (size_t first = 0; first < result.size(); first += dims) {
-    double square = 0;
-    for (size_t d = 0; d < dims; ++d)
-      square += static_cast<double>(result[first + d]) * static_cast<double>(result[first + d]);
-    const double length = square > 0 ? std::sqrt(square) : 1;
-    for (size_t d = 0; d < dims; ++d)
-      result[first + d] = static_cast<float>(static_cast<double>(result[first + d]) / length);
-  }
-  return result;
-}
-
 }  // namespace
 
 MaxSim::MaxSim(Metric metric, std::span<const float> query, size_t dims)
     : metric_(metric),
       dims_(dims),
-      normalized_(metric == Metric::kCosine ? normalized(query, dims) : std::vector<float>()),
+      normalized_(metric == Metric::kCosine ? quantize::unit_vectors(query, dims) : std::vector<float>()),
       query_(metric == Metric::kCosine ? std::span<const float>(normalized_) : query),
       query_count_(query.size() / dims),
       products_(kVectorsAtOnce * query_count_),

@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 namespace omendb::exec {
 namespace {
@@ -119,13 +118,6 @@ VectorHits compare_all(const Plan& plan, const RowsOf& rows_of) {
   return hits;
 }
 
-std::vector<RowId> rows_of(const table::LiveBitmap& bits) {
-  std::vector<RowId> rows;
-  rows.reserve(bits.live_count());
-  bits.for_each([&](RowId row) { rows.push_back(row); });
-  return rows;
-}
-
 // The rows whose encodings are nearest to that of each query.
 Result<VectorHits> find_candidates(const Plan& plan, size_t count, const table::LiveBitmap* passing,
                                    plan::Step* report) {
@@ -183,7 +175,7 @@ Result<VectorHits> max_sim_search(const table::TableVersion& version, const tabl
   if (report != nullptr) report->notes.push_back(std::move(strategy.why));
   if (strategy.compare_all) {
     TRY_OK(base::begin_stage(stop, "comparing with the vectors of rows one by one"));
-    const std::vector<RowId> all = rows_of(able);
+    const std::vector<RowId> all = able.rows();
     VectorHits hits = compare_all(plan, [&](size_t) { return std::span<const RowId>(all); });
     TRY_OK(base::unless_stopped(stop));
     return hits;

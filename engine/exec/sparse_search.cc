@@ -56,14 +56,8 @@ Result<std::vector<sparse::Pair>> checked_pairs(const table::TableVersion& versi
   std::vector<sparse::Pair> pairs;
   pairs.reserve(count);
   for (size_t i = 0; i < count; ++i) pairs.push_back({query.indexes[i], query.weights[i]});
-  std::ranges::sort(pairs, {}, &sparse::Pair::index);
-  for (size_t i = 0; i < count; ++i) {
-    if (i > 0 && pairs[i].index == pairs[i - 1].index)
-      return wrong(version, fmt::format("index {} stands twice in the sparse vector", pairs[i].index));
-    if (!std::isfinite(pairs[i].weight))
-      return wrong(version, fmt::format("the weight of index {} in the sparse vector is {}; weights are finite numbers",
-                                        pairs[i].index, pairs[i].weight));
-  }
+  if (const std::string fault = sparse::sort_pairs(pairs, " in the sparse vector"); !fault.empty())
+    return wrong(version, fault);
   return pairs;
 }
 

@@ -40,17 +40,9 @@ table::Effort choose_effort(const table::VectorIndex& index, const SearchQuery& 
 // graph::rows_within_two_links(), with fewer of which it is chance which rows a walk over those that pass meets.
 constexpr double kReachMin = 8;
 
-// Where nothing was measured under conditions: a walk over a share of the rows has fewer ways to each than the beam was measured with, so it gets a wider one: 1.2
-// times for a half, 1.6 for a fifth, 2.6 for a twenty-fifth. (bench/filtered.py, a million rows, beams of recall 0.967 without a condition: at 4 % an exponent of 0.15
-// gives 0.926, one of 0.25 gives 0.963.)
-size_t widened(size_t ef, double passing_share) {
-  constexpr double kExponent = 0.3;
-  return static_cast<size_t>(std::ceil(static_cast<double>(ef) / std::pow(passing_share, kExponent)));
-}
-
-// There too: all that pass are about equally far from a query that is away from them, and a beam that suffices amid them misses a third. (60,000 x 784, half of 20
-// clusters pass: 0.66; 0.81 with twice the beam, 0.91 with four times, 0.97 with eight times. With walks that end early, as they do since, eight times found 0.94 where
-// four of 20 clusters pass.)
+// Where nothing was measured under conditions: all that pass are about equally far from a query that is away from them, and a beam that suffices amid them misses a third.
+// (60,000 x 784, half of 20 clusters pass: 0.66; 0.81 with twice the beam, 0.91 with four times, 0.97 with eight times. With walks that end early, as they do since, eight
+// times found 0.94 where four of 20 clusters pass.)
 constexpr size_t kBeamsWide = 12;
 
 // The beams of a search under a condition.
@@ -69,7 +61,8 @@ FilteredEffort choose_filtered_effort(const table::VectorIndex& index, const Sea
                                                                             wanted_recall(query), index.watermark());
     return effort.value_or(table::Effort{by_rule, false});
   };
-  return {measured(table::ConditionKind::kScattered, widened(ef_unfiltered, share)),
+  const double scattered = std::ceil(static_cast<double>(ef_unfiltered) * table::widening_by_rule(share));
+  return {measured(table::ConditionKind::kScattered, static_cast<size_t>(scattered)),
           measured(table::ConditionKind::kAway, kBeamsWide * ef_unfiltered)};
 }
 

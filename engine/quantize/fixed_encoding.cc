@@ -1,6 +1,7 @@
 #include "engine/quantize/fixed_encoding.h"
 
 #include "engine/base/random.h"
+#include "engine/quantize/unit_vectors.h"
 #include "engine/simd/distance.h"
 
 #include <algorithm>
@@ -20,19 +21,6 @@ constexpr size_t kDirections = FixedEncoding::kRepetitions * kPerRepetition;
 constexpr size_t kCellDims = FixedEncoding::kProjected;
 // Sums of numbers up to here stay finite in what is made of encodings.
 constexpr double kComponentMax = 1e30;
-
-// Vectors of length 1; zeros stay zeros.
-std::vector<float> normalized_copy(std::span<const float> vectors, size_t dims) {
-  std::vector<float> copy(vectors.begin(), vectors.end());
-  for (size_t first = 0; first < copy.size(); first += dims) {
-    const std::span<float> vector(copy.data() + first, dims);
-    double square = 0;
-    for (const float component : vector) square += static_cast<double>(component) * static_cast<double>(component);
-    const double factor = square > 0 ? 1 / std::sqrt(square) : 0;
-    for (float& component : vector) component = static_cast<float>(static_cast<double>(component) * factor);
-  }
-  return copy;
-}
 
 }  // namespace
 
@@ -97,7 +85,7 @@ void FixedEncoding::encode(std::span<const float> given, bool of_row, std::span<
   assert(given.size() % dims_ == 0 && encoding.size() == kDims);
   std::ranges::fill(encoding, 0.0F);
   if (given.empty()) return;
-  const std::vector<float> copy = normalized_ ? normalized_copy(given, dims_) : std::vector<float>();
+  const std::vector<float> copy = normalized_ ? unit_vectors(given, dims_) : std::vector<float>();
   const float* vectors = normalized_ ? copy.data() : given.data();
   Products products{{}, given.size() / dims_};
   products.negated.resize(kDirections * products.count);

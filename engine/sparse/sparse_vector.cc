@@ -13,6 +13,18 @@ std::string fault_of(std::string_view value) {
          ", out of order or without a weight";
 }
 
+std::string sort_pairs(std::vector<Pair>& pairs, std::string_view where) {
+  std::ranges::sort(pairs, {}, &Pair::index);
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    const auto index = [&] { return "index " + std::to_string(pairs[i].index); };
+    if (i > 0 && pairs[i].index == pairs[i - 1].index) return index() + " stands twice" + std::string(where);
+    if (!std::isfinite(pairs[i].weight))
+      return "the weight of " + index() + std::string(where) + " is " + std::to_string(pairs[i].weight) +
+             "; weights are finite numbers";
+  }
+  return "";
+}
+
 std::optional<double> inner_product(std::span<const Pair> query, std::string_view value) {
   double sum = 0;
   bool shared = false;

@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace omendb::sparse {
 
@@ -56,6 +57,9 @@ inline float to_score(double sum) {
   constexpr double kMost = std::numeric_limits<float>::max();
   return static_cast<float>(std::clamp(sum, -kMost, kMost));
 }
+
+// Sorts pairs by their index; "" or what is wrong with them, an index twice or a weight that is not finite, `where` (" in the ...").
+std::string sort_pairs(std::vector<Pair>& pairs, std::string_view where = "");
 
 // The inner product of a value with the pairs of a query, which rise; nothing where they share no index. Cost: a step for each pair of either.
 std::optional<double> inner_product(std::span<const Pair> query, std::string_view value);

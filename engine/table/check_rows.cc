@@ -310,14 +310,7 @@ Result<void> put_pairs(const Place& place, const ColumnView& view, size_t row, s
     return place.value(row, fmt::format("{} pairs; a sparse vector holds at most {}", count, kSparsePairsMax));
   pairs.clear();
   for (size_t i = first; i < first + count; ++i) pairs.push_back({view.uints[i], view.floats[i]});
-  std::ranges::sort(pairs, {}, &sparse::Pair::index);
-  for (size_t i = 0; i < pairs.size(); ++i) {
-    if (i > 0 && pairs[i].index == pairs[i - 1].index)
-      return place.value(row, fmt::format("index {} stands twice", pairs[i].index));
-    if (!std::isfinite(pairs[i].weight))
-      return place.value(row, fmt::format("the weight of index {} is {}; weights are finite numbers", pairs[i].index,
-                                          pairs[i].weight));
-  }
+  if (const std::string fault = sparse::sort_pairs(pairs); !fault.empty()) return place.value(row, fault);
   std::erase_if(pairs, [](const sparse::Pair& pair) { return pair.weight == 0; });
   const auto raw = std::as_bytes(std::span(pairs));
   bytes.insert(bytes.end(), raw.begin(), raw.end());

@@ -4,7 +4,7 @@
 #include "engine/table/table_version.h"
 
 #include <algorithm>
-#include <atomic>
+#include <chrono>
 #include <functional>
 #include <new>
 #include <span>
@@ -71,7 +71,8 @@ size_t name_bytes(const column::Source& source) {
   return bytes;
 }
 
-std::atomic<uint64_t> clock{0};  // counts what was asked of indexes, of all tables
+// When, for indexes of any tables.
+uint64_t now() { return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()); }
 
 }  // namespace
 
@@ -138,13 +139,14 @@ std::vector<column::IndexView> ColumnIndexes::views(const TableVersion& version,
                                                     std::span<const column::Source> sources) {
   std::vector<std::shared_ptr<const Blocks>> blocks(sources.size());
   {
-    const uint64_t now = clock.fetch_add(1, std::memory_order_relaxed) + 1;
+    const uint64_t asked_at = now();
     const std::lock_guard lock(mutex_);
+    last_asked_ = asked_at;
     for (size_t i = 0; i < sources.size(); ++i) {
       Index* const index = find(sources[i]);
       if (index == nullptr) continue;
       index->asked = true;
-      index->last_asked = now;
+      index->last_asked = asked_at;
       blocks[i] = index->blocks;
     }
   }
@@ -167,7 +169,7 @@ void ColumnIndexes::add_read_cost(const column::Source& source, uint64_t nanosec
       if (old == indexes_.end()) return;
       indexes_.erase(old);
     }
-    index = &indexes_.emplace_back(Index{.source = source, .last_asked = clock.load(std::memory_order_relaxed)});
+    index = &indexes_.emplace_back(Index{.source = source, .last_asked = last_asked_});
   }
   index->read_cost += nanoseconds;
 }

@@ -94,7 +94,7 @@ class ColumnIndexes {
     bool by_schema = false;  // asked for there
     bool no_room = false;    // since it was last tried
     uint64_t read_cost = 0;
-    uint64_t last_asked = 0;                 // as the clock of all tables says it; 0: not since the database was opened
+    uint64_t last_asked = 0;                 // by the steady clock; 0: not since the database was opened
     bool asked = false;                      // since all blocks that there are were made
     std::shared_ptr<const Blocks> blocks{};  // null until it pays
     uint64_t bytes = 0;
@@ -118,8 +118,9 @@ class ColumnIndexes {
 
   std::vector<uint32_t> refused_{};  // columns, rising
   std::mutex building_;              // one block at a time; taken first
-  mutable std::mutex mutex_;         // guards indexes_
+  mutable std::mutex mutex_;         // guards what follows
   std::vector<Index> indexes_;
+  uint64_t last_asked_ = 0;  // when a condition asked for any
 };
 
 }  // namespace omendb::table

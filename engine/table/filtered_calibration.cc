@@ -1,5 +1,6 @@
 #include "engine/table/filtered_calibration.h"
 
+#include "engine/base/hash.h"
 #include "engine/graph/flat_scan.h"
 
 #include <algorithm>
@@ -38,11 +39,7 @@ constexpr double kBoundEnough = 0.99;
 constexpr float kGainMin = 0.002F;
 
 // Evenly spread over [0, 1).
-double hash_of(uint32_t row) {
-  uint64_t bits = (uint64_t{row} + 1) * 0x9E3779B97F4A7C15;
-  bits = (bits ^ (bits >> 29)) * 0xBF58476D1CE4E5B9;
-  return static_cast<double>((bits ^ (bits >> 32)) >> 11) * 0x1p-53;
-}
+double hash_of(uint32_t row) { return static_cast<double>(base::mix64(row) >> 11) * 0x1p-53; }
 
 // A multiple of 64.
 uint32_t rows_of_a_step(double products_of_a_row) {

@@ -53,6 +53,13 @@ void LiveBitmap::assign(uint32_t row_count, std::vector<std::shared_ptr<const Bl
   }
 }
 
+std::vector<RowId> LiveBitmap::rows() const {
+  std::vector<RowId> rows;
+  rows.reserve(live_count_);
+  for_each([&rows](RowId row) { rows.push_back(row); });
+  return rows;
+}
+
 LiveBitmap intersection(const LiveBitmap& a, const LiveBitmap& b) {
   std::vector<std::shared_ptr<const LiveBitmap::Block>> blocks;
   for (size_t i = 0; i < a.blocks().size(); ++i) {

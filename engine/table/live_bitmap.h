@@ -45,6 +45,9 @@ class LiveBitmap {
     }
   }
 
+  // All of them, rising. Throws std::bad_alloc.
+  std::vector<RowId> rows() const;
+
   uint64_t memory_bytes() const { return blocks_.size() * (sizeof(Block) + sizeof(void*) * 3); }
 
  private:

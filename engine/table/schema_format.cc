@@ -96,7 +96,6 @@ constexpr uint8_t kPqBitsDefault = 8;
 // How several vectors a row are encoded (row_vectors.h): their columns say it behind the other options.
 constexpr uint8_t kFixedEncoding = 1;
 constexpr size_t kIndexPathsMax = 64;  // of a column
-constexpr size_t kIndexPathBytesMax = kMemberBytesMax;
 
 // What kAuto stands for. From so many dimensions on codes of a byte are smaller than vectors and faster to compare, and from so many on RaBitQ's of four bits are smaller
 // still and as fast or faster, to search and to link (docs/performance.md).
@@ -162,11 +161,11 @@ std::string index_fault(const ColumnSpec& spec) {
     return fmt::format("{} paths of an index; at most {}", index.paths.size(), kIndexPathsMax);
   for (size_t i = 0; i < index.paths.size(); ++i) {
     const std::string& path = index.paths[i];
-    const bool valid = path.size() <= kIndexPathBytesMax && simdjson::validate_utf8(path.data(), path.size());
+    const bool valid = path.size() <= kMemberBytesMax && simdjson::validate_utf8(path.data(), path.size());
     if (!valid || !member_source(0, path))
       return fmt::format(
           "path {} of its index is not 1 to {} names with dots between them, in UTF-8 of at most {} bytes", i,
-          column::kPathMembersMax, kIndexPathBytesMax);
+          column::kPathMembersMax, kMemberBytesMax);
     if (std::ranges::count(index.paths, path) > 1) return fmt::format("path {} of its index stands there twice", i);
   }
   return "";
@@ -277,7 +276,7 @@ Result<IndexOptions> read_index(base::ByteReader& reader) {
   if (count > kIndexPathsMax) return reader.corruption("too many paths of an index");
   index.mode = static_cast<IndexMode>(mode);
   for (uint64_t i = 0; i < count; ++i) {
-    TRY(path, reader.string(kIndexPathBytesMax, "path of an index"));
+    TRY(path, reader.string(kMemberBytesMax, "path of an index"));
     index.paths.emplace_back(path);
   }
   return index;
