@@ -133,7 +133,7 @@ class Graph {
   Training training() const;
 
   // Links `row` (not linked before, below 2^31 - 2). vectors must cover the row and every linked row. Threads: any number of inserts of different rows beside any number
-  // of searches; never beside load or copy_changed_blocks. Cost: about ef_construction * m distances. Fails: kOutOfMemory (the row stays unlinked, the graph sound),
+  // of searches; never beside load or copy_changed_blocks, nor while erase_cut_off(). Cost: about ef_construction * m distances. Fails: kOutOfMemory (the row stays unlinked, the graph sound),
   // kNotSupported (the row number).
   Result<void> insert(const VectorsView& vectors, RowId row);
 
@@ -145,6 +145,9 @@ class Graph {
   // taken again.
   Result<bool> repair_some(const VectorsView& vectors);
   bool erase_under_way() const;
+  // Loaded as it was saved, in the middle of a turn: rows that no search will want are left, on which nothing may be linked. Until another turn begins, with all such rows; no
+  // insert before that.
+  bool erase_cut_off() const;
   // Nothing is left to repair, and nobody is repairing.
   bool erase_repaired() const;
   // 3. Gives up the rows' own lists, and the memory of regions without rows below `settled_rows`, up to where no row will ever be inserted again. Threads: not

@@ -132,6 +132,7 @@ struct Graph::Impl {
   std::atomic<uint64_t> packed_entry{kNoLink};
   std::atomic<uint32_t> root_row{kNoLink};
   std::unique_ptr<Erasure> erasure;  // null: no row is on its way out
+  std::atomic<bool> erase_cut_off{false};
   std::atomic<uint64_t> linked_rows{0};
   std::atomic<uint64_t> edges{0};
   mutable SearchStatePool states;

@@ -24,7 +24,10 @@ std::string row_name(uint32_t row) { return "row " + std::to_string(row); }
 class LoadedGraph {
  public:
   LoadedGraph(LinkStore& links, const Graph::Shape& shape)
-      : links_(links), shape_(shape), linked_(static_cast<size_t>(shape.row_count)) {}
+      : links_(links),
+        shape_(shape),
+        linked_(static_cast<size_t>(shape.row_count)),
+        has_parent_(static_cast<size_t>(shape.row_count)) {}
 
   Result<void> check() {
     TRY_OK(check_states());
@@ -34,6 +37,13 @@ class LoadedGraph {
     return check_entry();
   }
   uint64_t edges() const { return edges_; }
+  // Whether a linked row hangs on no other: one that was on its way out when the graph was saved.
+  bool has_loose_rows() const {
+    for (uint32_t row = 0; row < shape_.row_count; ++row) {
+      if (linked_.test(row) && !has_parent_.test(row) && row != shape_.root_row) return true;
+    }
+    return false;
+  }
 
  private:
   Result<void> check_states() {
@@ -83,6 +93,7 @@ class LoadedGraph {
           return damaged(row_name(row) + " has a link on level " + std::to_string(level) + " to row " +
                          std::to_string(neighbor) + ", which is not there");
         }
+        if (level == 0 && (word & kProtectedBit) != 0) has_parent_.set(neighbor);
       }
     }
     return {};
@@ -105,6 +116,7 @@ class LoadedGraph {
   LinkStore& links_;
   const Graph::Shape& shape_;
   base::Bitmap linked_;
+  base::Bitmap has_parent_;
   uint64_t edges_ = 0;
 };
 
@@ -238,6 +250,7 @@ Result<void> Graph::load(const Shape& shape, size_t dims,
       LoadedGraph loaded(links, shape);
       TRY_OK(loaded.check());
       impl_->edges.store(loaded.edges(), std::memory_order_relaxed);
+      impl_->erase_cut_off.store(loaded.has_loose_rows(), std::memory_order_release);
       impl_->set_codes(std::move(codes));
     } catch (const std::bad_alloc&) {
       return Error{ErrorCode::kOutOfMemory, "graph: no memory for " + std::to_string(shape.row_count) + " rows"};

@@ -14,6 +14,9 @@
 // The tree of protected links (graph_build.cc) stays whole: a row whose child dies adopts the nearest staying row below it, and the other rows that hung on the
 // dying one are attached to it or below the adopted row. Those hang in other branches than their own, so no circle can come about. The new links are stored before
 // the old one goes, so whatever could be reached can be reached at every moment.
+//
+// A graph that is saved in the middle of a turn holds dying rows that hang on no other any more. Nobody knows them for such when it is loaded, and a row that took one of them as its
+// parent would be lost with the next turn. So loading says that there are some, and a turn that takes them begins before anything is linked (Graph::erase_cut_off).
 
 #include <algorithm>
 #include <cassert>
@@ -332,11 +335,15 @@ Result<void> Graph::begin_erase(const VectorsView& vectors, std::span<const RowI
   if (!begun.ok()) {  // all rows are still in their places, and so is the root
     impl_->erasure.reset();
     impl_->set_entry(entry);
+    return begun;
   }
+  impl_->erase_cut_off.store(false, std::memory_order_release);
   return begun;
 }
 
 bool Graph::erase_under_way() const { return impl_->erasure != nullptr; }
+
+bool Graph::erase_cut_off() const { return impl_->erase_cut_off.load(std::memory_order_acquire); }
 
 Result<bool> Graph::repair_some(const VectorsView& vectors) {
   if (!erase_under_way()) return false;

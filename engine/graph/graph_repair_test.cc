@@ -78,6 +78,7 @@ class Churned {
     Graph loaded(graph_.options());
     must(load(loaded, saved(graph_), rows_.dims()));
     EXPECT_EQ(loaded.stats().edges, graph_.stats().edges) << "counted in passing, and when the lists are read";
+    EXPECT_FALSE(loaded.erase_cut_off()) << "between two turns every row hangs on another";
     for (const Graph::Stream stream : Graph::kStreams) {
       for (uint64_t block = 0; block * Graph::kBlockBytes < Graph::stream_bytes(graph_.shape(), stream); ++block) {
         graph_.mark_block_changed(stream, block);  // so that the next saved() is whole

@@ -140,6 +140,7 @@ VectorIndex::LinkedVectors VectorIndex::linked_vectors(const TableVersion& versi
 Result<bool> VectorIndex::link_some(const TableVersion& version) {
   if (active(version)) extend_reach(version);
   if (training_due(version)) TRY_OK(train(version));
+  if (graph_.erase_cut_off()) TRY_OK(begin_erase(version));
   const std::shared_lock lock(linking_);
   const std::optional<Claim> taken = claim(version);
   if (!taken) return false;
@@ -229,6 +230,7 @@ void VectorIndex::forget_dead_rows(const TableVersion& version) {
 }
 
 bool VectorIndex::erase_due() const {
+  if (graph_.erase_cut_off()) return true;
   const std::lock_guard lock(mutex_);
   return forgotten_.size() >= std::max<uint64_t>(kDeadRowsMin, graph_.stats().linked_rows / kDeadShare);
 }

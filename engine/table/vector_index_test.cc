@@ -10,9 +10,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <numeric>
+#include <span>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace omendb::table {
 namespace {
@@ -210,6 +214,54 @@ TEST(VectorIndex, DeadRowsLeaveTheGraphWhenTheyAreOneInFifty) {
   EXPECT_EQ(table.index().graph().stats().linked_rows, 4900U);
   EXPECT_FALSE(table.index().graph().contains({150}));
   EXPECT_EQ(base::message_of(table.table().check(*table.version())), "");
+}
+
+// What a checkpoint writes of a graph, read into another one.
+void copy_graph(graph::Graph& from, graph::Graph& into, size_t dims) {
+  std::map<std::pair<graph::Graph::Stream, uint64_t>, std::vector<std::byte>> blocks;
+  base::must(
+      from.copy_changed_blocks([&](graph::Graph::Stream stream, uint64_t block, std::span<const std::byte> bytes) {
+        blocks[{stream, block}].assign(bytes.begin(), bytes.end());
+        return Result<void>();
+      }));
+  base::must(
+      into.load(from.shape(), dims, [&](graph::Graph::Stream stream, uint64_t block, std::span<std::byte> bytes) {
+        std::copy_n(blocks.at({stream, block}).begin(), bytes.size(), bytes.begin());
+        return Result<void>();
+      }));
+}
+
+// Some of the dead rows hang on nothing any more when the graph is saved, and would take new rows as their children.
+TEST(VectorIndex, ATurnThatACheckpointCutOffBeginsAgainBeforeRowsAreLinked) {
+  constexpr uint32_t kLinkedRows = 8000;
+  constexpr uint32_t kLiveStep = 16;
+  constexpr uint32_t kManyDims = 64;  // where many rows are in the lists of few others
+  const VectorOptions options{.dims = kManyDims, .m = 4, .ef_construction = 8};
+  std::vector<int64_t> dead_keys;
+  for (int64_t key = 0; key < kLinkedRows; ++key) {
+    if (key % kLiveStep != 0) dead_keys.push_back(key);
+  }
+  for (const int steps : {2, 5, 10, 15, 20, 25}) {
+    TestTable table(options);
+    write_random(table, 0, kLinkedRows, 28, kManyDims);
+    table.link();
+    table.erase(dead_keys);
+    for (int step = 0; step < steps; ++step) EXPECT_TRUE(base::must(table.index().erase_some(*table.version())));
+    ASSERT_TRUE(table.index().graph().erase_under_way());
+
+    TestTable opened(options);
+    write_random(opened, 0, kLinkedRows, 28, kManyDims);
+    opened.erase(dead_keys);
+    write_random(opened, kLinkedRows, 2000, 29, kManyDims);
+    copy_graph(table.index().graph(), opened.index().graph(), kManyDims);
+    opened.index().start_at(kLinkedRows, opened.version()->live);
+    EXPECT_TRUE(opened.index().graph().erase_cut_off());
+    opened.link();
+    EXPECT_FALSE(opened.index().graph().erase_cut_off());
+    erase_step_by_step(opened);
+    EXPECT_EQ(opened.index().graph().stats().linked_rows, kLinkedRows / kLiveStep + 2000);
+    EXPECT_EQ(base::message_of(opened.table().check(*opened.version())), "");
+  }
 }
 
 TEST(VectorIndex, DeadRowsOfBitsLeaveTheGraphToo) {

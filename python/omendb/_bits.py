@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from . import _omendb
 from ._errors import QueryError, SchemaError
-from ._vectors import as_numpy
+from ._vectors import as_numpy, storage_of
 
 if TYPE_CHECKING:
     from ._values import Place
@@ -90,8 +90,7 @@ def _from_list(values: list[Any], place: Place) -> pa.Array:
 
 
 def _from_arrow(array: pa.Array, place: Place) -> pa.Array:
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
+    array = storage_of(array)
     if pa.types.is_null(array.type):
         return array
     kind = pa.binary(row_bytes(place.column.dims))

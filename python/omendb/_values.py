@@ -15,7 +15,7 @@ import pyarrow as pa
 from . import _omendb
 from ._errors import Error, InvalidArgumentError, SchemaError
 from ._schema import is_list, is_string
-from ._vectors import as_numpy
+from ._vectors import as_numpy, storage_of
 
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 _ARROW_ERRORS = (pa.ArrowException, ValueError, TypeError, OverflowError)  # UnicodeEncodeError is a ValueError
@@ -156,8 +156,7 @@ def _target(kind: pa.DataType, column_type: str) -> pa.DataType | None:
 
 
 def _cast(array: pa.Array, place: Place) -> pa.Array:
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
+    array = storage_of(array)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if place.column.type == "json" and not is_string(array.type) and not pa.types.is_null(array.type):

@@ -11,7 +11,7 @@ import pyarrow as pa
 from . import _omendb
 from ._errors import QueryError, SchemaError
 from ._schema import is_list
-from ._vectors import Floats, as_numpy, to_float32
+from ._vectors import Floats, as_numpy, storage_of, to_float32
 
 if TYPE_CHECKING:
     from ._values import Place
@@ -125,8 +125,7 @@ def _one_row(value: Any, row: int, place: Place) -> Floats:
 
 def _from_arrow(array: pa.Array, place: Place) -> pa.Array:
     """Lists of lists of numbers, the inner ones of fixed size or not."""
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
+    array = storage_of(array)
     if pa.types.is_null(array.type):
         return array
     if not (_is_any_list(array.type) and _is_any_list(array.type.value_type)):

@@ -49,6 +49,11 @@ def as_numpy(values: Any) -> npt.NDArray[Any]:
     return np.asarray(values)
 
 
+def storage_of(array: pa.Array) -> pa.Array:
+    """What an array of an extension type holds; any other as it is."""
+    return array.storage if isinstance(array, pa.ExtensionArray) else array
+
+
 def _arrow_to_numpy(array: pa.Array | pa.ChunkedArray) -> npt.NDArray[Any]:
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
@@ -144,8 +149,7 @@ def _one_vector(value: Any, row: int, place: Place) -> Floats:
 
 
 def _from_arrow(array: pa.Array, place: Place) -> pa.Array:
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
+    array = storage_of(array)
     if pa.types.is_null(array.type):
         return array
     fixed = pa.types.is_fixed_size_list(array.type)
