@@ -89,7 +89,10 @@ void SortedRows::choose_marks(std::span<const Entry> entries, const Equal& equal
   for (size_t first = 0, end = 0; first < entries.size(); first = end) {
     for (end = first + 1; end < entries.size() && equal(entries[end], entries[first]);) ++end;
     const bool is_long = end - first >= kLongRun;
-    if (is_long) mark(first);
+    if (is_long) {
+      mark(first);
+      long_runs_.push_back({entries[first].key, {static_cast<uint32_t>(first), static_cast<uint32_t>(end)}});
+    }
     if (is_long || end - last >= kMarkStep || end == entries.size()) mark(end);
   }
 }
@@ -104,6 +107,16 @@ void SortedRows::make_marks() {
     place = end;
   }
   if (marks_.empty()) marks_.push_back(bits);
+}
+
+// That of the key whose first row matches, which distinguishes strings that begin alike; null if there is none.
+template <class Matches>
+const SortedRows::Run* SortedRows::long_run(uint64_t key, const Matches& matches) const {
+  for (auto run = std::ranges::lower_bound(long_runs_, key, {}, &Run::key); run != long_runs_.end() && run->key == key;
+       ++run) {
+    if (matches(first_row_ + rows_[run->span.first])) return &*run;
+  }
+  return nullptr;
 }
 
 // The place in the order of the first row that is not before: those with a key below `low` are, those above `high` are not, before(row) says it of others.
@@ -137,8 +150,11 @@ uint32_t SortedRows::first_not(const Arrays& arrays, uint64_t low, uint64_t high
 // Of numbers.
 SortedRows::Span SortedRows::between(const Arrays& arrays, uint64_t low, uint64_t high) const {
   if (low > high) return {};
-  const uint32_t first = first_not(arrays, low, low, [](uint32_t) { return false; });
-  return {first, first_not(arrays, high, high, [](uint32_t) { return true; })};
+  const auto any = [](uint32_t) { return true; };  // equal numbers have one key
+  const Run* const lowest = long_run(low, any);
+  const Run* const highest = low == high ? lowest : long_run(high, any);
+  return {lowest != nullptr ? lowest->span.first : first_not(arrays, low, low, [](uint32_t) { return false; }),
+          highest != nullptr ? highest->span.end : first_not(arrays, high, high, [](uint32_t) { return true; })};
 }
 
 SortedRows::Span SortedRows::ints(const Arrays& arrays, int64_t low, int64_t high) const {
@@ -154,6 +170,8 @@ SortedRows::Span SortedRows::nans(const Arrays& arrays) const {
 
 SortedRows::Span SortedRows::equal(const Arrays& arrays, std::string_view text) const {
   const uint64_t key = key_of(text);
+  const Run* const run = long_run(key, [&](uint32_t row) { return text_at(arrays, row) == text; });
+  if (run != nullptr) return run->span;
   const uint32_t first = first_not(arrays, key, key, [&](uint32_t row) { return text_at(arrays, row) < text; });
   return {first, first_not(arrays, key, key, [&](uint32_t row) { return text_at(arrays, row) <= text; })};
 }
@@ -208,7 +226,8 @@ void SortedRows::flip(Span span, BlockBits& bits) const {
 
 size_t SortedRows::memory_bytes() const {
   return rows_.capacity() * sizeof(uint16_t) + samples_.capacity() * sizeof(uint64_t) +
-         mark_places_.capacity() * sizeof(uint32_t) + marks_.capacity() * sizeof(BlockBits);
+         long_runs_.capacity() * sizeof(Run) + mark_places_.capacity() * sizeof(uint32_t) +
+         marks_.capacity() * sizeof(BlockBits);
 }
 
 }  // namespace omendb::column

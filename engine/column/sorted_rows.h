@@ -14,7 +14,8 @@
 namespace omendb::column {
 
 // Of whole numbers, floats (NaN last, zeros equal) or strings (byte by byte). Immutable; any number of threads. What is asked reads values of any row that the index has,
-// so `arrays` must show all of them. Cost of a span: two binary searches, most of them in 4 KiB of the index; of flip(): a step a row, at most half of kMarkStep at each end.
+// so `arrays` must show all of them. Cost of a span: two binary searches, most of them in 4 KiB of the index, or one in some hundred bytes where many rows
+// have the value; of flip(): a step a row, at most half of kMarkStep at each end.
 class SortedRows {
  public:
   // Those of `rows` that have a value, from `first_row` on. Throws std::bad_alloc. Cost: a sort, about 2 ms.
@@ -44,6 +45,12 @@ class SortedRows {
   size_t memory_bytes() const;
 
  private:
+  struct Run {  // of equal values
+    uint64_t key = 0;
+    Span span{};
+  };
+  template <class Matches>
+  const Run* long_run(uint64_t key, const Matches& matches) const;
   template <class Before>
   uint32_t first_not(const Arrays& arrays, uint64_t low, uint64_t high, const Before& before) const;
   Span between(const Arrays& arrays, uint64_t low, uint64_t high) const;
@@ -60,6 +67,7 @@ class SortedRows {
   uint32_t first_row_;
   std::vector<uint16_t> rows_;     // in the order of their values, equal ones as they came
   std::vector<uint64_t> samples_;  // the key of every 64th of them
+  std::vector<Run> long_runs_;     // as they follow one another
   std::vector<uint32_t>
       mark_places_;  // in the order: around long runs of equal values, else about every kMarkStep; the last is the end
   std::vector<BlockBits> marks_;  // bits of the rows before each

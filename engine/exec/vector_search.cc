@@ -145,6 +145,7 @@ void search_graph(const Plan& plan, const std::byte* query, Scratch& scratch) {
                                          .passing_count = plan.passing ? plan.passing->live_count() : 0,
                                          .passing_share = plan.passing_share(),
                                          .ef_wide = plan.strategy.ef_wide,
+                                         .linked_below = tail_start,
                                          .stop = plan.stop},
                                         scratch.neighbors, plan.report == nullptr ? nullptr : &scratch.counters);
   scratch.neighbors.resize(found);

@@ -34,15 +34,28 @@ struct OfRows {
   }
   bool operator()(const NumberSet& set) const {
     if (set.values().size() > kSpansMax) return false;
-    for (const int64_t value : set.values()) rows.flip(rows.ints(column, value, value), out);
-    return true;
+    return flip_each(set.values(), [&](int64_t value) { return rows.ints(column, value, value); });
   }
   bool operator()(const FloatSet& set) const {
     if (set.bits.values().size() > kSpansMax) return false;
-    for (const int64_t bits : set.bits.values()) {
+    return flip_each(set.bits.values(), [&](int64_t bits) {
       const auto value = std::bit_cast<double>(bits);
-      rows.flip(std::isnan(value) ? rows.nans(column) : rows.floats(column, value, value), out);
+      return std::isnan(value) ? rows.nans(column) : rows.floats(column, value, value);
+    });
+  }
+  // Values beside each other are one span: flipping costs by the ends.
+  template <class Values, class SpanOf>
+  bool flip_each(const Values& values, const SpanOf& span_of) const {
+    SortedRows::Span pending;
+    for (const auto& value : values) {
+      const SortedRows::Span span = span_of(value);
+      if (span.first != pending.end) {
+        rows.flip(pending, out);
+        pending.first = span.first;
+      }
+      pending.end = span.end;
     }
+    rows.flip(pending, out);
     return true;
   }
   bool operator()(const TextMatch& match) const {
@@ -51,8 +64,7 @@ struct OfRows {
       case How::kPrefix: rows.flip(rows.prefixed(column, match.text()), out); return true;
       case How::kAmong:
         if (match.texts().size() > kSpansMax) return false;
-        for (const std::string& text : match.texts()) rows.flip(rows.equal(column, text), out);
-        return true;
+        return flip_each(match.texts(), [&](const std::string& text) { return rows.equal(column, text); });
       case How::kLike: return beginning_alike(match);
       default: return false;
     }

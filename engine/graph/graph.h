@@ -94,6 +94,7 @@ struct SearchOptions {
   uint64_t passing_count = 0;  // of kWalk: how many rows live
   double passing_share = 1;    // of kWalk: of all rows that would without the condition
   size_t ef_wide = 0;          // of kWalk: the beam where few of the rows around the query live; raised to ef
+  uint32_t linked_below = 0;  // live rows below are linked, whoever looks: spares a look at each where all are compared
   base::Stop* stop = nullptr;  // asked every few expansions; what a stopped search returns means nothing
 };
 

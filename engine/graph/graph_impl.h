@@ -170,6 +170,7 @@ struct Walk {
   uint32_t rows_max;               // VectorsView::row_count
   uint32_t left_out = UINT32_MAX;  // SearchOptions::left_out
   base::Stop* stop = nullptr;      // SearchOptions::stop
+  uint32_t linked_below = 0;       // SearchOptions::linked_below
 
   static constexpr uint32_t kExpansionsPerLook = 32;  // some ten microseconds
 

@@ -81,25 +81,33 @@ class Search : public NearestSearch {
 
 }  // namespace
 
-// Rows are compared by the dozen, whatever words they stand in, so that loads overlap.
+// Rows are compared by the dozen, whatever words they stand in, and asked for before, so that loads overlap.
 void scan_linked_rows(const Walk& walk, const LiveRows& live, size_t k, float radius) {
   constexpr size_t kRowsAtOnce = 64;
   const LinkStore& links = walk.graph.links;
   NearestRows nearest(walk.state.found, k, radius);
+  uint32_t coming[kRowsAtOnce];
   uint32_t rows[kRowsAtOnce];
   float distances[kRowsAtOnce];
-  size_t count = 0;
+  size_t coming_count = 0;
   const auto compare = [&] {
+    size_t count = 0;
+    for (size_t i = 0; i < coming_count; ++i) {
+      rows[count] = coming[i];
+      const bool linked = coming[i] < walk.linked_below || (links.state(coming[i]) & kLinkedBit) != 0;
+      if (linked && coming[i] != walk.left_out) ++count;
+    }
+    coming_count = 0;
     walk.distances_to(rows, count, distances);
     for (size_t i = 0; i < count; ++i) nearest.offer({distances[i], RowId{rows[i]}});
-    count = 0;
   };
   for_each_live_word(live, 0, walk.row_count(), walk.stop, kRowsPerLook, [&](uint32_t word_row, uint64_t bits) {
     for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
       const uint32_t row = word_row + static_cast<uint32_t>(std::countr_zero(rest));
-      if ((links.state(row) & kLinkedBit) == 0 || row == walk.left_out) continue;
-      rows[count++] = row;
-      if (count == kRowsAtOnce) compare();
+      if (row >= walk.linked_below) __builtin_prefetch(links.state_word(row));
+      walk.space.prefetch(row);
+      coming[coming_count++] = row;
+      if (coming_count == kRowsAtOnce) compare();
     }
   });
   compare();
@@ -221,9 +229,12 @@ size_t Graph::search(const VectorsView& vectors, const void* query, const LiveRo
   if (entry.row == kNoLink || k == 0) return 0;
   const SearchStatePool::Lease state = impl_->states.take();
   state->distance_computations = 0;
-  Walk walk{*impl_, impl_->space(vectors, *state), nullptr, *state, vectors.row_count, options.left_out, options.stop};
+  const auto walk_over = [&](const RowSpace& space, RowSpace::Target target) {
+    return Walk{*impl_, space, target, *state, vectors.row_count, options.left_out, options.stop, options.linked_below};
+  };
+  Walk walk = walk_over(impl_->space(vectors, *state), nullptr);
   walk.query = walk.space.target_of(query, state->query_bytes());
-  const Walk exact{*impl_, walk.space.full(), query, *state, vectors.row_count, options.left_out, options.stop};
+  const Walk exact = walk_over(walk.space.full(), query);
   const size_t ef = std::max(options.ef, k);
   const size_t rerank = std::max(k, options.rerank == 0 ? walk.space.rerank_rows(k, ef) : options.rerank);
   const Walk& first = walk.query == nullptr ? exact : walk;

@@ -66,30 +66,33 @@ class VisitedRows {
     size_t others = 0;
     uint64_t live = 0;  // links to rows that live
   };
-  // Of the rows of the links, those that live and were not met before go to `fresh` and are met now, those that do not live go to `others`; both have room for all links.
-  // Masks instead of branches again. Throws std::bad_alloc.
+  // Of the rows of the links, those that live and were not met before go to `fresh` and are met now, those that do not live go to `others` if kOthers says so, and are
+  // counted; both have room for all links. Masks instead of branches again, and counts in registers: as fields they were written with every link. Throws std::bad_alloc.
+  template <bool kOthers>
   Split visit_live(std::span<uint32_t> links, const LiveRows& live, uint32_t* fresh, uint32_t* others) {
-    Split split;
     const uint32_t row_count = std::min(row_count_, live.row_count);
-    if (row_count == 0) return split;
+    if (row_count == 0) return {};
+    const uint64_t* const* const blocks = live.blocks.data();
+    uint64_t known_count = 0;
+    uint64_t live_count = 0;
     for (uint32_t& link : links) {
       const uint32_t row = load_link(&link) & kRowMask;
       const uint64_t known = row < row_count ? 1 : 0;
       const uint32_t at = row & (0 - static_cast<uint32_t>(known));
-      const uint64_t* const block = live.blocks[at / LiveRows::kRowsPerBlock];
+      const uint64_t* const block = blocks[at / LiveRows::kRowsPerBlock];
       const uint64_t bits = block == nullptr ? 0 : block[at % LiveRows::kRowsPerBlock / 64];
-      const uint64_t alive = known & (bits >> (at % 64));
-      fresh[split.live] = row;
-      split.live += alive;
-      others[split.others] = row;
-      split.others += known & ~alive;
+      fresh[live_count] = row;
+      if constexpr (kOthers) others[known_count - live_count] = row;
+      live_count += known & (bits >> (at % 64));
+      known_count += known;
     }
-    for (uint64_t i = 0; i < split.live; ++i) {
+    size_t fresh_count = 0;
+    for (uint64_t i = 0; i < live_count; ++i) {
       const uint32_t row = fresh[i];
-      fresh[split.fresh] = row;
-      split.fresh += size_t{meet(row)};
+      fresh[fresh_count] = row;
+      fresh_count += size_t{meet(row)};
     }
-    return split;
+    return {fresh_count, known_count - live_count, live_count};
   }
   // Whether the row was not met before; it is now. Throws std::bad_alloc.
   bool meet(uint32_t row) {

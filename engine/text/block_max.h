@@ -54,7 +54,8 @@ class BlockMaxSearch {
   void search_lists(uint32_t begin, uint32_t end);
   uint32_t first_led_row(uint32_t from);
   void score_list(size_t index, uint32_t base, uint32_t end);
-  void finish_candidate(uint32_t row, uint32_t place);
+  void finish_candidates(uint32_t base, uint32_t word);
+  void finish_candidate(uint32_t row, uint32_t place, double leading);
   bool look_up(uint32_t row, double partial);
   void offer_parts(uint32_t row);
 
