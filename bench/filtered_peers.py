@@ -5,7 +5,7 @@
 
 One `int64` column that has nothing to do with the vectors; 1, 10 and 50 % of the rows pass. One query a call, one thread. OmenDB has its
 default settings; each peer the narrowest of its beams that finds 0.95 of the neighbours (or its widest), with an index on the column
-where it has such. All take turns, round by round; medians. A peer that is not installed is left out.
+where it has such. All take turns of a second or more, round by round; medians. A peer that is not installed is left out.
 """
 
 import argparse
@@ -25,6 +25,7 @@ K = 10
 QUERIES = 200
 SHARES = [0.01, 0.1, 0.5]
 NUMBERS = 1_000  # values of the column
+TURN_SECONDS = 1.0
 BEAMS = [10, 20, 40, 80, 160, 320]
 M, EF_CONSTRUCTION = libraries.M, libraries.EF_CONSTRUCTION
 
@@ -182,10 +183,14 @@ def choose_beam(peer, limit, queries, truth):
 
 
 def queries_a_second(search, queries):
-    began = time.perf_counter()
-    for query in queries:
-        search(query)
-    return len(queries) / (time.perf_counter() - began)
+    """Of all queries, again and again for a second: a turn of milliseconds would measure what the turns of others left in the caches."""
+    began, asked, seconds = time.perf_counter(), 0, 0.0
+    while seconds < TURN_SECONDS:
+        for query in queries:
+            search(query)
+        asked += len(queries)
+        seconds = time.perf_counter() - began
+    return asked / seconds
 
 
 def say(text):

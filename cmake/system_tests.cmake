@@ -15,6 +15,7 @@ target_link_libraries(ingest_writer PRIVATE engine_database)
 
 add_executable(system_test ${system_test_sources})
 target_link_libraries(system_test PRIVATE engine_database GTest::gtest_main)
+target_compile_options(system_test PRIVATE ${OMENDB_TEST_OPTIONS})
 target_compile_definitions(system_test PRIVATE OMENDB_INGEST_WRITER="$<TARGET_FILE:ingest_writer>"
                                                OMENDB_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 add_dependencies(system_test ingest_writer)

@@ -134,8 +134,8 @@ class Graph {
   Training training() const;
 
   // Links `row` (not linked before, below 2^31 - 2). vectors must cover the row and every linked row. Threads: any number of inserts of different rows beside any number
-  // of searches; never beside load or copy_changed_blocks, nor while erase_cut_off(). Cost: about ef_construction * m distances. Fails: kOutOfMemory (the row stays unlinked, the graph sound),
-  // kNotSupported (the row number).
+  // of searches; never beside load or copy_changed_blocks, nor while erase_cut_off(). Cost: about ef_construction * m distances. Fails: kOutOfMemory (the row stays
+  // unlinked, the graph sound), kNotSupported (the row number).
   Result<void> insert(const VectorsView& vectors, RowId row);
 
   // Taking rows out, in place: they leave the lists of all other rows, whose places are filled with what lay behind them. Searches may run beside all of it and

@@ -15,8 +15,8 @@
 // dying one are attached to it or below the adopted row. Those hang in other branches than their own, so no circle can come about. The new links are stored before
 // the old one goes, so whatever could be reached can be reached at every moment.
 //
-// A graph that is saved in the middle of a turn holds dying rows that hang on no other any more. Nobody knows them for such when it is loaded, and a row that took one of them as its
-// parent would be lost with the next turn. So loading says that there are some, and a turn that takes them begins before anything is linked (Graph::erase_cut_off).
+// A graph that is saved in the middle of a turn holds dying rows that hang on no other any more. Nobody knows them for such when it is loaded, and a row that took one of them
+// as its parent would be lost with the next turn. So loading says that there are some, and a turn that takes them begins before anything is linked (Graph::erase_cut_off).
 
 #include <algorithm>
 #include <cassert>

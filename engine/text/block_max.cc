@@ -31,16 +31,6 @@ struct BlockMaxSearch::Scores {
   std::vector<List> lists;  // one a term; none where nothing is looked up
 };
 
-namespace {
-
-void score_postings(const Bm25& bm25, const TermCursor::Postings& postings, double* scores) {
-  std::array<uint32_t, kPostingsPerBlock> lengths;
-  postings.run->lengths(postings.rows, lengths.data());
-  for (size_t i = 0; i < postings.rows.size(); ++i) scores[i] = bm25.score(postings.frequencies[i], lengths[i]);
-}
-
-}  // namespace
-
 BlockMaxSearch::BlockMaxSearch(std::vector<WeightedTerm> terms, RowBits rows, TopK& top, TextSearchStats& stats,
                                base::Stop* stop)
     : sums_(terms.size()), parts_(terms.size()), rows_(rows), top_(top), stats_(stats), stop_(stop) {
@@ -186,11 +176,16 @@ void BlockMaxSearch::search_lists(uint32_t begin, uint32_t end) {
     const uint32_t base = begin / 64 * 64;
     const uint32_t inner_end = base + std::min(kScoredRows, end - base);
     for (size_t index = 0; index < terms_.size(); ++index) score_list(index, base, inner_end);
-    for (uint32_t word = 0; word <= (inner_end - 1 - base) / 64; ++word) {
-      finish_candidates(base, word);
-      if (looked_up_ == 0) continue;
-      for (Scores::List& list : scores_->lists) list.bits[word] = 0;
+    const uint32_t word_count = (inner_end - 1 - base) / 64 + 1;
+    for (uint32_t word = 0; word < word_count; ++word) {
+      if (scores_->bits[word] == 0) continue;
+      for (uint64_t rest = std::exchange(scores_->bits[word], 0); rest != 0; rest &= rest - 1) {
+        const uint32_t place = word * 64 + static_cast<uint32_t>(std::countr_zero(rest));
+        finish_candidate(base + place, place);
+        scores_->sums[place] = 0;
+      }
     }
+    for (Scores::List& list : scores_->lists) std::fill_n(list.bits.begin(), looked_up_ > 0 ? word_count : 0, 0);
     begin = inner_end;
   }
 }
@@ -215,41 +210,25 @@ void BlockMaxSearch::score_list(size_t index, uint32_t base, uint32_t end) {
   const Bm25 bm25 = terms_[index].weighted.bm25;
   Scores& all = *scores_;
   Scores::List* const list = looked_up_ > 0 ? &all.lists[index] : nullptr;
-  while (cursor.row() < end) {
-    const TermCursor::Postings postings = cursor.postings_below(end);
-    std::array<double, kPostingsPerBlock> scores;
-    score_postings(bm25, postings, scores.data());
-    const uint32_t offset = postings.first_row - base;  // rows of a run that began before it wrap around
-    for (size_t i = 0; i < postings.rows.size(); ++i) {
-      const uint32_t place = postings.rows[i] + offset;
-      const double score = scores[i];
-      all.sums[place] += score;
-      all.bits[place / 64] |= uint64_t{1} << place % 64;
-      if (list == nullptr) continue;
-      list->scores[place] = score;
-      list->bits[place / 64] |= uint64_t{1} << place % 64;
-    }
-    cursor.skip(postings.rows.size());
+  for (; cursor.row() < end; cursor.next()) {
+    const uint32_t place = cursor.row() - base;
+    const double score = bm25.score(cursor.frequency(), cursor.length());
+    all.sums[place] += score;
+    all.bits[place / 64] |= uint64_t{1} << place % 64;
+    if (list == nullptr) continue;
+    list->scores[place] = score;
+    list->bits[place / 64] |= uint64_t{1} << place % 64;
   }
 }
 
-void BlockMaxSearch::finish_candidates(uint32_t base, uint32_t word) {
-  uint64_t rest = std::exchange(scores_->bits[word], 0);
-  const double others = looked_up_ == 0 ? 0 : sums_[looked_up_ - 1];
-  double threshold = top_.threshold();
-  stats_.scored_rows += static_cast<uint64_t>(std::popcount(rest));
-  for (; rest != 0; rest &= rest - 1) {
-    const uint32_t place = word * 64 + static_cast<uint32_t>(std::countr_zero(rest));
-    const double leading = std::exchange(scores_->sums[place], 0);
-    if (leading + others <= threshold) continue;
-    finish_candidate(base + place, place, leading);
-    threshold = top_.threshold();
+void BlockMaxSearch::finish_candidate(uint32_t row, uint32_t place) {
+  ++stats_.scored_rows;
+  const double leading = scores_->sums[place];
+  if (looked_up_ == 0) {
+    if (leading > top_.threshold() && rows_.contains(row)) top_.offer(row, leading);
+    return;
   }
-}
-
-void BlockMaxSearch::finish_candidate(uint32_t row, uint32_t place, double leading) {
-  if (!rows_.contains(row)) return;
-  if (looked_up_ == 0) return top_.offer(row, leading);
+  if (leading + sums_[looked_up_ - 1] <= top_.threshold() || !rows_.contains(row)) return;
   for (size_t i = 0; i < terms_.size(); ++i) {
     const Scores::List& list = scores_->lists[i];
     parts_[i] = (list.bits[place / 64] >> place % 64 & 1U) != 0 ? list.scores[place] : 0;

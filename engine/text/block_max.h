@@ -54,8 +54,7 @@ class BlockMaxSearch {
   void search_lists(uint32_t begin, uint32_t end);
   uint32_t first_led_row(uint32_t from);
   void score_list(size_t index, uint32_t base, uint32_t end);
-  void finish_candidates(uint32_t base, uint32_t word);
-  void finish_candidate(uint32_t row, uint32_t place, double leading);
+  void finish_candidate(uint32_t row, uint32_t place);
   bool look_up(uint32_t row, double partial);
   void offer_parts(uint32_t row);
 

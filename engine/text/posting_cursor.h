@@ -103,16 +103,8 @@ class PostingCursor {
     if (packed_frequencies_ != nullptr) decode_frequencies();
     return {frequencies_.data() + index_, count_ - index_};
   }
-  // Of block_rows(), those below `end`.
-  std::span<const uint32_t> block_rows_below(uint32_t end) const {
-    return {rows_.data() + index_, (end > block_last_row_ ? count_ : first_not_below(end)) - index_};
-  }
+  bool is_last_block() const { return block_ + 1 >= block_count_; }
   void next_block() { load_block(block_ + 1); }
-  // Past so many of block_rows().
-  void skip(size_t row_count) {
-    index_ += static_cast<uint32_t>(row_count);
-    if (index_ >= count_) load_block(block_ + 1);
-  }
   // Of a list in which every row has the term once: the position of each of block_rows(), good until the next call of a block. Null where the bytes are damaged.
   const uint32_t* block_single_positions() {
     const uint32_t* const gaps = document_count_ == token_count_ ? positions_.block_gaps(block_) : nullptr;

@@ -56,17 +56,19 @@ class Run {
   uint32_t term_count() const { return sections_.header.term_count; }
   // Tokens of a row, which must be below row_count().
   uint32_t length(uint32_t row) const {
-    uint32_t length = 0;
-    lengths({&row, 1}, &length);
-    return length;
-  }
-
-  // Those of several rows.
-  void lengths(std::span<const uint32_t> rows, uint32_t* out) const {
+    const std::byte* lengths = sections_.lengths;
     switch (sections_.header.length_bytes) {
-      case 1: return read_lengths<uint8_t>(rows, out);
-      case 2: return read_lengths<uint16_t>(rows, out);
-      default: return read_lengths<uint32_t>(rows, out);
+      case 1: return static_cast<uint32_t>(lengths[row]);
+      case 2: {
+        uint16_t length = 0;
+        std::memcpy(&length, lengths + size_t{2} * row, sizeof(length));
+        return length;
+      }
+      default: {
+        uint32_t length = 0;
+        std::memcpy(&length, lengths + size_t{4} * row, sizeof(length));
+        return length;
+      }
     }
   }
 
@@ -76,15 +78,6 @@ class Run {
   const RunSections& sections() const { return sections_; }
 
  private:
-  template <typename Length>
-  void read_lengths(std::span<const uint32_t> rows, uint32_t* out) const {
-    for (size_t i = 0; i < rows.size(); ++i) {
-      Length length = 0;
-      std::memcpy(&length, sections_.lengths + sizeof(Length) * rows[i], sizeof(length));
-      out[i] = length;
-    }
-  }
-
   Run(std::span<const std::byte> bytes, const RunSections& sections) : bytes_(bytes), sections_(sections) {}
 
   std::span<const std::byte> bytes_;

@@ -5,7 +5,6 @@
 #include "engine/text/run.h"
 #include "engine/text/text_search.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -44,23 +43,6 @@ class TermCursor {
       enter_part_of(row);
     }
   }
-  // The postings from row() on of one block, those of rows below `end` alone; none at the end. Good until the cursor moves.
-  struct Postings {
-    std::span<const uint32_t> rows;  // counted from first_row
-    std::span<const uint32_t> frequencies;
-    const Run* run = nullptr;
-    uint32_t first_row = 0;
-  };
-  Postings postings_below(uint32_t end) {
-    if (row_ >= end) return {};
-    const auto rows = at_->cursor.block_rows_below(std::min(end, at_->end_row) - at_->first_row);
-    return {rows, at_->cursor.block_frequencies().first(rows.size()), at_->run, at_->first_row};
-  }
-  // Past so many of them.
-  void skip(size_t count) {
-    at_->cursor.skip(count);
-    settle();
-  }
   // Of the first block that ends at `row` or behind it: bounds the rows from `row` to its last_row, between which there may be none of ours. Nothing is decoded.
   // `row` never falls
   // between calls, nor below row(). kNoRow as last_row: the term has no row from here on.
@@ -69,14 +51,15 @@ class TermCursor {
   void positions(std::vector<uint32_t>& out) { at_->cursor.positions(out); }
   bool damaged() const;
 
- private:
   struct Part {
     const Run* run = nullptr;
     uint32_t first_row = 0;
     uint32_t end_row = 0;
-    PostingCursor cursor;
+    PostingCursor cursor;  // counts rows from first_row
   };
+  std::span<const Part> parts() const { return parts_; }
 
+ private:
   void settle() {
     const uint32_t row = at_->cursor.row();
     if (row != kNoRow) [[likely]]

@@ -2,6 +2,7 @@
 
 #include "engine/base/try.h"
 #include "engine/text/block_max.h"
+#include "engine/text/first_threshold.h"
 #include "engine/text/query_plan.h"
 #include "engine/text/row_bits.h"
 #include "engine/text/top_k.h"
@@ -52,6 +53,7 @@ Result<void> search_any_term(PlanNode plan, RowBits rows, TopK& top, TextSearchS
   std::vector<WeightedTerm> terms;
   if (plan.kind == PlanNode::Kind::kTerm) terms.push_back({std::move(plan.term), plan.bm25});
   for (PlanNode& child : plan.children) terms.push_back({std::move(child.term), child.bm25});
+  top.raise_threshold(score_exceeded(terms, rows, top.k()));
   BlockMaxSearch search(std::move(terms), rows, top, stats, stop);
   search.run();
   TRY_OK(base::unless_stopped(stop));

@@ -281,6 +281,12 @@ TEST(TextSearch, TiesKeepTheEarlierRow) {
   const Texts texts({"b", "a", "a", "a", "a"});
   EXPECT_EQ(texts.found("a", 2), "1 2");
   EXPECT_EQ(texts.found("a b", 2), "0 1");
+  // Of more blocks than are looked at for a first threshold, which all rows reach; the first few are dead.
+  std::vector<bool> live(2000, true);
+  std::fill_n(live.begin(), 3, false);
+  const Texts alike(std::vector<std::string>(2000, "a b"), live);
+  EXPECT_EQ(alike.found("a", 4), "3 4 5 6");
+  EXPECT_EQ(alike.found("a b", 4), "3 4 5 6");
 }
 
 struct AnalyzedColumn {

@@ -18,6 +18,9 @@ class TopK {
   // Only rows that score more than `score_above`.
   TopK(size_t k, float score_above) : k_(k), threshold_(score_above) {}
 
+  // As if so given at first.
+  void raise_threshold(float score_above) { threshold_ = std::max(threshold_, score_above); }
+  size_t k() const { return k_; }
   // A row gets in if it scores more, as a float.
   float threshold() const { return threshold_; }
 
