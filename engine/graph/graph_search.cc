@@ -104,8 +104,10 @@ void scan_linked_rows(const Walk& walk, const LiveRows& live, size_t k, float ra
   for_each_live_word(live, 0, walk.row_count(), walk.stop, kRowsPerLook, [&](uint32_t word_row, uint64_t bits) {
     for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
       const uint32_t row = word_row + static_cast<uint32_t>(std::countr_zero(rest));
-      if (row >= walk.linked_below) __builtin_prefetch(links.state_word(row));
-      walk.space.prefetch(row);
+      if (row < walk.linked_below)
+        walk.space.prefetch(row);
+      else  // one that is being linked may have no code yet, nor room for it
+        __builtin_prefetch(links.state_word(row));
       coming[coming_count++] = row;
       if (coming_count == kRowsAtOnce) compare();
     }

@@ -47,7 +47,7 @@ class RowSpace {
     return room;
   }
 
-  // Asks for what distances() reads of the row.
+  // Asks for what distances() reads of a row that is linked.
   void prefetch(uint32_t row) const {
     constexpr size_t kLineBytes = 64;
     const std::byte* const bytes = codes_ == nullptr ? vectors_.row(row) : codes_->at(row);
