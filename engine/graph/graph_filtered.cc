@@ -209,22 +209,22 @@ void FilteredSearch::offer_reached(size_t count) {
 size_t FilteredSearch::collect(uint32_t row) {
   SearchState& state = walk_.state;
   const size_t wanted = walk_.graph.links.capacity(0);
-  state.bridges.resize(wanted);
-  const VisitedRows::Split near = collect_from<true>(row, state.ids.data(), state.bridges.data());
+  const size_t room = wanted + simd::kPartedAtOnce;
+  state.bridges.resize(2 * room);
+  const VisitedRows::Split near = collect_from(row, state.ids.data(), state.bridges.data());
   const std::span<const uint32_t> bridges(state.bridges.data(), near.others);
   size_t count = near.fresh;
   for (size_t i = 0; i < std::min(kListsAhead, bridges.size()); ++i) walk_.prefetch_links(bridges[i]);
   for (size_t i = 0; i < bridges.size() && count < wanted; ++i) {
     if (i + kListsAhead < bridges.size()) walk_.prefetch_links(bridges[i + kListsAhead]);
     if (!state.visited.meet(bridges[i])) continue;
-    count += collect_from<false>(bridges[i], state.ids.data() + count, nullptr).fresh;
+    count += collect_from(bridges[i], state.ids.data() + count, state.bridges.data() + room).fresh;
   }
   return count;
 }
 
-template <bool kOthers>
 VisitedRows::Split FilteredSearch::collect_from(uint32_t row, uint32_t* fresh, uint32_t* others) {
-  const auto split = walk_.state.visited.visit_live<kOthers>(walk_.list_of(row, 0), live_, fresh, others);
+  const auto split = walk_.state.visited.visit_live(walk_.list_of(row, 0), live_, fresh, others);
   links_seen_ += split.live + split.others;
   links_passing_ += split.live;
   return split;

@@ -76,7 +76,6 @@ class FilteredSearch : public NearestSearch {
   void begin_with_samples();
   void offer_reached(size_t count);
   size_t collect(uint32_t row);
-  template <bool kOthers>
   VisitedRows::Split collect_from(uint32_t row, uint32_t* fresh, uint32_t* others);
   double reach(uint64_t links_passing, uint64_t links_seen) const;
   bool is_lost() const;

@@ -18,6 +18,7 @@
 #include "engine/graph/graph.h"
 #include "engine/graph/link_store.h"
 #include "engine/quantize/codec.h"
+#include "engine/simd/select.h"
 
 namespace omendb::graph {
 
@@ -29,6 +30,8 @@ struct Candidate {
   uint32_t row() const { return word & kRowMask; }
   bool expanded() const { return (word & kExpanded) != 0; }
 };
+
+static_assert(LiveRows::kRowsPerBlock == simd::kBitsPerBlock);
 
 // Rows met in this search: a bit per row, 125 kB for a million, so that it stays in the second-level cache; cleared through the list of the rows met.
 class VisitedRows {
@@ -66,33 +69,20 @@ class VisitedRows {
     size_t others = 0;
     uint64_t live = 0;  // links to rows that live
   };
-  // Of the rows of the links, those that live and were not met before go to `fresh` and are met now, those that do not live go to `others` if kOthers says so, and are
-  // counted; both have room for all links. Masks instead of branches again, and counts in registers: as fields they were written with every link. Throws std::bad_alloc.
-  template <bool kOthers>
+  // Of the rows of the links, those that live and were not met before go to `fresh` and are met now, those that do not live go to `others`; both have room for all links and
+  // simd::kPartedAtOnce more. Throws std::bad_alloc.
   Split visit_live(std::span<uint32_t> links, const LiveRows& live, uint32_t* fresh, uint32_t* others) {
-    const uint32_t row_count = std::min(row_count_, live.row_count);
-    if (row_count == 0) return {};
-    const uint64_t* const* const blocks = live.blocks.data();
-    uint64_t known_count = 0;
-    uint64_t live_count = 0;
-    for (uint32_t& link : links) {
-      const uint32_t row = load_link(&link) & kRowMask;
-      const uint64_t known = row < row_count ? 1 : 0;
-      const uint32_t at = row & (0 - static_cast<uint32_t>(known));
-      const uint64_t* const block = blocks[at / LiveRows::kRowsPerBlock];
-      const uint64_t bits = block == nullptr ? 0 : block[at % LiveRows::kRowsPerBlock / 64];
-      fresh[live_count] = row;
-      if constexpr (kOthers) others[known_count - live_count] = row;
-      live_count += known & (bits >> (at % 64));
-      known_count += known;
-    }
+    if (rows_.size() < links.size()) rows_.resize(links.size());
+    for (size_t i = 0; i < links.size(); ++i) rows_[i] = load_link(&links[i]) & kRowMask;
+    const auto parted = part_by_bits_(rows_.data(), links.size(), live.blocks.data(),
+                                      std::min(row_count_, live.row_count), fresh, others);
     size_t fresh_count = 0;
-    for (uint64_t i = 0; i < live_count; ++i) {
+    for (size_t i = 0; i < parted.set; ++i) {
       const uint32_t row = fresh[i];
       fresh[fresh_count] = row;
       fresh_count += size_t{meet(row)};
     }
-    return {fresh_count, known_count - live_count, live_count};
+    return {fresh_count, parted.unset, parted.set};
   }
   // Whether the row was not met before; it is now. Throws std::bad_alloc.
   bool meet(uint32_t row) {
@@ -108,13 +98,17 @@ class VisitedRows {
   uint32_t row_count() const { return row_count_; }
   std::span<const uint32_t> met() const { return {met_.data(), met_count_}; }
   uint64_t count() const { return met_count_; }
-  size_t memory_bytes() const { return bits_.capacity() * sizeof(uint64_t) + met_.capacity() * sizeof(uint32_t); }
+  size_t memory_bytes() const {
+    return bits_.capacity() * sizeof(uint64_t) + (met_.capacity() + rows_.capacity()) * sizeof(uint32_t);
+  }
 
  private:
   uint32_t row_count_ = 0;
   std::vector<uint64_t> bits_;
   std::vector<uint32_t> met_;
   size_t met_count_ = 0;
+  std::vector<uint32_t> rows_;  // of one list
+  decltype(simd::SelectKernels::part_by_bits) part_by_bits_ = simd::select_kernels().part_by_bits;
 };
 
 // The nearest rows met so far in one array sorted by distance ("linear pool"): for the usual beams of tens to hundreds, moving a few hundred bytes beats two

@@ -53,6 +53,11 @@ struct Avx2Columns {
   static uint64_t odd(const uint8_t* bytes) {
     return bytes_mask(_mm256_slli_epi16(load(bytes), 7), _mm256_slli_epi16(load(bytes + 32), 7));
   }
+
+  static SelectKernels::Parted part_by_bits(const uint32_t* numbers, size_t count, const uint64_t* const* blocks,
+                                            uint32_t bit_count, uint32_t* set, uint32_t* unset) {
+    return kernels::part_one_by_one(numbers, count, blocks, bit_count, set, unset);
+  }
 };
 
 }  // namespace

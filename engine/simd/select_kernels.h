@@ -6,7 +6,7 @@
 // V is declared in an anonymous namespace of its file, and nothing of the standard library is called, as in distance_kernels.h. V offers: kInts, how many values of
 // eight bytes a step takes; Ints, Floats, all_ints(v), all_floats(v); and bits, one a value from the lowest on: between(const int64_t*, Ints, Ints),
 // between(const double*, Floats, Floats), not_outside (the same, true of NaN), equal(const int64_t*, const int64_t* wanted, count); of 64 bytes not_zero(bytes) and
-// odd(bytes).
+// odd(bytes); part_by_bits as SelectKernels has it, for which part_one_by_one is there.
 
 #include "engine/simd/select.h"
 
@@ -133,10 +133,31 @@ uint64_t count_bits(const uint64_t* words, size_t word_count) {
   return count;
 }
 
+// Masks instead of branches, because which bits are set can not be predicted.
+[[gnu::always_inline]] inline SelectKernels::Parted part_one_by_one(const uint32_t* numbers, size_t count,
+                                                                    const uint64_t* const* blocks, uint32_t bit_count,
+                                                                    uint32_t* set, uint32_t* unset) {
+  if (bit_count == 0) return {};
+  size_t known_count = 0;
+  size_t set_count = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const uint32_t number = numbers[i];
+    const uint64_t known = number < bit_count ? 1 : 0;
+    const uint32_t at = number & (0 - static_cast<uint32_t>(known));
+    const uint64_t* const block = blocks[at / kBitsPerBlock];
+    const uint64_t word = block == nullptr ? 0 : block[at % kBitsPerBlock / 64];
+    set[set_count] = number;
+    unset[known_count - set_count] = number;
+    set_count += known & (word >> (at % 64));
+    known_count += known;
+  }
+  return {set_count, known_count - set_count};
+}
+
 template <class V>
 const SelectKernels& select_kernels_of() {
-  static constexpr SelectKernels kKernels = {&ints_between<V>,   &floats_between<V>, &ints_among<V>,
-                                             &bytes_not_zero<V>, &bytes_odd<V>,      &count_bits<V>};
+  static constexpr SelectKernels kKernels = {&ints_between<V>, &floats_between<V>, &ints_among<V>,  &bytes_not_zero<V>,
+                                             &bytes_odd<V>,    &count_bits<V>,     &V::part_by_bits};
   return kKernels;
 }
 

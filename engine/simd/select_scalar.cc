@@ -44,6 +44,11 @@ struct ScalarColumns {
   }
   static uint64_t not_zero(const uint8_t* bytes) { return gather(bytes, false); }
   static uint64_t odd(const uint8_t* bytes) { return gather(bytes, true); }
+
+  static SelectKernels::Parted part_by_bits(const uint32_t* numbers, size_t count, const uint64_t* const* blocks,
+                                            uint32_t bit_count, uint32_t* set, uint32_t* unset) {
+    return kernels::part_one_by_one(numbers, count, blocks, bit_count, set, unset);
+  }
 };
 
 }  // namespace

@@ -144,5 +144,37 @@ TEST(Select, TestsBytesAndCountsBitsAsALoopDoes) {
   });
 }
 
+TEST(Select, PartsNumbersByTheirBitsAsALoopDoes) {
+  base::Random bits(1);
+  std::vector<Words> words(5, Words(kBitsPerBlock / 64));
+  for (Words& block : words) {
+    for (uint64_t& word : block) word = bits.next();
+  }
+  on_every_target([&](const SelectKernels& kernels, base::Random& random) {
+    std::vector<const uint64_t*> blocks;
+    for (const Words& block : words) blocks.push_back(random.one_in(4) ? nullptr : block.data());
+    const auto bit_count = static_cast<uint32_t>(random.below(words.size() * kBitsPerBlock + 1));
+    std::vector<uint32_t> numbers(random.below(70));
+    for (uint32_t& number : numbers)
+      number = static_cast<uint32_t>(random.one_in(5) ? UINT32_MAX - random.below(3) : random.below(bit_count + 3));
+    std::vector<uint32_t> expected_set;
+    std::vector<uint32_t> expected_unset;
+    for (const uint32_t number : numbers) {
+      if (number >= bit_count) continue;
+      const uint64_t* const block = blocks[number / kBitsPerBlock];
+      const bool set = block != nullptr && (block[number % kBitsPerBlock / 64] >> number % 64 & 1U) != 0;
+      (set ? expected_set : expected_unset).push_back(number);
+    }
+    std::vector<uint32_t> set(numbers.size() + kPartedAtOnce);
+    std::vector<uint32_t> unset(numbers.size() + kPartedAtOnce);
+    const auto parted =
+        kernels.part_by_bits(numbers.data(), numbers.size(), blocks.data(), bit_count, set.data(), unset.data());
+    set.resize(parted.set);
+    unset.resize(parted.unset);
+    EXPECT_EQ(set, expected_set);
+    EXPECT_EQ(unset, expected_unset);
+  });
+}
+
 }  // namespace
 }  // namespace omendb::simd
