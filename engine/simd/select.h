@@ -1,6 +1,7 @@
 #pragma once
 
-// Which values of a column pass a test with constants: a bit a row, 64 rows a word; and which rows of a list have their bit. From one readable source compiled once per instruction set, chosen at run time.
+// Which values of a column pass a test with constants: a bit a row, 64 rows a word; and which rows of a list have their bit. From one readable source compiled once per
+// instruction set, chosen at run time.
 //
 // `rows`: the rows that are asked for. out[w] has bits of rows[w] only; `out` may be `rows`. Values of words without a bit are not read, those of other words all
 // are: 64 of each, any alignment of a value's size. The same bits on every target. Threads: any. Nothing here allocates, throws or fails. Cost: about the memory's
