@@ -84,6 +84,7 @@ class Search : public NearestSearch {
 // Rows are compared by the dozen, whatever words they stand in, and asked for before, so that loads overlap.
 void scan_linked_rows(const Walk& walk, const LiveRows& live, size_t k, float radius) {
   constexpr size_t kRowsAtOnce = 64;
+  constexpr uint32_t kRowsPerFewLive = 8 * kRowsPerLook;  // a look costs what comparing with one or two rows does
   const LinkStore& links = walk.graph.links;
   NearestRows nearest(walk.state.found, k, radius);
   uint32_t coming[kRowsAtOnce];
@@ -101,7 +102,7 @@ void scan_linked_rows(const Walk& walk, const LiveRows& live, size_t k, float ra
     walk.distances_to(rows, count, distances);
     for (size_t i = 0; i < count; ++i) nearest.offer({distances[i], RowId{rows[i]}});
   };
-  for_each_live_word(live, 0, walk.row_count(), walk.stop, kRowsPerLook, [&](uint32_t word_row, uint64_t bits) {
+  for_each_live_word(live, 0, walk.row_count(), walk.stop, kRowsPerFewLive, [&](uint32_t word_row, uint64_t bits) {
     for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
       const uint32_t row = word_row + static_cast<uint32_t>(std::countr_zero(rest));
       if (row < walk.linked_below)

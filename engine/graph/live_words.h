@@ -45,8 +45,7 @@ inline uint32_t first_live_row(const LiveRows& live, uint32_t first, uint32_t la
   return last;
 }
 
-// Of the table, whether they live or not: a look costs what comparing with one or two rows does.
-inline constexpr uint32_t kRowsPerLook = 8192;
+inline constexpr uint32_t kRowsPerLook = 1024;
 
 // The same until `stop`, which is asked every `rows_per_look` rows (a multiple of 64), says to end.
 template <class Visit>
