@@ -9,7 +9,7 @@ if(OMENDB_TESTS AND TARGET omendb AND NOT OMENDB_SANITIZE)
   add_executable(index_bench ${CMAKE_SOURCE_DIR}/bench/index_bench.cc ${CMAKE_SOURCE_DIR}/bench/index_memory.cc
                              ${CMAKE_SOURCE_DIR}/bench/index_churn.cc ${CMAKE_SOURCE_DIR}/bench/index_rows.cc)
   target_link_libraries(index_bench PRIVATE bench_measure)
-  add_test(NAME index_bench COMMAND index_bench --rows 3000)
+  add_test(NAME index_bench COMMAND index_bench --rows 2000)
   set_tests_properties(engine_bench index_bench PROPERTIES LABELS bench)
 endif()
 
