@@ -18,7 +18,7 @@ constexpr uint64_t kListMax = 1 << 17;  // bounds of longer ones take longer tha
 struct Block {
   double bound = 0;
   const TermCursor::Part* part = nullptr;
-  uint32_t first_row = 0;  // in the run; it begins here or later
+  uint32_t first_row = 0;  // in the run: none of the block is before
 };
 
 // The term of the highest bound of those with enough rows, which mostly is the rarest.
@@ -39,7 +39,7 @@ std::vector<Block> best_blocks(const WeightedTerm& term) {
   for (const TermCursor::Part& part : term.cursor.parts()) {
     if (part.cursor.is_last_block()) continue;
     PostingCursor cursor = part.cursor;
-    for (uint32_t row = 0;;) {
+    for (uint32_t row = cursor.row();;) {
       const BlockBound bound = cursor.bound_at(row);
       if (bound.last_row == kNoRow) break;
       best.push_back({term.bm25.bound(bound), &part, row});
