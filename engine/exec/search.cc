@@ -361,14 +361,14 @@ Result<void> fill(std::vector<Candidate>& candidates, std::optional<size_t> Cand
   return {};
 }
 
-// Of every candidate the numbers of all searches, whichever found it.
+// Of every candidate the numbers of all searches, whichever found it. `all_texts`: those that the text did not find do not match it.
 Result<void> complete(const table::TableVersion& version, const SearchQuery& query, const Searches& searches,
-                      Metric metric, std::vector<Candidate>& candidates) {
+                      bool all_texts, Metric metric, std::vector<Candidate>& candidates) {
   if (has_vectors(query)) {
     TRY_OK(fill(candidates, &Candidate::vector_rank, &Candidate::distance,
                 [&](std::span<const RowId> rows) { return distances_to(version, query, rows); }));
   }
-  if (searches.texts) {
+  if (searches.texts && !all_texts) {
     TRY_OK(fill(candidates, &Candidate::text_rank, &Candidate::text_score,
                 [&](std::span<const RowId> rows) { return searches.texts->scores_of(rows); }));
   }
@@ -406,6 +406,7 @@ Result<SearchHits> search_fused(const table::TableVersion& version, const Search
   const FusedBy by = searches_of(query);
   const table::LiveBitmap& rows = passing != nullptr ? *passing : version.live;
   Metric metric = Metric::kL2;
+  bool all_texts = false;
   Candidates found;
   if (by.vector) {
     TRY(near, near_rows(version, wider, passing, report, stop));
@@ -415,6 +416,7 @@ Result<SearchHits> search_fused(const table::TableVersion& version, const Search
   if (by.text) {
     TRY(matching, matching_rows(*searches.texts, wider, rows, report));
     found.add(matching, &Candidate::text_rank, &Candidate::text_score);
+    all_texts = matching.size() < wider.k;
   }
   if (by.sparse) {
     TRY(matching, matching_rows(*searches.sparse, wider, rows, report));
@@ -423,7 +425,7 @@ Result<SearchHits> search_fused(const table::TableVersion& version, const Search
   TRY_OK(base::begin_stage(stop, "making one list of several"));
   Reporting reporting(report, std::string(title_of_fusion(by)));
   std::vector<Candidate>& candidates = found.list();
-  TRY_OK(complete(version, query, searches, metric, candidates));
+  TRY_OK(complete(version, query, searches, all_texts, metric, candidates));
   if (query.radius) std::erase_if(candidates, [&](const Candidate& row) { return !(row.distance <= *query.radius); });
   fuse(query.fusion, by, candidates);
   reporting.note("{}; {} candidates of {} that were found", fusion_note(query), candidates.size(), found.found_count());
