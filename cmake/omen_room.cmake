@@ -53,7 +53,7 @@ if(OMENDB_SANITIZE)
   target_compile_definitions(omen_flags INTERFACE OMENDB_SANITIZED=1)
 endif()
 
-# What tests are made of takes half as long to compile so; the libraries that they test are optimised as for users, and so are benches.
+# Tests take half as long to compile so. Libraries are optimised as for users, and so are benches; what is in headers alone, as hamt, is tested so as well.
 set(OMENDB_TEST_OPTIONS $<$<CONFIG:Release>:-O1>)
 
 # Registers a GoogleTest program. Its single tests are counted from the XML that it leaves in gtest/.

@@ -178,14 +178,15 @@ void BlockMaxSearch::search_lists(uint32_t begin, uint32_t end) {
     for (size_t index = 0; index < terms_.size(); ++index) score_list(index, base, inner_end);
     const uint32_t word_count = (inner_end - 1 - base) / 64 + 1;
     for (uint32_t word = 0; word < word_count; ++word) {
-      if (scores_->bits[word] == 0) continue;
       for (uint64_t rest = std::exchange(scores_->bits[word], 0); rest != 0; rest &= rest - 1) {
         const uint32_t place = word * 64 + static_cast<uint32_t>(std::countr_zero(rest));
         finish_candidate(base + place, place);
         scores_->sums[place] = 0;
       }
     }
-    for (Scores::List& list : scores_->lists) std::fill_n(list.bits.begin(), looked_up_ > 0 ? word_count : 0, 0);
+    if (looked_up_ > 0) {
+      for (Scores::List& list : scores_->lists) std::fill_n(list.bits.begin(), word_count, 0);
+    }
     begin = inner_end;
   }
 }

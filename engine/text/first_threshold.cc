@@ -1,8 +1,9 @@
 #include "engine/text/first_threshold.h"
 
+#include "engine/text/top_k.h"
+
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <vector>
 
@@ -21,7 +22,7 @@ struct Block {
   uint32_t first_row = 0;  // in the run: none of the block is before
 };
 
-// The term of the highest bound of those with enough rows, which mostly is the rarest.
+// The term of the highest weight of those with enough rows: mostly the rarest.
 const WeightedTerm* choose_term(std::span<const WeightedTerm> terms, size_t k) {
   const WeightedTerm* chosen = nullptr;
   for (const WeightedTerm& term : terms) {
@@ -34,70 +35,56 @@ const WeightedTerm* choose_term(std::span<const WeightedTerm> terms, size_t k) {
 
 // Of the parts that have several; those of one are not worth a bound.
 std::vector<Block> best_blocks(const WeightedTerm& term) {
-  std::vector<Block> best;
-  const auto is_better = [](const Block& a, const Block& b) { return a.bound > b.bound; };
+  std::vector<Block> blocks;
   for (const TermCursor::Part& part : term.cursor.parts()) {
     if (part.cursor.is_last_block()) continue;
     PostingCursor cursor = part.cursor;
     for (uint32_t row = cursor.row();;) {
       const BlockBound bound = cursor.bound_at(row);
       if (bound.last_row == kNoRow) break;
-      best.push_back({term.bm25.bound(bound), &part, row});
-      std::push_heap(best.begin(), best.end(), is_better);
-      if (best.size() > kBlocks) {
-        std::pop_heap(best.begin(), best.end(), is_better);
-        best.pop_back();
-      }
+      blocks.push_back({term.bm25.bound(bound), &part, row});
       row = bound.last_row + 1;
     }
   }
-  return best;
+  if (blocks.size() <= kBlocks) return blocks;
+  const auto end = blocks.begin() + kBlocks;
+  std::nth_element(blocks.begin(), end, blocks.end(), [](const Block& a, const Block& b) { return a.bound > b.bound; });
+  blocks.erase(end, blocks.end());
+  return blocks;
 }
 
-// The scores of rows of one term, as far as they live.
-class Scores {
- public:
-  Scores(const Bm25& bm25, RowBits rows) : bm25_(bm25), rows_(rows) {}
-
-  // The block where `cursor` stands.
-  void add(const TermCursor::Part& part, const PostingCursor& cursor) {
-    const std::span<const uint32_t> found = cursor.block_rows();
-    const std::span<const uint32_t> frequencies = cursor.block_frequencies();
-    for (size_t i = 0; i < found.size(); ++i) {
-      if (!rows_.contains(part.first_row + found[i])) continue;
-      scores_.push_back(static_cast<float>(bm25_.score(frequencies[i], part.run->length(found[i]))));
-    }
+// Offers the live rows of the block where `cursor` stands; returns how many these are.
+size_t offer_block(const TermCursor::Part& part, const PostingCursor& cursor, const Bm25& bm25, RowBits rows,
+                   TopK& best) {
+  const std::span<const uint32_t> found = cursor.block_rows();
+  const std::span<const uint32_t> frequencies = cursor.block_frequencies();
+  size_t count = 0;
+  for (size_t i = 0; i < found.size(); ++i) {
+    const uint32_t row = part.first_row + found[i];
+    if (!rows.contains(row)) continue;
+    best.offer(row, bm25.score(frequencies[i], part.run->length(found[i])));
+    ++count;
   }
-  size_t size() const { return scores_.size(); }
-  // At most size().
-  float best(size_t k) {
-    const auto last = scores_.begin() + static_cast<ptrdiff_t>(k - 1);
-    std::nth_element(scores_.begin(), last, scores_.end(), std::greater<>());
-    return *last;
-  }
-
- private:
-  Bm25 bm25_;
-  RowBits rows_;
-  std::vector<float> scores_;
-};
+  return count;
+}
 
 }  // namespace
 
 float score_exceeded(std::span<const WeightedTerm> terms, RowBits rows, size_t k) {
   const WeightedTerm* const term = k == 0 || k > kRowsWantedMax ? nullptr : choose_term(terms, k);
   if (term == nullptr) return kNone;
-  Scores scores(term->bm25, rows);
+  TopK best(k, kNone);  // for its threshold alone, so rows need not rise
+  size_t scored = 0;
   for (const Block& block : best_blocks(*term)) {
     PostingCursor cursor = block.part->cursor;
     cursor.advance(block.first_row);
-    scores.add(*block.part, cursor);
+    scored += offer_block(*block.part, cursor, term->bm25, rows, best);
   }
   for (const TermCursor::Part& part : term->cursor.parts()) {
-    if (scores.size() >= kRowsScored) break;
-    if (part.cursor.is_last_block()) scores.add(part, part.cursor);
+    if (scored >= kRowsScored) break;
+    if (part.cursor.is_last_block()) scored += offer_block(part, part.cursor, term->bm25, rows, best);
   }
-  return scores.size() < k ? kNone : std::nextafter(scores.best(k), kNone);
+  return std::nextafter(best.threshold(), kNone);  // none where there are fewer than k
 }
 
 }  // namespace omendb::text

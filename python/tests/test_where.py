@@ -1230,8 +1230,8 @@ def test_indexes_come_by_themselves_and_say_what_columns_say(tmp_path):
         if i % 100 == 99:
             table._wait_for_index()
             indexes = {name for name, size in table.stats()["memory_bytes"].items() if name.startswith("index.") and size > 0}
-        if len(indexes) == 5:
-            break
+            if len(indexes) == 5:
+                break
     assert indexes == {"index.a", "index.b", "index.name", "index.tags", "index.extra"}
     check_indexed(table, rows, range(INDEXED_ROWS), source)
     # Regions without a row, whose bytes go.
